@@ -1,0 +1,51 @@
+import { type DataType } from '../domain/biller/data-type';
+import { type BillerId, type ChunkId, type DpId, type RecordKey, type ShardName } from '../domain/identifiers';
+import { type Instant } from '../domain/instant';
+
+/** Scanner → Fetcher, topic datapump-outbox: contracts/messages/chunk.v1.schema.json. */
+export interface ChunkMessage {
+  readonly billerId: BillerId;
+  readonly dpStart: DpId;
+  readonly dpEnd: DpId;
+  /** `billerId:dpStart+dpEnd`. */
+  readonly messageId: string;
+  /** Absent in messages of another team's scanner. */
+  readonly chunkId?: ChunkId;
+  readonly shard?: ShardName;
+  readonly eventType?: DataType;
+  readonly traceparent?: string;
+}
+
+/** Fetcher → Consumer, topic datapump-events: contracts/messages/record.v1.schema.json. */
+export interface RecordMessage {
+  readonly dpId: DpId;
+  readonly billerId: BillerId;
+  readonly eventType: DataType;
+  readonly occurredAt: Instant;
+  readonly version: 1;
+  readonly traceId: RecordKey;
+  readonly messageId: RecordKey;
+  readonly source: { readonly shard: ShardName; readonly table: string };
+}
+
+/** Fetcher → operations, topic datapump-validation-errors: a notification; the record's stream is the truth. */
+export interface ValidationErrorMessage {
+  readonly billerId: BillerId;
+  readonly dpId: DpId;
+  readonly eventType: DataType;
+  readonly occurredAt: Instant;
+  readonly version: 1;
+  /** `billerId:dpId:rejected`. */
+  readonly messageId: string;
+  readonly reasons: readonly string[];
+}
+
+/** Checks bodies at the edge, by DTOs that agree with contracts/. Problems name the member and what was expected. */
+export interface MessageContracts {
+  chunk(body: unknown): Checked<ChunkMessage>;
+  record(body: unknown): Checked<RecordMessage>;
+}
+
+export type Checked<Message> =
+  | { readonly valid: true; readonly message: Message }
+  | { readonly valid: false; readonly problems: readonly string[] };

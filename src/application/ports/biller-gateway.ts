@@ -1,0 +1,53 @@
+import { type BillerProfile } from '../../domain/biller/biller-profile';
+import { type DpRow } from '../../domain/dp-record/dp-row';
+import { type ParkCause } from '../../domain/dp-record/dp-record.events';
+import { type RecordKey } from '../../domain/identifiers';
+import { type CallOutcome } from '../../domain/policies/delivery-outcome';
+import { type InquiryAnswer } from '../../domain/policies/in-doubt-resolution';
+
+/**
+ * Speaks a biller's HTTP API as its profile describes it.
+ *
+ * Laws:
+ *  1  prepare sends nothing to the business endpoint; what it throws is not an attempt. Equal row, profile and key
+ *     give the equal requestHash.
+ *  2  send puts at most one business request on the wire per call; one 401 is answered by one token refresh and one
+ *     repetition inside the same deadline.
+ *  3  send looks at the clock right before the first byte: when `sendWithinMs` has passed since `since`
+ *     (Clock.monotonicMs), it sends nothing and answers 'not-sent'.
+ *  4  send and inquire always answer, never throw, and never later than their deadline.
+ *  5  Whatever may have reached the biller and was not answered in the profile's words is 'unknown'.
+ *  6  No answer body is kept, logged or returned beyond the reference and the code that the profile names.
+ *  7  A response over the size cap, and a redirect, is not followed or read on: 'unknown'.
+ *  8  admission tells, without waiting, whether the breaker is open; permit waits for a place within the biller's concurrency and
+ *     rate, at most `waitMs`, and answers a park cause where there is none. A permit is given back exactly once.
+ */
+export interface BillerGateway {
+  prepare(request: PrepareRequest): Promise<PreparedCall>;
+  inquire(request: { readonly profile: BillerProfile; readonly record: RecordKey; readonly row: DpRow | undefined; readonly idempotencyKey: string; readonly amountMinorUnits?: number; readonly timeoutMs: number }): Promise<InquiryAnswer>;
+  permit(profile: BillerProfile, options: { readonly waitMs: number; readonly ratePerSecond?: number; readonly signal?: AbortSignal }): Promise<Permit>;
+}
+
+export interface PrepareRequest {
+  readonly profile: BillerProfile;
+  readonly row: DpRow;
+  readonly idempotencyKey: string;
+  readonly traceparent?: string;
+}
+
+export interface PreparedCall {
+  /** SHA-256 over method, URL and body; never over credentials. */
+  readonly requestHash: string;
+  send(timing: SendTiming): Promise<CallOutcome>;
+}
+
+export interface SendTiming {
+  /** Clock.monotonicMs taken before the intent was appended. */
+  readonly since: number;
+  /** No byte leaves later than this after `since`; the answer is awaited until then too. */
+  readonly sendWithinMs: number;
+}
+
+export type Permit =
+  | { readonly granted: true; release(): void }
+  | { readonly granted: false; readonly cause: Extract<ParkCause, 'breaker-open' | 'allowance-used-up'>; readonly retryAfterMs: number };

@@ -1,0 +1,67 @@
+import { type StreamName } from '../../domain/identifiers';
+import { type Instant } from '../../domain/instant';
+
+/** At most this many events in one append. */
+export const APPEND_EVENTS_MAX = 64;
+/** At most this many events in one page of a read. */
+export const READ_EVENTS_MAX = 1_000;
+
+/**
+ * Append-only streams; the history is the truth.
+ *
+ * Laws (the contract suite cites them by number):
+ *  1  An append at 'new' creates the stream; revisions count from 0 without gaps.
+ *  2  An append at revision n succeeds only where n is the newest revision; else VersionConflict tells both.
+ *  3  An append is whole or not at all.
+ *  4  The very same append (same ids, same expected revision) repeated is an idempotent success and adds nothing,
+ *     also after other events have followed it.
+ *  5  The same ids at another expected revision, other ids at the same one, or a part or an extension of a stored
+ *     batch, is a VersionConflict.
+ *  6  Of concurrent appends at one expected revision exactly one wins; each loser gets VersionConflict.
+ *  7  Conflict is judged per stream: an append never fails because of another stream.
+ *  8  Reading a stream yields its events in revision order, exactly as appended (id, type, data, metadata); a stream
+ *     that does not exist yields none.
+ *  9  A stream can be read from a revision on and in pages of at most READ_EVENTS_MAX.
+ * 10  readAll yields every event of every stream once, in an order that keeps each stream's order; a position it
+ *     returned is valid for ever, and no event ever appears at or before a position already returned.
+ * 11  readAll can be narrowed to categories (the text before the first `-` of the stream's name).
+ * 12  An append is acknowledged only when it survives the death of the process and of the machine.
+ */
+export interface EventStore {
+  append(stream: StreamName, expected: ExpectedRevision, events: readonly NewEvent[]): Promise<{ readonly revision: number }>;
+  readStream(stream: StreamName, options?: { readonly fromRevision?: number; readonly max?: number }): Promise<readonly StoredEvent[]>;
+  readAll(options: {
+    /** Exclusive; undefined: from the beginning. */
+    readonly after?: Position;
+    readonly max: number;
+    readonly categories?: readonly string[];
+  }): Promise<{ readonly events: readonly StoredEvent[]; readonly next: Position | undefined }>;
+}
+
+/** 'new': the stream must not exist. A number: the revision of its newest event. There is no "any". */
+export type ExpectedRevision = 'new' | number;
+/** Opaque outside its adapter. */
+export type Position = string & { readonly __brand: 'Position' };
+
+export interface NewEvent {
+  /** UUID. The caller draws it; repeating an append after an ambiguous failure repeats the ids. */
+  readonly id: string;
+  readonly type: string;
+  /** JSON. */
+  readonly data: unknown;
+  readonly metadata: EventMetadata;
+}
+
+export interface EventMetadata {
+  /** Which process wrote it, such as `consumer-payments@host:1234`. */
+  readonly by: string;
+  /** By the shard database's clock where there is one. */
+  readonly at: Instant;
+  readonly traceparent?: string;
+}
+
+export interface StoredEvent extends NewEvent {
+  readonly stream: StreamName;
+  readonly revision: number;
+  readonly position: Position;
+}

@@ -1,0 +1,71 @@
+/**
+ * What an adapter throws when the wire, the disk or the other side fails. Classified by the adapter alone; services
+ * only look at `retryable`. Codes are stable and explained in docs/runbooks/failure-codes.md.
+ */
+export class PortFailure extends Error {
+  override readonly name = 'PortFailure';
+  readonly code: PortFailureCode;
+  /** False: repeating the same call cannot succeed. */
+  readonly retryable: boolean;
+  readonly retryAfterMs: number | undefined;
+  /** Ids and numbers that help a person; never secrets, names or account numbers. */
+  readonly facts: Readonly<Record<string, string | number | boolean>>;
+
+  constructor(step: string, options: {
+    readonly code: PortFailureCode;
+    readonly retryable: boolean;
+    readonly retryAfterMs?: number;
+    readonly facts?: Readonly<Record<string, string | number | boolean>>;
+    readonly cause?: unknown;
+  }) {
+    super(step, { cause: options.cause });
+    this.code = options.code;
+    this.retryable = options.retryable;
+    this.retryAfterMs = options.retryAfterMs;
+    this.facts = options.facts ?? {};
+  }
+}
+
+export type PortFailureCode =
+  | 'storage-full'
+  | 'storage-busy'
+  | 'storage-broken'
+  | 'storage-foreign'
+  | 'storage-from-newer-version'
+  | 'connection-lost'
+  | 'timed-out'
+  | 'unavailable'
+  | 'not-authorized'
+  | 'not-found'
+  | 'lock-lost'
+  | 'message-too-large'
+  | 'secret-missing'
+  | 'profile-invalid'
+  | 'profile-missing'
+  | 'request-unbuildable'
+  | 'token-refused'
+  | 'closed';
+
+/** Someone appended first. Load, decide again; a bounded number of times. */
+export class VersionConflict extends Error {
+  override readonly name = 'VersionConflict';
+  constructor(
+    readonly stream: string,
+    readonly expected: 'new' | number,
+    /** Revision of the newest event, or `new` where the stream does not exist. */
+    readonly actual: 'new' | number,
+  ) {
+    super(`stream ${stream} stands at ${actual === 'new' ? 'no event' : `revision ${actual}`}, expected ${expected === 'new' ? 'no event' : `revision ${expected}`}`);
+  }
+}
+
+/** The chain of messages from an error to its first cause, on one line each; for logs and the command line. */
+export function causeChain(error: unknown): string {
+  const lines: string[] = [];
+  let current: unknown = error;
+  for (let depth = 0; current !== undefined && depth < 8; depth++) {
+    lines.push(current instanceof Error ? `${current.name}: ${current.message}` : String(current));
+    current = current instanceof Error ? current.cause : undefined;
+  }
+  return lines.join('\n  caused by ');
+}

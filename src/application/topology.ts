@@ -1,0 +1,52 @@
+import { DATA_TYPES, type DataType } from '../domain/biller/data-type';
+import { type SubscriptionDeclaration, type TopicDeclaration } from './ports/message-bus';
+
+export interface TopologySettings {
+  readonly eventsTopic: string;
+  readonly lockMs: number;
+  readonly deliveryCountMax: number;
+  readonly duplicateDetectionWindowMs: number;
+}
+
+export const OUTBOX_TOPIC = 'datapump-outbox';
+export const FETCHER_SUBSCRIPTION = 'fetcher';
+export const VALIDATION_ERRORS_TOPIC = 'datapump-validation-errors';
+export const VALIDATION_ERRORS_SUBSCRIPTION = 'operations';
+
+const SUBSCRIPTION_OF: Record<DataType, string> = {
+  Payments: 'payments',
+  Paperless: 'paperless',
+  AutoPay: 'autopay',
+  ACHRejects: 'achrejects',
+};
+
+export const subscriptionOf = (dataType: DataType): string => SUBSCRIPTION_OF[dataType];
+
+/** A notification nobody took in two weeks is dropped: the record's stream keeps the truth. */
+const NOTIFICATION_TTL_MS = 14 * 24 * 3_600_000;
+
+/** The one declaration of topics and subscriptions; every bus adapter sets up or expects exactly this. */
+export function declareTopology(settings: TopologySettings): readonly TopicDeclaration[] {
+  const subscription = (name: string, eventType: string | undefined): SubscriptionDeclaration => ({
+    name,
+    eventType,
+    lockMs: settings.lockMs,
+    deliveryCountMax: settings.deliveryCountMax,
+  });
+  const { duplicateDetectionWindowMs } = settings;
+  return [
+    { name: OUTBOX_TOPIC, duplicateDetectionWindowMs, timeToLiveMs: undefined, subscriptions: [subscription(FETCHER_SUBSCRIPTION, undefined)] },
+    {
+      name: settings.eventsTopic,
+      duplicateDetectionWindowMs,
+      timeToLiveMs: undefined,
+      subscriptions: DATA_TYPES.map((dataType) => subscription(subscriptionOf(dataType), dataType)),
+    },
+    {
+      name: VALIDATION_ERRORS_TOPIC,
+      duplicateDetectionWindowMs,
+      timeToLiveMs: NOTIFICATION_TTL_MS,
+      subscriptions: [subscription(VALIDATION_ERRORS_SUBSCRIPTION, undefined)],
+    },
+  ];
+}

@@ -1,0 +1,98 @@
+/*
+ * Stored for ever: names and shapes here are read back from every history ever written. Add members as optional only.
+ * The stream of an attempt is the inbox: whoever creates it owns the call, and exactly one event closes it.
+ */
+import { type BillerId, type DpId, type ProfileVersion } from '../identifiers';
+import { type Instant } from '../instant';
+import { type Money } from '../money';
+
+export type DeliveryAttemptEvent =
+  | DeliveryAttemptStarted
+  | DeliveryAttemptAccepted
+  | DeliveryAttemptDeclined
+  | DeliveryAttemptThrottled
+  | DeliveryAttemptNotExecuted
+  | DeliveryAttemptNotSent
+  | DeliveryAttemptOutcomeUnknown
+  | DeliveryAttemptInquired
+  | DeliveryAttemptResent
+  | DeliveryAttemptResolvedByInquiry
+  | DeliveryAttemptResolvedByOperator
+  | LateOutcomeObserved
+  | DoublePostSuspected;
+
+export interface DeliveryAttemptStarted {
+  readonly type: 'DeliveryAttemptStarted';
+  readonly data: {
+    readonly billerId: BillerId;
+    readonly dpId: DpId;
+    readonly attempt: number;
+    readonly at: Instant;
+    /** No byte leaves after this, by the owner's monotonic clock. */
+    readonly notAfter: Instant;
+    readonly idempotencyKey: string;
+    /** SHA-256 of method, URL and body: a resend must be the same bytes. */
+    readonly requestHash: string;
+    readonly profileVersion: ProfileVersion;
+    /** First use of the key by an earlier attempt of this record; undefined where this is the first. */
+    readonly keyFirstUsedAt?: Instant;
+    readonly amount?: Money;
+  };
+}
+
+export interface DeliveryAttemptAccepted {
+  readonly type: 'DeliveryAttemptAccepted';
+  readonly data: { readonly httpStatus: number; readonly billerReference?: string };
+}
+export interface DeliveryAttemptDeclined {
+  readonly type: 'DeliveryAttemptDeclined';
+  readonly data: { readonly httpStatus: number; readonly code?: string };
+}
+export interface DeliveryAttemptThrottled {
+  readonly type: 'DeliveryAttemptThrottled';
+  readonly data: { readonly retryAfterMs: number };
+}
+export interface DeliveryAttemptNotExecuted {
+  readonly type: 'DeliveryAttemptNotExecuted';
+  readonly data: { readonly code: string };
+}
+/** Its time was over before the first byte: nothing left this process. */
+export interface DeliveryAttemptNotSent {
+  readonly type: 'DeliveryAttemptNotSent';
+  readonly data: { readonly lateByMs: number };
+}
+/** Observed; does not close the attempt. */
+export interface DeliveryAttemptOutcomeUnknown {
+  readonly type: 'DeliveryAttemptOutcomeUnknown';
+  readonly data: { readonly code: string; readonly at: Instant };
+}
+/** The biller was asked and its answer did not settle the doubt. */
+export interface DeliveryAttemptInquired {
+  readonly type: 'DeliveryAttemptInquired';
+  readonly data: { readonly answer: 'pending' | 'cannot-tell' | 'unavailable'; readonly at: Instant };
+}
+/** Intent to send the identical bytes again under the same key; a new ownership until its own notAfter. */
+export interface DeliveryAttemptResent {
+  readonly type: 'DeliveryAttemptResent';
+  readonly data: { readonly at: Instant; readonly notAfter: Instant };
+}
+export interface DeliveryAttemptResolvedByInquiry {
+  readonly type: 'DeliveryAttemptResolvedByInquiry';
+  readonly data: { readonly outcome: ResolvedOutcome; readonly billerReference?: string; readonly code?: string };
+}
+export interface DeliveryAttemptResolvedByOperator {
+  readonly type: 'DeliveryAttemptResolvedByOperator';
+  readonly data: { readonly outcome: ResolvedOutcome; readonly by: string; readonly evidence: string; readonly billerReference?: string };
+}
+/** An answer that came after another event had closed the attempt. */
+export interface LateOutcomeObserved {
+  readonly type: 'LateOutcomeObserved';
+  readonly data: { readonly outcome: ResolvedOutcome; readonly billerReference?: string };
+}
+/** What closed the attempt and what was seen later cannot both be true: a person must look. */
+export interface DoublePostSuspected {
+  readonly type: 'DoublePostSuspected';
+  readonly data: { readonly closedAs: ResolvedOutcome; readonly observed: ResolvedOutcome };
+}
+
+export type ResolvedOutcome = 'accepted' | 'declined' | 'not-executed';
