@@ -1,0 +1,61 @@
+import { createHash } from 'node:crypto';
+import { type Database, type Statement } from 'better-sqlite3';
+import { type PaymentImport } from '../../application/ports/shard';
+import { type SqliteShardClock } from './sqlite-shard-clock';
+
+/**
+ * Takes in payments from outside. Every id is derived from what the source calls the thing, so that two importers of
+ * one file meet in the same rows. Runs inside the caller's write transaction.
+ */
+export class SqliteShardImport {
+  private readonly insertBiller: Statement;
+  private readonly insertCustomer: Statement;
+  private readonly insertPayment: Statement;
+  private readonly insertRow: Statement;
+
+  constructor(
+    database: Database,
+    private readonly clock: SqliteShardClock,
+  ) {
+    this.insertBiller = database.prepare('INSERT INTO BillerSettings (BillerId, Dba, Active) VALUES (?, ?, 1) ON CONFLICT DO NOTHING');
+    this.insertCustomer = database.prepare(`
+      INSERT INTO Customer (CustomerId, BillerId, AccountNumber, Name, Email, Paperless, AutoPay)
+      VALUES (?, ?, ?, ?, NULL, 0, 0) ON CONFLICT DO NOTHING`);
+    // Only the external reference is a reason to pass over a payment; any other clash is an error and undoes the call.
+    this.insertPayment = database.prepare(`
+      INSERT INTO Payment (PaymentId, CustomerId, BillerId, AmountMinor, Currency, InvoiceType, PaidAt, Source, ExternalReference)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (Source, ExternalReference) WHERE ExternalReference IS NOT NULL DO NOTHING`);
+    this.insertRow = database.prepare(`
+      INSERT INTO datapump (DpId, BillerId, EventType, CustomerId, PaymentId, CreatedAt, DueAt, ProgressAt)
+      VALUES (?, ?, 'Payments', ?, ?, ?, ?, ?)`);
+  }
+
+  import(payments: readonly PaymentImport[]): { readonly added: number; readonly known: number } {
+    const now = this.clock.now();
+    let added = 0;
+    for (const payment of payments) {
+      const { source, externalReference, billerId, amount, invoiceType, paidAt } = payment;
+      const paymentId = derivedId(source, externalReference);
+      const customerId = derivedId(billerId, payment.customerReference);
+      const { changes } = this.insertPayment.run(
+        paymentId, customerId, billerId, amount.minorUnits, amount.currency, invoiceType, paidAt, source, externalReference,
+      );
+      if (changes === 0) continue;
+      this.insertBiller.run(billerId, payment.billerName);
+      this.insertCustomer.run(customerId, billerId, payment.accountNumber, payment.customerName);
+      this.insertRow.run(paymentId, billerId, customerId, paymentId, now, now, now);
+      added++;
+    }
+    return { added, known: payments.length - added };
+  }
+}
+
+/**
+ * `scope.name` where that makes a sound id and the scope holds no dot, so that it comes apart in one way only; else a
+ * hash, which holds no dot and so never equals such an id.
+ */
+export function derivedId(scope: string, name: string): string {
+  const readable = `${scope}.${name}`;
+  if (/^[A-Za-z0-9_-]+$/.test(scope) && /^[^\s:]{1,62}$/.test(name) && readable.length <= 64) return readable;
+  return `sha256-${createHash('sha256').update(JSON.stringify([scope, name])).digest('hex').slice(0, 48)}`;
+}

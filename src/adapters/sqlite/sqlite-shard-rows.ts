@@ -1,0 +1,188 @@
+import { type Database, type Statement } from 'better-sqlite3';
+import { ROWS_PER_CALL_MAX } from '../../application/ports/shard';
+import { type DataType } from '../../domain/biller/data-type';
+import { type DpDetail, type DpRow } from '../../domain/dp-record/dp-row';
+import { type RowStatus } from '../../domain/dp-record/row-status';
+import { type BillerId, type ChunkId, type CustomerId, type DpId, type PaymentId, type ShardName } from '../../domain/identifiers';
+import { type Instant } from '../../domain/instant';
+import { invariant } from '../../domain/invariant';
+
+/** One row of datapump with what it points to, times its details (one line with Attempt null where it has none). */
+interface JoinedLine {
+  readonly DpId: DpId;
+  readonly BillerId: BillerId;
+  readonly EventType: DataType;
+  readonly CustomerId: CustomerId;
+  readonly PaymentId: PaymentId | null;
+  readonly Status: RowStatus;
+  readonly ChunkId: ChunkId | null;
+  readonly CreatedAt: Instant;
+  readonly SweepCount: number;
+  readonly CustomerBiller: BillerId | null;
+  readonly AccountNumber: string;
+  readonly Name: string;
+  readonly Email: string | null;
+  readonly Paperless: number;
+  readonly AutoPay: number;
+  readonly PaymentBiller: BillerId | null;
+  readonly PaymentCustomer: CustomerId;
+  readonly AmountMinor: number;
+  readonly Currency: string;
+  readonly InvoiceType: string;
+  readonly PaidAt: Instant;
+  readonly AchReturnCode: string | null;
+  readonly Dba: string | null;
+  readonly Active: number;
+  readonly Attempt: number | null;
+  readonly Outcome: DpDetail['outcome'];
+  readonly BillerReference: string | null;
+  readonly Code: string | null;
+  readonly RecordedAt: Instant;
+}
+
+/** One statement for the whole: a row and its details come from one state of the database, and nothing is read row by row. */
+const joined = (rows: string): string => `
+  SELECT d.DpId, d.BillerId, d.EventType, d.CustomerId, d.PaymentId, d.Status, d.ChunkId, d.CreatedAt, d.SweepCount,
+    c.BillerId AS CustomerBiller, c.AccountNumber, c.Name, c.Email, c.Paperless, c.AutoPay,
+    p.BillerId AS PaymentBiller, p.CustomerId AS PaymentCustomer, p.AmountMinor, p.Currency, p.InvoiceType, p.PaidAt, p.AchReturnCode,
+    b.Dba, b.Active,
+    x.Attempt, x.Outcome, x.BillerReference, x.Code, x.RecordedAt
+  FROM ${rows} d
+  LEFT JOIN Customer c ON c.CustomerId = d.CustomerId
+  LEFT JOIN Payment p ON p.PaymentId = d.PaymentId
+  LEFT JOIN BillerSettings b ON b.BillerId = d.BillerId
+  LEFT JOIN DpDetail x ON x.DpId = d.DpId`;
+
+const NUMBER = /^\d+$/;
+const withoutZeros = (digits: string): string => digits.replace(/^0+(?=\d)/, '');
+
+/** Reads rows of datapump joined with customer, payment, biller settings and details. */
+export class SqliteShardRows {
+  private readonly byDpId: Statement<[DpId], JoinedLine>;
+  private readonly byChunk: Statement<[ChunkId, number], JoinedLine>;
+  private readonly byNumberRange: Statement<[RangeParameters], JoinedLine>;
+  private readonly byTextRange: Statement<[RangeParameters], JoinedLine>;
+  private readonly byStatus: Statement<[{ statuses: string; billerId: BillerId | null; after: DpId | null; max: number }], JoinedLine>;
+
+  constructor(
+    database: Database,
+    private readonly shard: ShardName,
+  ) {
+    this.byDpId = database.prepare(`${joined('datapump')} WHERE d.DpId = ? ORDER BY x.Attempt`);
+    this.byChunk = database.prepare(`
+      ${joined('(SELECT * FROM datapump WHERE ChunkId = ? ORDER BY Seq LIMIT ?)')} ORDER BY d.Seq, x.Attempt`);
+    const range = (condition: string): string => `
+      ${joined(`(
+        SELECT * FROM datapump WHERE BillerId = @billerId AND ${condition} AND Status IN ('New', 'Queued')
+          AND (@dataType IS NULL OR EventType = @dataType)
+        ORDER BY Seq LIMIT @max)`)} ORDER BY d.Seq, x.Attempt`;
+    // Digits without leading zeros: the longer number is the larger, and equally long ones sort as text.
+    this.byNumberRange = database.prepare(
+      range(`length(DpId) BETWEEN length(@from) AND length(@to) AND DpId NOT GLOB '*[^0-9]*'
+        AND (length(DpId) > length(@from) OR DpId >= @from) AND (length(DpId) < length(@to) OR DpId <= @to)`),
+    );
+    this.byTextRange = database.prepare(range('DpId BETWEEN @from AND @to'));
+    // No index over Status: it would cost a write at each change. This scans onwards from the row named by @after.
+    this.byStatus = database.prepare(`
+      ${joined(`(
+        SELECT * FROM datapump WHERE Status IN (SELECT value FROM json_each(@statuses))
+          AND (@billerId IS NULL OR BillerId = @billerId)
+          AND Seq > CASE WHEN @after IS NULL THEN 0 ELSE (SELECT Seq FROM datapump WHERE DpId = @after) END
+        ORDER BY Seq LIMIT @max)`)} ORDER BY d.Seq, x.Attempt`);
+  }
+
+  find(dpId: DpId): DpRow | undefined {
+    return this.rows(this.byDpId.all(dpId))[0];
+  }
+
+  ofChunk(chunkId: ChunkId): readonly DpRow[] {
+    const rows = this.rows(this.byChunk.all(chunkId, ROWS_PER_CALL_MAX + 1));
+    invariant(rows.length <= ROWS_PER_CALL_MAX, `chunk ${chunkId} holds more than ${ROWS_PER_CALL_MAX} rows`);
+    return rows;
+  }
+
+  inRange(range: { readonly billerId: BillerId; readonly dataType: DataType | undefined; readonly from: DpId; readonly to: DpId; readonly max: number }): readonly DpRow[] {
+    const { billerId, dataType = null, from, to, max } = range;
+    return NUMBER.test(from) && NUMBER.test(to)
+      ? this.rows(this.byNumberRange.all({ billerId, dataType, from: withoutZeros(from), to: withoutZeros(to), max }))
+      : this.rows(this.byTextRange.all({ billerId, dataType, from, to, max }));
+  }
+
+  withStatus(query: { readonly statuses: readonly RowStatus[]; readonly billerId?: BillerId; readonly after?: DpId; readonly max: number }): readonly DpRow[] {
+    const { statuses, billerId = null, after = null, max } = query;
+    return this.rows(this.byStatus.all({ statuses: JSON.stringify(statuses), billerId, after, max }));
+  }
+
+  /** Lines of one row stand together; each adds one detail. */
+  private rows(lines: readonly JoinedLine[]): DpRow[] {
+    const rows: DpRow[] = [];
+    let details: DpDetail[] = [];
+    let dpId: DpId | undefined;
+    for (const line of lines) {
+      if (line.DpId !== dpId) {
+        dpId = line.DpId;
+        details = [];
+        rows.push(this.row(line, details));
+      }
+      if (line.Attempt !== null) details.push(detail(line, line.Attempt));
+    }
+    return rows;
+  }
+
+  private row(line: JoinedLine, details: readonly DpDetail[]): DpRow {
+    return {
+      shard: this.shard,
+      dpId: line.DpId,
+      billerId: line.BillerId,
+      dataType: line.EventType,
+      status: line.Status,
+      chunkId: line.ChunkId ?? undefined,
+      customerId: line.CustomerId,
+      paymentId: line.PaymentId ?? undefined,
+      createdAt: line.CreatedAt,
+      sweepCount: line.SweepCount,
+      customer:
+        line.CustomerBiller === null
+          ? undefined
+          : {
+              customerId: line.CustomerId,
+              billerId: line.CustomerBiller,
+              accountNumber: line.AccountNumber,
+              name: line.Name,
+              email: line.Email ?? undefined,
+              paperless: line.Paperless === 1,
+              autoPay: line.AutoPay === 1,
+            },
+      payment:
+        line.PaymentBiller === null || line.PaymentId === null
+          ? undefined
+          : {
+              paymentId: line.PaymentId,
+              customerId: line.PaymentCustomer,
+              billerId: line.PaymentBiller,
+              amount: { minorUnits: line.AmountMinor, currency: line.Currency },
+              invoiceType: line.InvoiceType,
+              paidAt: line.PaidAt,
+              achReturnCode: line.AchReturnCode ?? undefined,
+            },
+      biller: line.Dba === null ? undefined : { billerId: line.BillerId, dba: line.Dba, active: line.Active === 1 },
+      details,
+    };
+  }
+}
+
+interface RangeParameters {
+  readonly billerId: BillerId;
+  readonly dataType: DataType | null;
+  readonly from: string;
+  readonly to: string;
+  readonly max: number;
+}
+
+const detail = (line: JoinedLine, attempt: number): DpDetail => ({
+  attempt,
+  outcome: line.Outcome,
+  billerReference: line.BillerReference ?? undefined,
+  code: line.Code ?? undefined,
+  recordedAt: line.RecordedAt,
+});
