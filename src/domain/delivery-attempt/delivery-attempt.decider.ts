@@ -19,13 +19,17 @@ export type ClosingEvent =
 
 export type DeliveryAttemptCommand =
   | { readonly type: 'StartAttempt'; readonly start: DeliveryAttemptStarted['data'] }
-  | { readonly type: 'CloseAttempt'; readonly closing: ClosingEvent }
-  /** `observation` counts what this caller saw before, so that telling it twice is telling it once. */
+  /**
+   * `resendsSeen`: how many resends stood when the evidence was gathered (the owner of the first call: none). "Not
+   * executed" speaks only of the calls made by then, and closes nothing where a later resend may have taken effect.
+   */
+  | { readonly type: 'CloseAttempt'; readonly closing: ClosingEvent; readonly resendsSeen?: number }
+  /** `observation` is one more than what this caller saw before, so that telling it twice is telling it once. */
   | { readonly type: 'ObserveUnknown'; readonly code: string; readonly at: Instant; readonly observation: number }
   | { readonly type: 'RecordInquiry'; readonly answer: DeliveryAttemptInquired['data']['answer']; readonly at: Instant; readonly observation: number }
   | { readonly type: 'StateResend'; readonly at: Instant; readonly notAfter: Instant; readonly ordinal: number };
 
-export type DeliveryAttemptRefusal = 'attempt-absent' | 'attempt-owned' | 'attempt-closed' | 'ordinal-out-of-order';
+export type DeliveryAttemptRefusal = 'attempt-absent' | 'attempt-owned' | 'attempt-resent' | 'attempt-closed' | 'ordinal-out-of-order';
 
 type Result = Decision<DeliveryAttemptEvent, DeliveryAttemptRefusal>;
 
@@ -38,14 +42,19 @@ export const deliveryAttemptDecider: Decider<DeliveryAttempt, DeliveryAttemptCom
     if (state.status === 'absent') return refused('attempt-absent');
     switch (command.type) {
       case 'CloseAttempt':
-        return state.status === 'open' ? accepted<DeliveryAttemptEvent>(command.closing) : observeLate(command.closing, state);
+        if (state.status === 'closed') return observeLate(command.closing, state);
+        if (outcomeOf(command.closing) === 'not-executed' && state.resends > (command.resendsSeen ?? 0)) return refused('attempt-resent');
+        return accepted<DeliveryAttemptEvent>(command.closing);
       case 'ObserveUnknown':
         if (state.status === 'closed' || state.unknowns >= command.observation) return alreadySo;
+        if (command.observation !== state.unknowns + 1) return refused('ordinal-out-of-order');
         return accepted<DeliveryAttemptEvent>({ type: 'DeliveryAttemptOutcomeUnknown', data: { code: command.code, at: command.at } });
       case 'RecordInquiry': {
         if (state.status === 'closed') return alreadySo;
         const { pending, cannotTell, unavailable } = state.inquiries;
-        if (pending + cannotTell + unavailable >= command.observation) return alreadySo;
+        const inquired = pending + cannotTell + unavailable;
+        if (inquired >= command.observation) return alreadySo;
+        if (command.observation !== inquired + 1) return refused('ordinal-out-of-order');
         return accepted<DeliveryAttemptEvent>({ type: 'DeliveryAttemptInquired', data: { answer: command.answer, at: command.at } });
       }
       case 'StateResend':

@@ -15,12 +15,12 @@ export type DpRecordCommand =
   | { readonly type: 'DiscoverDpRecord'; readonly discovery: DpRecordDiscovered['data']; readonly verdict: Verdict }
   | { readonly type: 'RevalidateDpRecord'; readonly verdict: Verdict }
   | { readonly type: 'WithdrawDpRecord'; readonly at: Instant }
-  | { readonly type: 'ParkDpRecord'; readonly cause: ParkCause; readonly until: Instant; readonly attempt?: number }
+  | { readonly type: 'ParkDpRecord'; readonly cause: ParkCause; readonly until: Instant; readonly attempt?: number; readonly keyFirstUsedAt?: Instant }
   | { readonly type: 'ScheduleRetry'; readonly attempt: number; readonly at: Instant; readonly spent: boolean; readonly keyFirstUsedAt?: Instant }
   | { readonly type: 'HoldInDoubt'; readonly attempt: number; readonly cause: DoubtCause }
   | { readonly type: 'RecordDelivered'; readonly attempt: number; readonly billerReference?: string }
   | { readonly type: 'RecordDeclined'; readonly attempt: number; readonly code?: string }
-  | { readonly type: 'DeadLetterDpRecord'; readonly reason: DeadLetterReason; readonly description: string; readonly attempt?: number }
+  | { readonly type: 'DeadLetterDpRecord'; readonly reason: DeadLetterReason; readonly description: string; readonly attempt?: number; readonly keyFirstUsedAt?: Instant }
   | { readonly type: 'RedriveDpRecord'; readonly ordinal: number; readonly by: string; readonly reason: string; readonly at: Instant }
   | { readonly type: 'ConfirmReconciled'; readonly status: RowStatus };
 
@@ -116,19 +116,27 @@ function withdraw({ at }: CommandOf<'WithdrawDpRecord'>, state: KnownDpRecord): 
   return whilePending(state, { type: 'DpRecordWithdrawn', data: { at } });
 }
 
-function park({ cause, until, attempt }: CommandOf<'ParkDpRecord'>, state: KnownDpRecord): Result {
+/** Once per cause; a throttled attempt instead once per attempt, since it is that attempt's consequence. */
+function park({ cause, until, attempt, keyFirstUsedAt }: CommandOf<'ParkDpRecord'>, state: KnownDpRecord): Result {
+  const concludes = cause === 'throttled' && attempt !== undefined;
   if (attempt !== undefined && attempt < state.nextAttempt) return alreadySo;
-  if (attempt === undefined && state.status === 'pending' && state.parked === cause) return alreadySo;
+  if (!concludes && state.status === 'pending' && state.parked === cause) return alreadySo;
   if (attempt !== undefined && attempt > state.nextAttempt) return refused('attempt-out-of-order');
-  return whilePending(state, { type: 'DpRecordParked', data: { cause, until, ...(attempt === undefined ? {} : { attempt }) } });
+  const parked: DpRecordEvent = {
+    type: 'DpRecordParked',
+    data: {
+      cause, until,
+      ...(attempt === undefined ? {} : { attempt }),
+      ...(keyFirstUsedAt === undefined ? {} : { keyFirstUsedAt }),
+    },
+  };
+  return concludes ? concludeNotExecuted(state, parked) : whilePending(state, parked);
 }
 
 function scheduleRetry({ attempt, at, spent, keyFirstUsedAt }: CommandOf<'ScheduleRetry'>, state: KnownDpRecord): Result {
   if (attempt < state.nextAttempt) return alreadySo;
-  if (isFinished(state)) return refused('record-finished');
-  if (state.status === 'dead-lettered') return refused('record-dead-lettered');
   if (attempt > state.nextAttempt) return refused('attempt-out-of-order');
-  return accepted<DpRecordEvent>({
+  return concludeNotExecuted(state, {
     type: 'DpRecordRetryScheduled',
     data: { attempt, at, spent, ...(keyFirstUsedAt === undefined ? {} : { keyFirstUsedAt }) },
   });
@@ -161,13 +169,19 @@ function resultOf(attempt: number, state: KnownDpRecord, event: DpRecordEvent): 
   return accepted(event);
 }
 
-function deadLetter({ reason, description, attempt }: CommandOf<'DeadLetterDpRecord'>, state: KnownDpRecord): Result {
+function deadLetter({ reason, description, attempt, keyFirstUsedAt }: CommandOf<'DeadLetterDpRecord'>, state: KnownDpRecord): Result {
   if (state.status === 'dead-lettered') return alreadySo;
-  if (attempt !== undefined && attempt !== state.nextAttempt) return refused('attempt-out-of-order');
-  return whilePending(state, {
+  if (attempt !== undefined && attempt < state.nextAttempt) return alreadySo;
+  if (attempt !== undefined && attempt > state.nextAttempt) return refused('attempt-out-of-order');
+  const deadLettered: DpRecordEvent = {
     type: 'DpRecordDeadLettered',
-    data: { reason, description, ...(attempt === undefined ? {} : { attempt }) },
-  });
+    data: {
+      reason, description,
+      ...(attempt === undefined ? {} : { attempt }),
+      ...(keyFirstUsedAt === undefined ? {} : { keyFirstUsedAt }),
+    },
+  };
+  return attempt === undefined ? whilePending(state, deadLettered) : concludeNotExecuted(state, deadLettered);
 }
 
 function redrive({ ordinal, by, reason, at }: CommandOf<'RedriveDpRecord'>, state: KnownDpRecord): Result {
@@ -181,6 +195,13 @@ function confirmReconciled({ status }: CommandOf<'ConfirmReconciled'>, state: Kn
   if (rowStatusOf(state) !== status) return refused('status-contradicts-stream');
   if (state.reconciled) return alreadySo;
   return accepted<DpRecordEvent>({ type: 'DpRecordReconciled', data: { status } });
+}
+
+/** What follows from an attempt without effect, under way or held in doubt: it may have been closed after the hold. */
+function concludeNotExecuted(state: KnownDpRecord, event: DpRecordEvent): Result {
+  if (isFinished(state)) return refused('record-finished');
+  if (state.status === 'dead-lettered') return refused('record-dead-lettered');
+  return accepted(event);
 }
 
 function whilePending(state: KnownDpRecord, event: DpRecordEvent): Result {

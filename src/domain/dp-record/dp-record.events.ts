@@ -81,7 +81,13 @@ export interface DpRecordWithdrawn {
 /** Waiting for the biller or for an attempt's owner; once per cause, not per hop. `throttled` names its attempt. */
 export interface DpRecordParked {
   readonly type: 'DpRecordParked';
-  readonly data: { readonly cause: ParkCause; readonly until: Instant; readonly attempt?: number };
+  readonly data: {
+    readonly cause: ParkCause;
+    readonly until: Instant;
+    readonly attempt?: number;
+    /** As in DpRecordRetryScheduled: a throttled call has shown the key to the biller too. */
+    readonly keyFirstUsedAt?: Instant;
+  };
 }
 
 export type ParkCause =
@@ -89,6 +95,8 @@ export type ParkCause =
   | 'outside-window'
   | 'breaker-open'
   | 'allowance-used-up'
+  | 'token-unavailable'
+  | 'profile-missing'
   | 'throttled'
   | 'attempt-open'
   | 'doubt-unresolved';
@@ -133,7 +141,13 @@ export interface DpRecordDeclined {
 
 export interface DpRecordDeadLettered {
   readonly type: 'DpRecordDeadLettered';
-  readonly data: { readonly reason: DeadLetterReason; readonly description: string; readonly attempt?: number };
+  readonly data: {
+    readonly reason: DeadLetterReason;
+    readonly description: string;
+    readonly attempt?: number;
+    /** As in DpRecordRetryScheduled: a redriven record uses its key again. */
+    readonly keyFirstUsedAt?: Instant;
+  };
 }
 
 export type DeadLetterReason = 'AttemptsUsedUp' | 'TooOld' | 'DeadLetteredByBroker' | 'CannotPrepare';

@@ -71,7 +71,8 @@ function evolveKnown(state: KnownDpRecord, event: Exclude<DpRecordEvent, { type:
     case 'DpRecordParked':
       return { ...known, status: 'pending', parked: event.data.cause, dueAt: event.data.until,
         nextAttempt: event.data.cause === 'throttled' && event.data.attempt !== undefined
-          ? event.data.attempt + 1 : state.nextAttempt };
+          ? event.data.attempt + 1 : state.nextAttempt,
+        keyFirstUsedAt: state.keyFirstUsedAt ?? event.data.keyFirstUsedAt };
     case 'DpRecordRetryScheduled':
       return { ...known, status: 'pending', parked: undefined, dueAt: event.data.at,
         nextAttempt: event.data.attempt + 1,
@@ -85,7 +86,8 @@ function evolveKnown(state: KnownDpRecord, event: Exclude<DpRecordEvent, { type:
       return { ...known, status: 'declined', attempt: event.data.attempt, result: event.data.code };
     case 'DpRecordDeadLettered':
       return { ...known, status: 'dead-lettered', reason: event.data.reason,
-        nextAttempt: event.data.attempt === undefined ? state.nextAttempt : event.data.attempt + 1 };
+        nextAttempt: event.data.attempt === undefined ? state.nextAttempt : event.data.attempt + 1,
+        keyFirstUsedAt: state.keyFirstUsedAt ?? event.data.keyFirstUsedAt };
     case 'DpRecordRedriven':
       return { ...known, status: 'pending', parked: undefined, dueAt: undefined,
         openedAt: event.data.at, spentTries: 0, redrives: event.data.ordinal };

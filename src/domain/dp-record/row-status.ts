@@ -2,27 +2,31 @@
  * `Status` in dbo.datapump. A status write names its allowed predecessors, so that a slow writer never
  * overwrites a newer result:
  *
- *   New → Queued → Published → Delivered | Declined | Failed | InDoubt | Rejected | Skipped | Withdrawn
- *   Queued → Rejected | Skipped | Withdrawn | every result a consumer that is faster than the fetcher's write reaches
- *   InDoubt → Delivered | Declined | Published (resolved as not executed)
- *   Failed → Published (redriven)
+ *   New → Queued → Published → Delivered | Declined | Rejected | Skipped | Withdrawn   (final: nothing follows)
+ *   New, Queued, Published → Failed | InDoubt, and each of these two → the other or a final status
+ *   InDoubt → Published (resolved as not executed), Failed → Published (redriven): by reopening the row only
+ *
+ * A final status may follow every other: the stream said so first, and a row that was not reopened in time (a crash
+ * between the two stores, a slow writer) must not keep the record's end from being written for ever.
  */
 export const ROW_STATUSES = [
   'New', 'Queued', 'Published', 'Delivered', 'Declined', 'Failed', 'InDoubt', 'Rejected', 'Skipped', 'Withdrawn',
 ] as const;
 export type RowStatus = (typeof ROW_STATUSES)[number];
 
+const NOT_FINAL: readonly RowStatus[] = ['New', 'Queued', 'Published', 'Failed', 'InDoubt'];
+
 const PREDECESSORS: Record<RowStatus, readonly RowStatus[]> = {
   New: [],
   Queued: ['New'],
   Published: ['Queued'],
-  Delivered: ['Queued', 'Published', 'InDoubt'],
-  Declined: ['Queued', 'Published', 'InDoubt'],
-  Failed: ['Queued', 'Published'],
-  InDoubt: ['Queued', 'Published'],
-  Rejected: ['Queued', 'Published'],
-  Skipped: ['Queued', 'Published'],
-  Withdrawn: ['Queued', 'Published'],
+  Delivered: NOT_FINAL,
+  Declined: NOT_FINAL,
+  Failed: ['New', 'Queued', 'Published', 'InDoubt'],
+  InDoubt: ['New', 'Queued', 'Published', 'Failed'],
+  Rejected: NOT_FINAL,
+  Skipped: NOT_FINAL,
+  Withdrawn: NOT_FINAL,
 };
 
 export const allowedPredecessors = (to: RowStatus): readonly RowStatus[] => PREDECESSORS[to];

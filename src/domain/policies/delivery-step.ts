@@ -39,7 +39,7 @@ export interface DeliveryFacts {
 }
 
 export function nextDeliveryStep({ record, attempt, row, doubtTerms, gate, now }: DeliveryFacts): DeliveryStep {
-  if (record.status === 'unknown') return rowIsAhead(row) ? { step: 'stop-history-behind' } : { step: 'discover' };
+  if (record.status === 'unknown') return rowIsOurs(row) ? { step: 'stop-history-behind' } : { step: 'discover' };
 
   const settledStatus = rowStatusOf(record);
   if (settledStatus !== undefined) {
@@ -62,6 +62,10 @@ export function nextDeliveryStep({ record, attempt, row, doubtTerms, gate, now }
 /** Only a retry and a throttled biller name a time that must be kept; a gate that has opened is open. */
 const waitsForTime = (record: DpRecord): boolean =>
   record.status === 'pending' && (record.parked === undefined || record.parked === 'throttled');
+
+/** Only a record with a stream gets one of the later statuses: without its stream, its attempts are unknown too. */
+const rowIsOurs = (row: DeliveryFacts['row']): boolean =>
+  rowIsAhead(row) || (row !== undefined && row.status !== 'New' && row.status !== 'Queued' && row.status !== 'Published');
 
 const rowIsAhead = (row: DeliveryFacts['row']): boolean =>
   row !== undefined && (row.details.length > 0 || row.status === 'Delivered' || row.status === 'Declined');

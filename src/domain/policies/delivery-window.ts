@@ -2,8 +2,8 @@ import { type DeliveryWindow, WEEKDAYS, type Weekday } from '../biller/biller-pr
 import { type Instant, plusMs } from '../instant';
 
 const QUARTER_HOUR_MS = 15 * 60_000;
-/** Eight days of quarter hours: every weekly window opens within it, also across a change to summer time. */
-const STEPS_MAX = 8 * 24 * 4;
+/** Fifteen days of quarter hours: a weekly window may fall into the hour that a change to summer time leaves out. */
+const STEPS_MAX = 15 * 24 * 4;
 
 /** When the biller takes calls: `now` where it does already, else the next opening. No windows: always. */
 export function nextOpening(windows: readonly DeliveryWindow[], now: Instant): Instant {

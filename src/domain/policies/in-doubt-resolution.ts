@@ -27,7 +27,7 @@ export type DoubtStep =
   /** Its owner, or its effect, may still be on the way. */
   | { readonly step: 'wait'; readonly until: Instant }
   | { readonly step: 'inquire' }
-  /** `before`: the last instant at which the key is certainly still remembered. */
+  /** `before`: no byte of it may leave from then on; the key could be forgotten when it arrives. */
   | { readonly step: 'resend'; readonly before: Instant; readonly ordinal: number }
   | { readonly step: 'operator'; readonly cause: DoubtCause };
 
@@ -44,7 +44,8 @@ export function resolveDoubt(attempt: OpenAttempt, terms: DoubtTerms, now: Insta
   if (cannotTell > 0) return afterInquiry(attempt, terms, now, 'inquiry-cannot-tell');
   if (pending >= PENDING_ANSWERS_MAX) return { step: 'operator', cause: 'still-pending' };
   if (unavailable >= UNAVAILABLE_ANSWERS_MAX) return afterInquiry(attempt, terms, now, 'inquiry-unavailable');
-  if (unavailable >= UNAVAILABLE_ANSWERS_BEFORE_RESEND && unavailable % 2 === 1) {
+  // By turns: neither a silent inquiry nor a resend without an answer is repeated alone until it is used up.
+  if (unavailable >= UNAVAILABLE_ANSWERS_BEFORE_RESEND && (unavailable + attempt.resends) % 2 === 1) {
     const resend = resendStep(attempt, terms, now);
     if (resend) return resend;
   }
@@ -58,12 +59,15 @@ function afterInquiry(attempt: OpenAttempt, terms: DoubtTerms, now: Instant, oth
   return { step: 'operator', cause: attempt.resends >= RESENDS_MAX ? 'resends-used-up' : 'key-retention-over' };
 }
 
-/** A resend is allowed only while the biller certainly remembers the key: counted from the key's FIRST use. */
+/**
+ * A resend is allowed only while the biller certainly remembers the key: counted from the key's FIRST use, and so
+ * early that even an effect as late as the quarantine allows still meets the remembered key.
+ */
 function resendStep(attempt: OpenAttempt, terms: DoubtTerms, now: Instant): DoubtStep | undefined {
   const { keys } = terms.capability;
   if (!keys || attempt.resends >= RESENDS_MAX) return undefined;
   const firstUse = attempt.started.keyFirstUsedAt ?? attempt.started.at;
-  const before = plusMs(firstUse, keys.retentionMs - keys.marginMs);
+  const before = plusMs(firstUse, keys.retentionMs - keys.marginMs - terms.quarantineMs);
   return now < before ? { step: 'resend', before, ordinal: attempt.resends + 1 } : undefined;
 }
 
