@@ -1,0 +1,50 @@
+import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { readSandboxConfiguration, type SandboxConfiguration } from '../adapters/sandbox-biller/sandbox-configuration';
+import { SandboxServer } from '../adapters/sandbox-biller/sandbox-server';
+
+const USAGE = 'usage: sandbox-biller --config <file>';
+
+function end(code: number, message: string): never {
+  process.stderr.write(`${message}\n`);
+  process.exit(code);
+}
+
+function configurationFromArguments(): SandboxConfiguration {
+  let file: string | undefined;
+  try {
+    file = parseArgs({ options: { config: { type: 'string' } } }).values.config;
+  } catch (error) {
+    end(2, `${(error as Error).message}\n${USAGE}`);
+  }
+  if (file === undefined) end(2, `--config is missing\n${USAGE}`);
+  try {
+    return readSandboxConfiguration(readFileSync(file, 'utf8'));
+  } catch (error) {
+    end(2, `${file}: ${(error as Error).message}`);
+  }
+}
+
+async function main(): Promise<void> {
+  const configuration = configurationFromArguments();
+  const server = openServer(configuration);
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => void server.stop().then(() => process.exit(0)));
+  }
+  const port = await server.start();
+  process.stdout.write(`${JSON.stringify({ event: 'listening', port })}\n`);
+}
+
+function openServer(configuration: SandboxConfiguration): SandboxServer {
+  try {
+    return new SandboxServer(configuration, {
+      nowMs: Date.now,
+      // Ends at once: an answer that left now would tell of something the ledger does not hold.
+      onLedgerFailure: (error) => end(1, `the sandbox stops, since its ledger cannot be written: ${error.message}`),
+    });
+  } catch (error) {
+    end(2, (error as Error).message);
+  }
+}
+
+main().catch((error: Error) => end(1, `the sandbox cannot start: ${error.message}`));
