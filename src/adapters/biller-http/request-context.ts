@@ -1,0 +1,47 @@
+import { type BillerProfile } from '../../domain/biller/biller-profile';
+import { type DpRow } from '../../domain/dp-record/dp-row';
+import { parseRecordKey, recordKey, type RecordKey } from '../../domain/identifiers';
+import { decimalText } from '../../domain/money';
+
+/** What the expressions and placeholders of a request see; docs/PROFILES.md describes it for integrators. */
+export function requestContext(profile: BillerProfile, row: DpRow, idempotencyKey: string): object {
+  const { payment, customer, biller } = row;
+  return {
+    record: { key: recordKey(row.billerId, row.dpId), dpId: row.dpId, billerId: row.billerId, dataType: row.dataType, createdAt: row.createdAt },
+    ...(payment && {
+      payment: {
+        paymentId: payment.paymentId,
+        amountMinorUnits: payment.amount.minorUnits,
+        amount: decimalText(payment.amount),
+        currency: payment.amount.currency,
+        invoiceType: payment.invoiceType,
+        paidAt: payment.paidAt,
+        achReturnCode: payment.achReturnCode,
+      },
+    }),
+    ...(customer && {
+      customer: {
+        customerId: customer.customerId,
+        accountNumber: customer.accountNumber,
+        name: customer.name,
+        email: customer.email,
+        paperless: customer.paperless,
+        autoPay: customer.autoPay,
+      },
+    }),
+    biller: billerContext(profile, biller?.dba),
+    idempotencyKey,
+  };
+}
+
+/** For an inquiry about a record whose row has vanished: only the ids are known. */
+export function contextWithoutRow(profile: BillerProfile, key: RecordKey, idempotencyKey: string): object {
+  return { record: { key, ...parseRecordKey(key) }, biller: billerContext(profile, undefined), idempotencyKey };
+}
+
+const billerContext = (profile: BillerProfile, dba: string | undefined): object => ({
+  billerId: profile.billerId,
+  dba,
+  tenant: profile.tenant,
+  displayName: profile.nameTemplate.replaceAll('{DBA}', () => dba ?? ''),
+});

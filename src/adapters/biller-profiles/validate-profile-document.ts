@@ -1,0 +1,129 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import Ajv, { type ErrorObject, type ValidateFunction } from 'ajv';
+import { type Digest } from '../../application/ports/digest';
+import { type BillerProfile } from '../../domain/biller/biller-profile';
+import { type AllowedHosts, urlProblem } from '../shared/biller-document/allowed-hosts';
+import { type BillerDocument, durationMs } from '../shared/biller-document/biller-document';
+import { expressionProblem } from '../shared/biller-document/expression';
+import { parsePathTemplate } from '../shared/biller-document/path-template';
+import { profileFromDocument } from './profile-from-document';
+import { versionOf } from './profile-version';
+
+/** One thing that is wrong: the file, the place in it (`/Requests/Payment/Body`), what was expected. */
+export interface ProfileProblem {
+  readonly file: string;
+  readonly path: string;
+  readonly expected: string;
+}
+
+export interface ProfileRules {
+  readonly hosts: AllowedHosts;
+  /** `Auth:Authority`; without it each OAuth2 profile must name its TokenUrl. */
+  readonly tokenAuthority?: string;
+  readonly digest: Digest;
+}
+
+export const problemText = (problem: ProfileProblem): string => `${problem.file} ${problem.path === '' ? '/' : problem.path}: ${problem.expected}`;
+
+/** Every problem at once, so that an integrator repairs a file in one go. */
+export function validateProfileDocument(document: unknown, where: string, rules: ProfileRules): { readonly profile: BillerProfile } | { readonly problems: readonly ProfileProblem[] } {
+  const check = schemaCheck();
+  const found = check(document) ? beyondSchema(document as BillerDocument, rules) : (check.errors ?? []).filter(tellsSomething).map(schemaProblem);
+  if (found.length > 0) return { problems: found.map(([path, expected]) => ({ file: where, path, expected })) };
+  return { profile: profileFromDocument(document as BillerDocument, versionOf(document, rules.digest)) };
+}
+
+type Found = readonly [path: string, expected: string];
+
+let compiledSchema: ValidateFunction | undefined;
+function schemaCheck(): ValidateFunction {
+  // From src/ and from dist/ alike the contracts stand three folders up.
+  const file = join(__dirname, '../../../contracts/billers/biller-profile.schema.json');
+  return (compiledSchema ??= new Ajv({ allErrors: true, discriminator: true, strictTypes: false }).compile(JSON.parse(readFileSync(file, 'utf8')) as object));
+}
+
+/** `anyOf` repeats what its branches already said. */
+const tellsSomething = (error: ErrorObject): boolean => !['anyOf', 'oneOf', 'if', 'propertyNames'].includes(error.keyword);
+
+function schemaProblem(error: ErrorObject): Found {
+  const params = error.params as Record<string, unknown>;
+  const at = (name: unknown): string => `${error.instancePath}/${String(name)}`;
+  switch (error.keyword) {
+    case 'required':
+      return [at(params['missingProperty']), 'is missing'];
+    case 'additionalProperties':
+      return [at(params['additionalProperty']), 'is not a key of a biller profile here'];
+    case 'enum':
+      return [error.instancePath, `one of ${(params['allowedValues'] as readonly unknown[]).join(', ')} was expected`];
+    case 'const':
+      return [error.instancePath, `${JSON.stringify(params['allowedValue'])} was expected`];
+    case 'discriminator':
+      return [at(params['tag']), 'one of the documented kinds was expected'];
+    case 'pattern':
+      return [error.instancePath, String(error.schemaPath).includes('duration') ? 'a duration such as "10s", "5m" or "24h" was expected' : `text of the form ${String(params['pattern'])} was expected`];
+    default:
+      return [error.instancePath, error.message ?? `must satisfy ${error.keyword}`];
+  }
+}
+
+/** What a schema cannot say: URLs, expressions, and members that need one another. */
+function beyondSchema(document: BillerDocument, rules: ProfileRules): Found[] {
+  const found: Found[] = [];
+  const note = (path: string, expected: string | undefined): void => void (expected !== undefined && found.push([path, expected]));
+  const expression = (path: string, text: string | undefined): void => note(path, text === undefined ? undefined : asExpression(text));
+
+  note('/BaseUrl', urlProblem(document.BaseUrl, rules.hosts) ?? (document.BaseUrl.includes('?') ? 'a URL without a query was expected' : undefined));
+  const { Authentication: auth } = document;
+  if (auth.Kind === 'OAuth2ClientCredentials') {
+    if (auth.TokenUrl !== undefined) note('/Authentication/TokenUrl', urlProblem(auth.TokenUrl, rules.hosts));
+    else if (rules.tokenAuthority === undefined) note('/Authentication/TokenUrl', 'is missing, and Auth:Authority is not set either');
+  }
+  for (const action of document.Actions) {
+    if (!document.Requests[action]) note(`/Requests/${action}`, `is missing although ${action} is among the Actions`);
+  }
+  for (const [action, request] of Object.entries(document.Requests)) {
+    note(`/Requests/${action}/Path`, pathProblem(request.Path));
+    expression(`/Requests/${action}/Body`, request.Body);
+    if (request.Format === 'xml' && request.RootElement === undefined) note(`/Requests/${action}/RootElement`, 'is missing; Format xml needs it');
+    if (request.Format !== 'xml' && request.RootElement !== undefined) note(`/Requests/${action}/RootElement`, 'belongs to Format xml only');
+  }
+  document.Answers.forEach((rule, index) => expression(`/Answers/${index}/When`, rule.When));
+  if (!document.Answers.some((rule) => rule.Outcome === 'accepted')) note('/Answers', 'at least one rule with Outcome accepted was expected: without one nothing is ever delivered');
+  expression('/Reference', document.Reference);
+  expression('/Code', document.Code);
+  const { StatusInquiry: inquiry, Idempotency: keys } = document;
+  if (inquiry) {
+    note('/StatusInquiry/Path', pathProblem(inquiry.Path));
+    inquiry.Answers.forEach((rule, index) => expression(`/StatusInquiry/Answers/${index}/When`, rule.When));
+    expression('/StatusInquiry/Reference', inquiry.Reference);
+    expression('/StatusInquiry/AmountMinorUnits', inquiry.AmountMinorUnits);
+  }
+  if (keys && durationMs(keys.Margin ?? '5m') >= durationMs(keys.Retention)) note('/Idempotency/Margin', 'less than Retention was expected (default 5m): no time would be left to send again');
+  if (durationMs(document.Timeout) < 1) note('/Timeout', 'more than zero was expected');
+  document.Windows?.forEach((window, index) => note(`/Windows/${index}/TimeZone`, timeZoneProblem(window.TimeZone)));
+  return found;
+}
+
+const asExpression = (text: string): string | undefined => {
+  const problem = expressionProblem(text);
+  return problem === undefined ? undefined : `a JSONata expression was expected: ${problem}`;
+};
+
+function pathProblem(path: string): string | undefined {
+  try {
+    parsePathTemplate(path);
+    return undefined;
+  } catch (error) {
+    return `a path with {dotted.path} placeholders was expected: ${(error as Error).message}`;
+  }
+}
+
+function timeZoneProblem(name: string): string | undefined {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name });
+    return undefined;
+  } catch {
+    return 'an IANA time zone such as Europe/Prague was expected';
+  }
+}
