@@ -1,0 +1,26 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { SqliteShard } from '../../src/adapters/sqlite/sqlite-shard';
+import { shardName } from '../../src/domain/identifiers';
+import { shardContract } from './shard.contract';
+
+shardContract('SQLite', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'datapump-shard-'));
+  const open = (): SqliteShard => new SqliteShard({ name: shardName('Shard-1'), path: join(folder, 'shard.sqlite') });
+  const opened = [open()];
+  const shard = opened[0]!;
+  return {
+    shard,
+    another: async () => {
+      const other = open();
+      opened.push(other);
+      return other;
+    },
+    seed: (seed) => shard.seed(seed),
+    close: async () => {
+      await Promise.all(opened.map((each) => each.close()));
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+});
