@@ -11,6 +11,8 @@ const BUSY_PAUSE_MS_MAX = 4;
 
 interface Waiting {
   readonly operation: () => unknown;
+  /** What failed, for the message: `append 3 events to stream …`. */
+  readonly step: string;
   readonly resolve: (value: never) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -53,13 +55,13 @@ export class GroupCommit {
   }
 
   /** Runs a synchronous operation in the next group; resolves with its result once that is durable. */
-  run<T>(operation: () => T): Promise<T> {
+  run<T>(operation: () => T, step = 'commit'): Promise<T> {
     if (this.closed) return Promise.reject(this.failure('closed', false, 'it was closed'));
     if (this.waiting.length >= WAITING_MAX) {
       return Promise.reject(this.failure('storage-busy', true, `${WAITING_MAX} operations wait already`));
     }
     return new Promise<T>((resolve, reject) => {
-      this.waiting.push({ operation, resolve, reject });
+      this.waiting.push({ operation, step, resolve, reject });
       this.schedule();
     });
   }
@@ -85,7 +87,7 @@ export class GroupCommit {
   private commitGroup(): void {
     if (!this.tryBegin()) return;
     const results: { readonly waiting: Waiting; readonly value?: unknown; readonly error?: unknown }[] = [];
-    let failure: unknown;
+    let failure: { readonly error: unknown } | undefined;
     const deadline = performance.now() + GROUP_MS_MAX;
     const group = this.waiting;
     let taken = 0;
@@ -106,16 +108,15 @@ export class GroupCommit {
       this.commit.run();
     } catch (error) {
       if (this.database.inTransaction) this.rollback.run();
-      failure = this.classified(error);
+      failure = { error };
     }
     this.waiting = group.slice(taken);
-    for (const waiting of group.slice(0, taken)) if (failure !== undefined) waiting.reject(failure);
     if (failure === undefined) {
       for (const result of results) {
-        if ('error' in result) result.waiting.reject(this.classified(result.error));
+        if ('error' in result) this.refuse(result.waiting, result.error);
         else result.waiting.resolve(result.value as never);
       }
-    }
+    } else for (const waiting of group.slice(0, taken)) this.refuse(waiting, failure.error);
     this.scheduled = false;
     this.goOn();
   }
@@ -128,7 +129,7 @@ export class GroupCommit {
       this.busySince = undefined;
       return true;
     } catch (error) {
-      const failure = this.classified(error);
+      const failure = storageFailure('failed to begin', this.database.name, error);
       this.busySince ??= performance.now();
       const busy = failure instanceof PortFailure && failure.code === 'storage-busy';
       if (busy && performance.now() - this.busySince < BUSY_TIMEOUT_MS) {
@@ -138,7 +139,7 @@ export class GroupCommit {
       this.busySince = undefined;
       const refused = this.waiting;
       this.waiting = [];
-      for (const waiting of refused) waiting.reject(failure);
+      for (const waiting of refused) this.refuse(waiting, error);
       this.scheduled = false;
       this.goOn();
       return false;
@@ -154,8 +155,8 @@ export class GroupCommit {
     for (const listener of listeners) listener();
   }
 
-  private classified(error: unknown): unknown {
-    return storageFailure('failed to commit', this.database.name, error);
+  private refuse(waiting: Waiting, error: unknown): void {
+    waiting.reject(storageFailure(`failed to ${waiting.step}`, this.database.name, error));
   }
 
   private failure(code: 'closed' | 'storage-busy', retryable: boolean, why: string): PortFailure {

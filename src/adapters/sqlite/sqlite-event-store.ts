@@ -1,0 +1,192 @@
+import { type Database } from 'better-sqlite3';
+import {
+  APPEND_EVENTS_MAX,
+  READ_EVENTS_MAX,
+  type EventStore,
+  type ExpectedRevision,
+  type NewEvent,
+  type Position,
+  type StoredEvent,
+} from '../../application/ports/event-store';
+import { VersionConflict } from '../../application/ports/failures';
+import { type StreamName } from '../../domain/identifiers';
+import { invariant } from '../../domain/invariant';
+import { GroupCommit } from './group-commit';
+import { openSqliteFile, storageFailure } from './sqlite-file';
+
+/*
+ * `batch_events` stands on the first event of each append and says how many came with it (0 on the others), so that a
+ * repeated append can be told from a part or an extension of one. The ids are unique per stream only: an append never
+ * fails because of another stream. Nothing is ever deleted, so positions grow and are never used twice.
+ */
+const SCHEMA = [
+  `CREATE TABLE stream (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+   CREATE TABLE event (
+     position INTEGER PRIMARY KEY,
+     stream INTEGER NOT NULL REFERENCES stream (id),
+     revision INTEGER NOT NULL,
+     batch_events INTEGER NOT NULL,
+     category TEXT NOT NULL,
+     id TEXT NOT NULL,
+     type TEXT NOT NULL,
+     data TEXT NOT NULL,
+     metadata TEXT NOT NULL
+   );
+   CREATE UNIQUE INDEX event_by_revision ON event (stream, revision);
+   CREATE UNIQUE INDEX event_by_id ON event (stream, id);
+   CREATE INDEX event_by_category ON event (category, position);`,
+];
+
+interface EventRow {
+  readonly position: number;
+  readonly stream: string;
+  readonly revision: number;
+  readonly id: string;
+  readonly type: string;
+  readonly data: string;
+  readonly metadata: string;
+}
+
+interface PreparedEvent {
+  readonly id: string;
+  readonly type: string;
+  readonly data: string;
+  readonly metadata: string;
+}
+
+const COLUMNS = 'event.position, stream.name AS stream, event.revision, event.id, event.type, event.data, event.metadata';
+
+/** The event store in one SQLite file, for any number of processes on one machine. A position is the row's number. */
+export class SqliteEventStore implements EventStore {
+  private readonly database: Database;
+  private readonly group: GroupCommit;
+  private readonly statements: ReturnType<typeof prepare>;
+
+  constructor(private readonly options: { readonly path: string; readonly synchronous?: 'FULL' | 'OFF' }) {
+    this.database = openSqliteFile({ ...options, kind: 'event-store', schema: SCHEMA });
+    this.group = new GroupCommit(this.database);
+    this.statements = prepare(this.database);
+  }
+
+  async append(stream: StreamName, expected: ExpectedRevision, events: readonly NewEvent[]): Promise<{ readonly revision: number }> {
+    invariant(events.length >= 1 && events.length <= APPEND_EVENTS_MAX, `an append holds 1 to ${APPEND_EVENTS_MAX} events, got ${events.length}`);
+    invariant(expected === 'new' || (Number.isSafeInteger(expected) && expected >= 0), `an expected revision is 'new' or a whole number from 0, got ${expected}`);
+    invariant(new Set(events.map(({ id }) => id)).size === events.length, `an append to ${stream} holds one event id twice`);
+    // Text is made now, not in the group: what the caller changes later must not change what is stored.
+    const prepared = events.map(preparedEvent);
+    return this.group.run(
+      () => ({ revision: this.appendNow(stream, expected, prepared) }),
+      `append ${events.length} event(s) to stream ${stream} at ${expected === 'new' ? 'no event' : `revision ${expected}`}`,
+    );
+  }
+
+  async readStream(stream: StreamName, options: { readonly fromRevision?: number; readonly max?: number } = {}): Promise<readonly StoredEvent[]> {
+    const { fromRevision = 0, max = READ_EVENTS_MAX } = options;
+    checkPage(max);
+    return this.read(`read stream ${stream}`, () => this.statements.readStream.all(stream, fromRevision, max).map(storedEvent));
+  }
+
+  async readAll(options: { readonly after?: Position; readonly max: number; readonly categories?: readonly string[] }): Promise<{ readonly events: readonly StoredEvent[]; readonly next: Position | undefined }> {
+    checkPage(options.max);
+    const after = Number(options.after ?? '0');
+    invariant(Number.isSafeInteger(after) && after >= 0, `a position is one that readAll returned, got ${JSON.stringify(options.after)}`);
+    const rows = this.read('read all streams', () => this.pageAfter(after, options.max, options.categories));
+    const events = rows.map(storedEvent);
+    return { events, next: events.at(-1)?.position ?? options.after };
+  }
+
+  /** Finishes the appends it has taken, then closes the file. */
+  async close(): Promise<void> {
+    await this.group.close();
+    this.database.close();
+  }
+
+  private appendNow(stream: StreamName, expected: ExpectedRevision, events: readonly PreparedEvent[]): number {
+    const { statements } = this;
+    const streamId = statements.streamId.get(stream)?.id;
+    const newest = streamId === undefined ? undefined : statements.newestRevision.get(streamId)?.revision;
+    const first = expected === 'new' ? 0 : expected + 1;
+    const last = first + events.length - 1;
+    if (first !== (newest ?? -1) + 1) {
+      if (streamId !== undefined && this.isSameBatch(streamId, first, events)) return last;
+      throw new VersionConflict(stream, expected, newest ?? 'new');
+    }
+    if (streamId !== undefined && events.some(({ id }) => statements.idInStream.get(streamId, id) !== undefined)) {
+      throw new VersionConflict(stream, expected, newest ?? 'new');
+    }
+    const owner = streamId ?? Number(statements.addStream.run(stream).lastInsertRowid);
+    const category = categoryOf(stream);
+    events.forEach((event, index) => {
+      statements.addEvent.run(owner, first + index, index === 0 ? events.length : 0, category, event.id, event.type, event.data, event.metadata);
+    });
+    return last;
+  }
+
+  private isSameBatch(streamId: number, first: number, events: readonly PreparedEvent[]): boolean {
+    const stored = this.statements.storedBatch.all(streamId, first, events.length);
+    return stored[0]?.batch_events === events.length && events.every(({ id }, index) => stored[index]?.id === id);
+  }
+
+  private pageAfter(after: number, max: number, categories: readonly string[] | undefined): readonly EventRow[] {
+    if (categories === undefined) return this.statements.readAll.all(after, max);
+    // One state for all categories: an event committed between two reads could otherwise be passed over for ever.
+    const pages = this.database.transaction(() => [...new Set(categories)].map((category) => this.statements.readCategory.all(category, after, max)))();
+    return pages.flat().sort((a, b) => a.position - b.position).slice(0, max);
+  }
+
+  private read<T>(step: string, work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      throw storageFailure(`failed to ${step}`, this.options.path, error);
+    }
+  }
+}
+
+const categoryOf = (stream: string): string => stream.split('-', 1)[0]!;
+
+function checkPage(max: number): void {
+  invariant(Number.isSafeInteger(max) && max >= 1 && max <= READ_EVENTS_MAX, `a page holds 1 to ${READ_EVENTS_MAX} events, got ${max}`);
+}
+
+function preparedEvent({ id, type, data, metadata }: NewEvent): PreparedEvent {
+  const text = JSON.stringify(data) as string | undefined;
+  invariant(text !== undefined, `the data of event ${type} (${id}) is not JSON`);
+  return { id, type, data: text, metadata: JSON.stringify(metadata) };
+}
+
+function storedEvent(row: EventRow): StoredEvent {
+  return {
+    stream: row.stream as StreamName,
+    revision: row.revision,
+    position: String(row.position) as Position,
+    id: row.id,
+    type: row.type,
+    data: JSON.parse(row.data),
+    metadata: JSON.parse(row.metadata) as StoredEvent['metadata'],
+  };
+}
+
+function prepare(database: Database) {
+  return {
+    streamId: database.prepare<[string], { id: number }>('SELECT id FROM stream WHERE name = ?'),
+    addStream: database.prepare<[string]>('INSERT INTO stream (name) VALUES (?)'),
+    newestRevision: database.prepare<[number], { revision: number }>('SELECT revision FROM event WHERE stream = ? ORDER BY revision DESC LIMIT 1'),
+    idInStream: database.prepare<[number, string], { found: number }>('SELECT 1 AS found FROM event WHERE stream = ? AND id = ?'),
+    storedBatch: database.prepare<[number, number, number], { id: string; batch_events: number }>(
+      'SELECT id, batch_events FROM event WHERE stream = ? AND revision >= ? ORDER BY revision LIMIT ?',
+    ),
+    addEvent: database.prepare<[number, number, number, string, string, string, string, string]>(
+      'INSERT INTO event (stream, revision, batch_events, category, id, type, data, metadata) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+    ),
+    readStream: database.prepare<[string, number, number], EventRow>(
+      `SELECT ${COLUMNS} FROM stream JOIN event ON event.stream = stream.id WHERE stream.name = ? AND event.revision >= ? ORDER BY event.revision LIMIT ?`,
+    ),
+    readAll: database.prepare<[number, number], EventRow>(
+      `SELECT ${COLUMNS} FROM event JOIN stream ON stream.id = event.stream WHERE event.position > ? ORDER BY event.position LIMIT ?`,
+    ),
+    readCategory: database.prepare<[string, number, number], EventRow>(
+      `SELECT ${COLUMNS} FROM event JOIN stream ON stream.id = event.stream WHERE event.category = ? AND event.position > ? ORDER BY event.position LIMIT ?`,
+    ),
+  };
+}
