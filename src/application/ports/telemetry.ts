@@ -2,7 +2,7 @@
 export interface Telemetry {
   info(message: string, fields?: Fields): void;
   warn(message: string, fields?: Fields): void;
-  error(message: string, fields?: Fields & { readonly error?: unknown }): void;
+  error(message: string, error: unknown, fields?: Fields): void;
   /** Adds up; stages of the pipeline count records and milliseconds here. */
   count(name: string, by?: number, labels?: Readonly<Record<string, string>>): void;
   /** Runs the work inside a span; W3C traceparent in and out. */

@@ -1,6 +1,9 @@
 import { type RetrySchedule } from '../biller/biller-profile';
 import { type Instant, msBetween, plusMs } from '../instant';
 
+/** Where a profile names none. */
+export const DEFAULT_RETRY_SCHEDULE: RetrySchedule = { kind: 'fixed', waitsMs: [1_000, 3_000, 5_000, 7_000], maxAgeMs: 24 * 3_600_000 };
+
 export type RetryDecision =
   | { readonly retry: 'at'; readonly at: Instant }
   | { readonly retry: 'never'; readonly reason: 'AttemptsUsedUp' | 'TooOld' };

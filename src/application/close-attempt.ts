@@ -1,0 +1,59 @@
+import { type ClosingEvent, deliveryAttemptDecider, type DeliveryAttemptCommand } from '../domain/delivery-attempt/delivery-attempt.decider';
+import { type DeliveryAttempt } from '../domain/delivery-attempt/delivery-attempt.state';
+import { type RecordKey } from '../domain/identifiers';
+import { type Instant } from '../domain/instant';
+import { InvariantViolation } from '../domain/invariant';
+import { type History, type Loaded } from './history';
+import { VersionConflict } from './ports/failures';
+import { type Telemetry } from './ports/telemetry';
+
+export interface CloseAttemptPorts {
+  readonly history: History;
+  readonly telemetry: Telemetry;
+}
+
+export interface AttemptInHand {
+  readonly key: RecordKey;
+  attempt: Loaded<DeliveryAttempt>;
+}
+
+/** An attempt's stream is short; this many lost races in a row is a defect. */
+const RACES_MAX = 8;
+
+/**
+ * The first closing event wins; a caller that comes second tells what it saw as a late observation. "Not executed" is
+ * dropped where a resend has been stated since (`resendsSeen`): it says nothing of that call, and the doubt stays.
+ */
+export const closeAttempt = (
+  ports: CloseAttemptPorts, hand: AttemptInHand, attempt: number, closing: ClosingEvent, at: Instant, resendsSeen = 0,
+): Promise<void> => decideUntilAppended(ports, hand, attempt, { type: 'CloseAttempt', closing, resendsSeen }, at);
+
+export const observeUnknown = (ports: CloseAttemptPorts, hand: AttemptInHand, attempt: number, code: string, at: Instant): Promise<void> => {
+  const observation = hand.attempt.state.status === 'open' ? hand.attempt.state.unknowns + 1 : 1;
+  return decideUntilAppended(ports, hand, attempt, { type: 'ObserveUnknown', code, at, observation }, at);
+};
+
+async function decideUntilAppended(
+  ports: CloseAttemptPorts, hand: AttemptInHand, attempt: number, command: DeliveryAttemptCommand, at: Instant,
+): Promise<void> {
+  for (let races = 0; ; races++) {
+    const decision = deliveryAttemptDecider.decide(command, hand.attempt.state);
+    if (decision.outcome === 'refused' && decision.refusal === 'attempt-resent') return;
+    if (decision.outcome === 'refused') {
+      throw new InvariantViolation(`attempt ${attempt} of ${hand.key} refused ${command.type}: ${decision.refusal}`);
+    }
+    for (const event of decision.events) {
+      if (event.type === 'DoublePostSuspected') {
+        ports.telemetry.error('double post suspected', undefined, { record: hand.key, attempt, closedAs: event.data.closedAs, observed: event.data.observed });
+        ports.telemetry.count('delivery.double-post-suspected');
+      }
+    }
+    try {
+      hand.attempt = await ports.history.appendToAttempt(hand.key, attempt, hand.attempt, decision.events, at);
+      return;
+    } catch (error) {
+      if (!(error instanceof VersionConflict) || races >= RACES_MAX) throw error;
+      hand.attempt = await ports.history.attempt(hand.key, attempt);
+    }
+  }
+}

@@ -1,0 +1,86 @@
+import { type Closing, type ClosedAttempt } from '../domain/delivery-attempt/delivery-attempt.state';
+import { type KnownDpRecord } from '../domain/dp-record/dp-record.state';
+import { type Instant, plusMs } from '../domain/instant';
+import { invariant, InvariantViolation } from '../domain/invariant';
+import { DEFAULT_RETRY_SCHEDULE, nextTry, type RetryDecision } from '../domain/policies/retry-schedule';
+import { decideRecord, type Delivery, type DeliverRecordPorts, type DeliverRecordSettings, sendSuccessor, type Settlement } from './delivery';
+import { resultOfAttempt } from './row-result';
+import { type DpRecordCommand } from '../domain/dp-record/dp-record.decider';
+
+/** An attempt that was never sent, or was turned away by a throttle, is tried again after this. */
+const NOT_SENT_WAIT_MS = 1_000;
+
+/**
+ * Rule 9: the newest attempt is closed, the record draws the consequence. A result goes to the shard first and to the
+ * record's stream then; both may be repeated. Undefined: look again, the record has moved.
+ */
+export async function concludeAttempt(
+  ports: DeliverRecordPorts, settings: DeliverRecordSettings, delivery: Delivery, attempt: number, now: Instant,
+): Promise<Settlement | undefined> {
+  const { state } = delivery.attempt;
+  invariant(state.status === 'closed', `attempt ${attempt} of ${delivery.key} is concluded while ${state.status}`);
+  const { closing } = state;
+  switch (closing.as) {
+    case 'accepted':
+    case 'declined':
+      await writeResult(ports, delivery, attempt, closing, now);
+      return { settle: 'complete' };
+    case 'throttled':
+    case 'not-executed':
+    case 'not-sent':
+      return tryAgain(ports, settings, delivery, attempt, state, now);
+  }
+}
+
+async function writeResult(
+  ports: DeliverRecordPorts, delivery: Delivery, attempt: number, closing: Extract<Closing, { as: 'accepted' | 'declined' }>, now: Instant,
+): Promise<void> {
+  const to = closing.as === 'accepted' ? 'Delivered' : 'Declined';
+  const billerReference = closing.as === 'accepted' ? closing.billerReference : undefined;
+  const code = closing.as === 'declined' ? closing.code : undefined;
+  const { dpId } = delivery.message;
+  const written = await delivery.shard.reconcile(resultOfAttempt(dpId, { attempt, outcome: to, billerReference, code, recordedAt: now }));
+  if (written === 'refused') throw new InvariantViolation(`the row of ${delivery.key} refuses status ${to}, its present one allows no such change`);
+  if (written === 'row-missing') ports.telemetry.warn('row missing while recording a result', { record: delivery.key, status: to });
+  const command: DpRecordCommand =
+    closing.as === 'accepted'
+      ? { type: 'RecordDelivered', attempt, ...(billerReference === undefined ? {} : { billerReference }) }
+      : { type: 'RecordDeclined', attempt, ...(code === undefined ? {} : { code }) };
+  // Result and confirmation in one append: the shard already says the same.
+  await decideRecord(ports, delivery, [command, { type: 'ConfirmReconciled', status: to }], now);
+  ports.telemetry.count('delivery.results', 1, { status: to });
+}
+
+async function tryAgain(
+  ports: DeliverRecordPorts, settings: DeliverRecordSettings, delivery: Delivery, attempt: number, closed: ClosedAttempt, now: Instant,
+): Promise<Settlement | undefined> {
+  const record = delivery.record.state as KnownDpRecord;
+  const held = record.status === 'in-doubt';
+  const { closing } = closed;
+  const next = held ? { retry: 'at' as const, at: now } : whenAgain(ports, delivery, record, closing, now);
+  // A call that reached the biller may have made it remember the key.
+  const keyFirstUsedAt = closing.as === 'not-sent' ? {} : { keyFirstUsedAt: closed.started.keyFirstUsedAt ?? closed.started.at };
+  if (next.retry === 'never') {
+    const description = `attempt ${attempt} was ${closing.as}${closing.as === 'not-executed' ? ` (${closing.code})` : ''}, tries are bounded`;
+    await decideRecord(ports, delivery, [{ type: 'DeadLetterDpRecord', reason: next.reason, description, attempt, ...keyFirstUsedAt }], now);
+    return undefined;
+  }
+  if (held) await delivery.shard.reopen(delivery.message.dpId);
+  const command: DpRecordCommand =
+    closing.as === 'throttled' && !held
+      ? { type: 'ParkDpRecord', cause: 'throttled', until: next.at, attempt, ...keyFirstUsedAt }
+      : { type: 'ScheduleRetry', attempt, at: next.at, spent: closing.as === 'not-executed', ...keyFirstUsedAt };
+  await decideRecord(ports, delivery, [command], now);
+  await sendSuccessor(ports, settings, delivery, next.at);
+  return { settle: 'complete' };
+}
+
+function whenAgain(ports: DeliverRecordPorts, delivery: Delivery, record: KnownDpRecord, closing: Closing, now: Instant): RetryDecision {
+  const schedule = delivery.profile?.retry ?? DEFAULT_RETRY_SCHEDULE;
+  const facts = { openedAt: record.openedAt, now, chance: ports.chance.fraction() };
+  if (closing.as === 'not-executed') return nextTry(schedule, { ...facts, spentTries: record.spentTries + 1 });
+  // Neither a throttle nor a call that never left spends a try; age still bounds them.
+  const age = nextTry(schedule, { ...facts, spentTries: 0 });
+  if (age.retry === 'never') return age;
+  return { retry: 'at', at: plusMs(now, closing.as === 'throttled' ? closing.retryAfterMs : NOT_SENT_WAIT_MS) };
+}

@@ -1,0 +1,169 @@
+import { type BillerProfile } from '../domain/biller/biller-profile';
+import { dpRecordDecider, rowStatusOf, type Verdict } from '../domain/dp-record/dp-record.decider';
+import { type DpRecord } from '../domain/dp-record/dp-record.state';
+import { type DpRow } from '../domain/dp-record/dp-row';
+import { type RecordKey, recordKey } from '../domain/identifiers';
+import { type Instant } from '../domain/instant';
+import { type History, type Loaded } from './history';
+import { discoveryOf, verdictOf } from './discover-record';
+import { firstLink, recordMessage } from './message-chain';
+import { type MessageContracts, type ValidationErrorMessage } from './messages';
+import { type BillerProfiles } from './ports/biller-profiles';
+import { type Chance } from './ports/chance';
+import { type Clock } from './ports/clock';
+import { type Digest } from './ports/digest';
+import { PortFailure, VersionConflict } from './ports/failures';
+import { type MessageBus, type OutgoingMessage } from './ports/message-bus';
+import { type Shard, type Shards, type StatusChange } from './ports/shard';
+import { type Telemetry } from './ports/telemetry';
+import { type ShardClock } from './shard-clock';
+import { rowResultOf } from './row-result';
+import { VALIDATION_ERRORS_TOPIC } from './topology';
+
+export interface FetchChunkPorts {
+  readonly history: History;
+  readonly shards: Shards;
+  readonly shardClock: ShardClock;
+  readonly bus: MessageBus;
+  readonly profiles: BillerProfiles;
+  readonly contracts: MessageContracts;
+  readonly clock: Clock;
+  readonly chance: Chance;
+  readonly digest: Digest;
+  readonly telemetry: Telemetry;
+}
+
+export interface FetchChunkSettings {
+  readonly eventsTopic: string;
+  /** Rows discovered, published and marked together. */
+  readonly batchSize: number;
+  /** Billers whose chunks one fetcher works on at once. */
+  readonly concurrentBillersMax: number;
+}
+
+export interface FetchContext {
+  readonly shard: Shard;
+  readonly profile: BillerProfile | undefined;
+  readonly traceparent: string;
+  readonly rowByRow: boolean;
+  readonly now: Instant;
+}
+
+/** What the fetcher does about one row, from its record's stream as it now stands. */
+export type RowOutcome =
+  | { readonly kind: 'published'; readonly row: DpRow }
+  | { readonly kind: 'rejected'; readonly row: DpRow; readonly reasons: readonly string[] }
+  | { readonly kind: 'skipped'; readonly row: DpRow }
+  /** The record has its end, or is held, since an earlier fetch: only the row has to follow. */
+  | { readonly kind: 'already-finished'; readonly row: DpRow; readonly record: DpRecord }
+  | { readonly kind: 'identity-conflict'; readonly row: DpRow };
+
+const TABLE = 'dbo.datapump';
+
+/** Discover all, publish the valid ones, tell of the rejected ones, then mark the rows: in this order. */
+export async function fetchRows(ports: FetchChunkPorts, settings: FetchChunkSettings, context: FetchContext, rows: readonly DpRow[]): Promise<readonly RowOutcome[]> {
+  const unfetched = rows.filter((row) => row.status === 'Queued' || row.status === 'New');
+  const outcomes = context.rowByRow
+    ? await oneByOne(ports, context, unfetched)
+    : await Promise.all(unfetched.map((row) => discover(ports, context, row)));
+  const messages = outcomes.flatMap((outcome) => (outcome.kind === 'published' ? [publication(context, outcome.row)] : []));
+  if (messages.length > 0) await ports.bus.send(settings.eventsTopic, messages);
+  const notices = outcomes.flatMap((outcome) => noticeOf(context, outcome));
+  if (notices.length > 0) await ports.bus.send(VALIDATION_ERRORS_TOPIC, notices);
+  await context.shard.changeStatuses(outcomes.flatMap(statusChangeOf));
+  for (const outcome of outcomes) {
+    if (outcome.kind === 'already-finished') await context.shard.reconcile(rowResultOf(outcome.record, outcome.row.dpId, context.now));
+  }
+  return outcomes;
+}
+
+/** A row whose judging breaks is rejected; a failing port is no fault of the row. */
+async function oneByOne(ports: FetchChunkPorts, context: FetchContext, rows: readonly DpRow[]): Promise<RowOutcome[]> {
+  const outcomes: RowOutcome[] = [];
+  for (const row of rows) {
+    try {
+      outcomes.push(await discover(ports, context, row));
+    } catch (error) {
+      if (error instanceof PortFailure && error.retryable) throw error;
+      ports.telemetry.error('a row breaks processing, rejecting it', error, { record: recordKey(row.billerId, row.dpId) });
+      outcomes.push(await discover(ports, context, row, { type: 'DpRecordRejected', data: { reasons: ['row-breaks-processing'] } }));
+    }
+  }
+  return outcomes;
+}
+
+async function discover(ports: FetchChunkPorts, context: FetchContext, row: DpRow, forced?: Verdict): Promise<RowOutcome> {
+  const key = recordKey(row.billerId, row.dpId);
+  const command = {
+    type: 'DiscoverDpRecord',
+    discovery: discoveryOf(row, context.now),
+    verdict: forced ?? verdictOf(row, context.profile, ports.digest),
+  } as const;
+  const unknown: Loaded<DpRecord> = { state: dpRecordDecider.initialState, revision: 'new' };
+  const decision = dpRecordDecider.decide(command, unknown.state);
+  if (decision.outcome === 'refused') return { kind: 'identity-conflict', row };
+  try {
+    return outcomeOf(row, command.verdict, (await ports.history.appendToRecord(key, unknown, decision.events, context.now)).state);
+  } catch (error) {
+    if (!(error instanceof VersionConflict)) throw error;
+    return storedOutcome(ports, key, row, command);
+  }
+}
+
+/** The record is known: its stored verdict rules, unless the row now means another payment. */
+async function storedOutcome(
+  ports: FetchChunkPorts, key: RecordKey, row: DpRow, command: Parameters<typeof dpRecordDecider.decide>[0],
+): Promise<RowOutcome> {
+  const { state } = await ports.history.record(key);
+  const decision = dpRecordDecider.decide(command, state);
+  if (decision.outcome === 'refused') {
+    ports.telemetry.error('identity conflict: a known record points to another payment', undefined, { record: key });
+    return { kind: 'identity-conflict', row };
+  }
+  return rowStatusOf(state) === undefined ? { kind: 'published', row } : { kind: 'already-finished', row, record: state };
+}
+
+function outcomeOf(row: DpRow, verdict: Verdict, state: DpRecord): RowOutcome {
+  if (state.status === 'rejected') return { kind: 'rejected', row, reasons: verdict.type === 'DpRecordRejected' ? verdict.data.reasons : [] };
+  return state.status === 'skipped' ? { kind: 'skipped', row } : { kind: 'published', row };
+}
+
+function publication(context: FetchContext, row: DpRow): OutgoingMessage {
+  const key = recordKey(row.billerId, row.dpId);
+  return recordMessage(
+    {
+      dpId: row.dpId, billerId: row.billerId, eventType: row.dataType, occurredAt: row.createdAt, version: 1,
+      traceId: key, messageId: key, source: { shard: context.shard.name, table: TABLE },
+    },
+    { link: firstLink, tenant: context.profile?.tenant ?? row.billerId, traceparent: context.traceparent, targeted: false },
+  );
+}
+
+function noticeOf(context: FetchContext, outcome: RowOutcome): OutgoingMessage[] {
+  const reasons = outcome.kind === 'rejected' ? outcome.reasons : outcome.kind === 'identity-conflict' ? ['identity-conflict'] : undefined;
+  if (!reasons) return [];
+  const { billerId, dpId, dataType } = outcome.row;
+  const body: ValidationErrorMessage = {
+    billerId, dpId, eventType: dataType, occurredAt: context.now, version: 1, messageId: `${billerId}:${dpId}:rejected`, reasons,
+  };
+  return [{
+    messageId: body.messageId, body, correlationId: billerId,
+    properties: { eventType: dataType, billerId, traceparent: context.traceparent },
+  }];
+}
+
+/** A consumer may already have written its result: every status names the predecessors it may replace. */
+function statusChangeOf({ kind, row: { dpId } }: RowOutcome): StatusChange[] {
+  switch (kind) {
+    case 'published':
+      return [{ dpId, to: 'Published', from: ['Queued'] }];
+    case 'rejected':
+      return [{ dpId, to: 'Rejected', from: ['Queued'] }];
+    case 'skipped':
+      return [{ dpId, to: 'Skipped', from: ['Queued'] }];
+    case 'identity-conflict':
+      return [{ dpId, to: 'Failed', from: ['Queued'] }];
+    case 'already-finished':
+      return [];
+  }
+}

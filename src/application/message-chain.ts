@@ -1,0 +1,72 @@
+import { type DataType } from '../domain/biller/data-type';
+import { type RecordKey } from '../domain/identifiers';
+import { type Instant } from '../domain/instant';
+import { type OutgoingMessage, type PeekedMessage } from './ports/message-bus';
+import { type RecordMessage } from './messages';
+import { subscriptionOf } from './topology';
+
+/**
+ * A record's messages form chains: each rescheduled copy is the next hop of its chain and has a message id of its own,
+ * because under duplicate detection a repeated id is dropped and reported as accepted.
+ *
+ *   first publication  billerId:dpId          then billerId:dpId:1, billerId:dpId:2 …
+ *   redrive k          billerId:dpId:rk.0     then billerId:dpId:rk.1 …
+ *   sweep k            billerId:dpId:sk.0     then billerId:dpId:sk.1 …
+ *
+ * Should a second copy of one chain send the same hop, the broker drops it: then that hop was accepted before, and the
+ * chain it belongs to is alive or has ended by rule 0.
+ */
+export interface ChainLink {
+  readonly chain: '' | `r${number}` | `s${number}`;
+  readonly hop: number;
+}
+
+export const redriveChain = (ordinal: number): ChainLink => ({ chain: `r${ordinal}`, hop: 0 });
+export const sweepChain = (ordinal: number): ChainLink => ({ chain: `s${ordinal}`, hop: 0 });
+export const firstLink: ChainLink = { chain: '', hop: 0 };
+
+export function messageIdOf(key: RecordKey, { chain, hop }: ChainLink): string {
+  if (chain === '') return hop === 0 ? key : `${key}:${hop}`;
+  return `${key}:${chain}.${hop}`;
+}
+
+/** A message id of another team's making starts the first chain at the hop its property names, else at 0. */
+export function linkOf(key: RecordKey, message: Pick<PeekedMessage, 'messageId' | 'properties'>): ChainLink {
+  const tail = message.messageId.startsWith(`${key}:`) ? message.messageId.slice(key.length + 1) : '';
+  const chained = /^([rs]\d+)\.(\d+)$/.exec(tail);
+  if (chained) return { chain: chained[1] as ChainLink['chain'], hop: Number(chained[2]) };
+  if (/^\d+$/.test(tail)) return { chain: '', hop: Number(tail) };
+  const hop = Number(message.properties['hop'] ?? 0);
+  return { chain: '', hop: Number.isSafeInteger(hop) && hop >= 0 ? hop : 0 };
+}
+
+export const nextHop = (link: ChainLink): ChainLink => ({ chain: link.chain, hop: link.hop + 1 });
+
+/** One record message as it goes to the broker. A copy with a target reaches that one subscription. */
+export function recordMessage(
+  body: RecordMessage,
+  options: {
+    readonly link: ChainLink;
+    readonly tenant: string;
+    readonly traceparent: string | undefined;
+    readonly targeted: boolean;
+    readonly scheduledFor?: Instant;
+  },
+): OutgoingMessage {
+  return {
+    messageId: messageIdOf(body.traceId, options.link),
+    body,
+    correlationId: body.billerId,
+    properties: {
+      eventType: body.eventType,
+      tenant: options.tenant,
+      billerId: body.billerId,
+      hop: options.link.hop,
+      ...(options.traceparent === undefined ? {} : { traceparent: options.traceparent }),
+      ...(options.targeted ? { target: targetOf(body.eventType) } : {}),
+    },
+    ...(options.scheduledFor === undefined ? {} : { scheduledFor: options.scheduledFor }),
+  };
+}
+
+const targetOf = (dataType: DataType): string => subscriptionOf(dataType);

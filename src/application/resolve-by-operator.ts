@@ -1,0 +1,75 @@
+import { type ResolvedOutcome } from '../domain/delivery-attempt/delivery-attempt.events';
+import { type RecordKey, recordKey } from '../domain/identifiers';
+import { closeAttempt } from './close-attempt';
+import { type History } from './history';
+import { recordMessage, sweepChain } from './message-chain';
+import { type RecordMessage } from './messages';
+import { type Chance } from './ports/chance';
+import { type MessageBus } from './ports/message-bus';
+import { type Shard, type Shards } from './ports/shard';
+import { type Telemetry } from './ports/telemetry';
+import { newTraceparent } from './relay-outbox';
+import { type ShardClock } from './shard-clock';
+
+export interface ResolveByOperatorPorts {
+  readonly history: History;
+  readonly bus: MessageBus;
+  readonly shards: Shards;
+  readonly shardClock: ShardClock;
+  readonly chance: Chance;
+  readonly telemetry: Telemetry;
+}
+
+export interface OperatorResolution {
+  readonly record: RecordKey;
+  readonly outcome: ResolvedOutcome;
+  readonly by: string;
+  readonly reason: string;
+  /** What the person saw: a ticket, a statement line, a name at the biller. */
+  readonly evidence: string;
+  readonly billerReference?: string;
+}
+
+export type ResolveResult =
+  | { readonly result: 'resolved'; readonly attempt: number }
+  | { readonly result: 'refused'; readonly why: string };
+
+/**
+ * A person closes the attempt, with evidence; the consumer draws the consequence. Resolving twice is resolving once: a
+ * contradicting second word is kept as a late outcome and raises DoublePostSuspected.
+ */
+export function resolveByOperator(ports: ResolveByOperatorPorts, settings: { readonly eventsTopic: string }) {
+  return async (order: OperatorResolution): Promise<ResolveResult> => {
+    const { state } = await ports.history.record(order.record);
+    if (state.status !== 'in-doubt') return { result: 'refused', why: `the record is ${state.status}, not in doubt` };
+    const shard = ports.shards.named(state.shard);
+    const hand = { key: order.record, attempt: await ports.history.attempt(order.record, state.attempt) };
+    const resendsSeen = hand.attempt.state.status === 'open' ? hand.attempt.state.resends : 0;
+    const now = await ports.shardClock.atLeast(shard);
+    const evidence = `${order.evidence} (${order.reason})`;
+    await closeAttempt(ports, hand, state.attempt, {
+      type: 'DeliveryAttemptResolvedByOperator',
+      data: { outcome: order.outcome, by: order.by, evidence, ...(order.billerReference === undefined ? {} : { billerReference: order.billerReference }) },
+    }, now, resendsSeen);
+    await wake(ports, settings, shard, state, now);
+    return { result: 'resolved', attempt: state.attempt };
+  };
+}
+
+/** The consequence is the consumer's work: it gets a message under an id from the row's own count. */
+async function wake(
+  ports: ResolveByOperatorPorts, settings: { readonly eventsTopic: string }, shard: Shard,
+  state: Pick<RecordMessage, 'billerId' | 'dpId'> & { readonly dataType: RecordMessage['eventType'] }, now: RecordMessage['occurredAt'],
+): Promise<void> {
+  const ordinal = await shard.reopen(state.dpId);
+  if (ordinal === undefined) return;
+  const key = recordKey(state.billerId, state.dpId);
+  const body: RecordMessage = {
+    dpId: state.dpId, billerId: state.billerId, eventType: state.dataType, occurredAt: now, version: 1,
+    traceId: key, messageId: key, source: { shard: shard.name, table: 'dbo.datapump' },
+  };
+  const link = sweepChain(ordinal);
+  await ports.bus.send(settings.eventsTopic, [
+    recordMessage(body, { link, tenant: state.billerId, traceparent: newTraceparent(ports.chance), targeted: true }),
+  ]);
+}
