@@ -1,5 +1,6 @@
 import { type DataType } from '../../domain/biller/data-type';
 import { type BillerId } from '../../domain/identifiers';
+import { decimalText, type Money } from '../../domain/money';
 import { type RowStatus } from '../../domain/dp-record/row-status';
 import { type RecordProjection, type RecordStatus } from '../ports/record-projection';
 import { type Shards } from '../ports/shard';
@@ -10,15 +11,14 @@ export type End = (typeof ENDS)[number];
 
 export interface Tally {
   count: number;
-  /** Minor units of the currency of the line. */
-  minorUnits: number;
+  /** Minor units per currency; a currency with a sum of zero is not named. */
+  readonly amounts: Record<string, number>;
 }
 
-/** One line: what a source says of one biller, data type and currency. */
+/** One line: what a source says of one biller and data type. */
 export interface ControlLine {
   readonly billerId: BillerId;
   readonly dataType: DataType;
-  readonly currency: string;
   readonly ends: Readonly<Record<End, Tally>>;
   readonly eligible: Tally;
 }
@@ -56,20 +56,16 @@ export function controlTotals(ports: { readonly shards: Shards; readonly project
 }
 
 class Lines {
-  private readonly lines = new Map<string, { -readonly [Name in keyof ControlLine]: ControlLine[Name] } & { ends: Record<End, Tally> }>();
+  private readonly lines = new Map<string, ControlLine>();
 
-  add(total: { billerId: BillerId; dataType: DataType; end: End; count: number; amount: { minorUnits: number; currency: string } | undefined }): void {
-    // Types without money form one line whatever currency a source notes beside its zero.
-    const currency = total.amount && total.amount.minorUnits !== 0 ? total.amount.currency : '';
-    const name = `${total.billerId} ${total.dataType} ${currency}`;
+  add(total: { billerId: BillerId; dataType: DataType; end: End; count: number; amount: Money | undefined }): void {
+    const name = `${total.billerId} ${total.dataType}`;
     const line = this.lines.get(name) ?? {
-      billerId: total.billerId, dataType: total.dataType, currency, eligible: { count: 0, minorUnits: 0 },
-      ends: Object.fromEntries(ENDS.map((end) => [end, { count: 0, minorUnits: 0 }])) as Record<End, Tally>,
+      billerId: total.billerId, dataType: total.dataType, eligible: emptyTally(),
+      ends: Object.fromEntries(ENDS.map((end) => [end, emptyTally()])) as Record<End, Tally>,
     };
-    for (const tally of [line.ends[total.end], line.eligible]) {
-      tally.count += total.count;
-      tally.minorUnits += total.amount?.minorUnits ?? 0;
-    }
+    addTo(line.ends[total.end], total);
+    addTo(line.eligible, total);
     this.lines.set(name, line);
   }
 
@@ -77,20 +73,35 @@ class Lines {
     return [...this.lines.values()].sort((a, b) => a.billerId.localeCompare(b.billerId, 'en', { numeric: true }) || a.dataType.localeCompare(b.dataType));
   }
 
-  named(): ReadonlyMap<string, ControlLine> {
-    return this.lines;
+  names(): IterableIterator<string> {
+    return this.lines.keys();
   }
+
+  tally(name: string, end: End): Tally {
+    return this.lines.get(name)?.ends[end] ?? emptyTally();
+  }
+}
+
+export const emptyTally = (): Tally => ({ count: 0, amounts: {} });
+
+export function addTo(tally: Tally, { count, amount }: { count: number; amount: Money | undefined }): void {
+  tally.count += count;
+  if (amount && amount.minorUnits !== 0) tally.amounts[amount.currency] = (tally.amounts[amount.currency] ?? 0) + amount.minorUnits;
+}
+
+export const sameTally = (a: Tally, b: Tally): boolean =>
+  a.count === b.count && [...Object.keys(a.amounts), ...Object.keys(b.amounts)].every((currency) => a.amounts[currency] === b.amounts[currency]);
+
+/** `12 (340.50 USD)`. */
+export function tallyText(tally: Tally): string {
+  const amounts = Object.entries(tally.amounts).map(([currency, minorUnits]) => `${decimalText({ minorUnits, currency })} ${currency}`);
+  return amounts.length === 0 ? String(tally.count) : `${tally.count} (${amounts.join(', ')})`;
 }
 
 /** Rows that no stream knows yet (New, or claimed a moment ago) are open in the shard alone: only ends must agree. */
 function compare(shards: Lines, eventStore: Lines): readonly string[] {
-  const names = new Set([...shards.named().keys(), ...eventStore.named().keys()]);
-  return [...names].flatMap((name) =>
-    ENDS.filter((end) => end !== 'open').flatMap((end) => {
-      const row = shards.named().get(name)?.ends[end] ?? { count: 0, minorUnits: 0 };
-      const stream = eventStore.named().get(name)?.ends[end] ?? { count: 0, minorUnits: 0 };
-      if (row.count === stream.count && row.minorUnits === stream.minorUnits) return [];
-      return [`${name.trim()} ${end}: shards ${row.count} / ${row.minorUnits}, event store ${stream.count} / ${stream.minorUnits}`];
-    }),
+  return [...new Set([...shards.names(), ...eventStore.names()])].flatMap((name) =>
+    ENDS.filter((end) => end !== 'open' && !sameTally(shards.tally(name, end), eventStore.tally(name, end)))
+      .map((end) => `${name} ${end}: shards ${tallyText(shards.tally(name, end))}, event store ${tallyText(eventStore.tally(name, end))}`),
   );
 }
