@@ -23,7 +23,13 @@ export function readEventShapes(root: string): ReadonlyMap<string, Shape> {
     .filter((path) => path.endsWith('.ts'))
     .map((path) => join(root, 'src', path))
     .filter((path) => readFileSync(path, 'utf8').includes('Stored for ever'));
-  const program = ts.createProgram(files, { strict: true, exactOptionalPropertyTypes: true, skipLibCheck: true, types: [], noEmit: true });
+  const program = ts.createProgram(files, {
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    skipLibCheck: true,
+    types: [],
+    noEmit: true,
+  });
   const checker = program.getTypeChecker();
   const shapes = new Map<string, Shape>();
   for (const file of files) {
@@ -49,7 +55,13 @@ function memberType(checker: ts.TypeChecker, type: ts.Type, name: string): ts.Ty
 
 function shapeOf(checker: ts.TypeChecker, type: ts.Type): Shape {
   const name = type.aliasSymbol?.name ?? '';
-  const brand = IDS.has(name) ? 'id' : name === 'ChunkId' ? 'chunk-id' : name === 'Instant' ? 'instant' : brandOf(checker, type);
+  const brand = IDS.has(name)
+    ? 'id'
+    : name === 'ChunkId'
+      ? 'chunk-id'
+      : name === 'Instant'
+        ? 'instant'
+        : brandOf(checker, type);
   if (brand) return { kind: brand };
   if (type.flags & ts.TypeFlags.StringLike && !type.isStringLiteral()) return { kind: 'text' };
   if (type.flags & ts.TypeFlags.NumberLike) return { kind: 'number' };
@@ -61,7 +73,8 @@ function shapeOf(checker: ts.TypeChecker, type: ts.Type): Shape {
     if (values.length === type.types.length) return { kind: 'choice', values: values.sort() };
     throw new Error(`no shape for the union ${checker.typeToString(type)}`);
   }
-  if (checker.isArrayType(type)) return { kind: 'list', items: shapeOf(checker, checker.getTypeArguments(type as ts.TypeReference)[0]!) };
+  if (checker.isArrayType(type))
+    return { kind: 'list', items: shapeOf(checker, checker.getTypeArguments(type as ts.TypeReference)[0]!) };
   const members: Record<string, Member> = {};
   for (const member of checker.getPropertiesOfType(type)) {
     members[member.name] = {

@@ -39,7 +39,12 @@ describe('settings', () => {
       'Fetcher:MaxConcurrentBillers': 12,
       'Fetcher:BatchSize': 1000,
       'ServiceBus:TopicName': 'datapump-events',
-      'ServiceBus:Subscriptions': { Payments: 'payments', Paperless: 'paperless', AutoPay: 'autopay', ACHRejects: 'achrejects' },
+      'ServiceBus:Subscriptions': {
+        Payments: 'payments',
+        Paperless: 'paperless',
+        AutoPay: 'autopay',
+        ACHRejects: 'achrejects',
+      },
       'Environment:Name': 'development',
     });
   });
@@ -64,7 +69,9 @@ describe('settings', () => {
 
   it('report every problem at once, with key, found value, expectation and source', () => {
     const path = file({ Scanner: { SleepSeconds: 'often', MaxChunkSiz: 5 }, Fetchr: {}, Log: { Level: 'loud' } });
-    expect(problems({ file: path, environment: { Bus__LockSeconds: '-1', Bus__LockSecond: '5', OTHER__THING: 'x' } })).toEqual([
+    expect(
+      problems({ file: path, environment: { Bus__LockSeconds: '-1', Bus__LockSecond: '5', OTHER__THING: 'x' } }),
+    ).toEqual([
       `Scanner:MaxChunkSiz: expected a known setting; did you mean Scanner:MaxChunkSize? (${path})`,
       `Fetchr: expected a known section; did you mean Fetcher? (${path})`,
       'Bus:LockSecond: expected a known setting; did you mean Bus__LockSeconds? (environment variable Bus__LockSecond)',
@@ -75,21 +82,43 @@ describe('settings', () => {
   });
 
   it('report a file that is missing, broken or no map', () => {
-    expect(problems({ file: join(folder, 'none.json') })).toEqual([expect.stringMatching(/^configuration: expected a readable JSON file: ENOENT.*none\.json\)$/)]);
-    expect(problems({ file: file('{"a":') })).toEqual([expect.stringMatching(/^configuration: expected a readable JSON file: /)]);
-    expect(problems({ file: file('a: [', 'c.yaml') })).toEqual([expect.stringMatching(/^configuration: expected a readable YAML file: /)]);
-    expect(problems({ file: file([1]) })).toEqual([expect.stringMatching(/^configuration: found \[1\], expected sections/)]);
-    expect(problems({ file: file({ Scanner: 5 }) })).toEqual([expect.stringMatching(/^Scanner: found 5, expected a section/)]);
+    expect(problems({ file: join(folder, 'none.json') })).toEqual([
+      expect.stringMatching(/^configuration: expected a readable JSON file: ENOENT.*none\.json\)$/),
+    ]);
+    expect(problems({ file: file('{"a":') })).toEqual([
+      expect.stringMatching(/^configuration: expected a readable JSON file: /),
+    ]);
+    expect(problems({ file: file('a: [', 'c.yaml') })).toEqual([
+      expect.stringMatching(/^configuration: expected a readable YAML file: /),
+    ]);
+    expect(problems({ file: file([1]) })).toEqual([
+      expect.stringMatching(/^configuration: found \[1\], expected sections/),
+    ]);
+    expect(problems({ file: file({ Scanner: 5 }) })).toEqual([
+      expect.stringMatching(/^Scanner: found 5, expected a section/),
+    ]);
   });
 
   it.each([
-    [{ Scanner__MaxChunkSize: '900', Scanner__ClaimRowsMax: '800' }, /^Scanner:MaxChunkSize: found 900, expected at most Scanner:ClaimRowsMax \(800\)/],
+    [
+      { Scanner__MaxChunkSize: '900', Scanner__ClaimRowsMax: '800' },
+      /^Scanner:MaxChunkSize: found 900, expected at most Scanner:ClaimRowsMax \(800\)/,
+    ],
     [{ Sweep__AfterMinutes: '1' }, /^Sweep:AfterMinutes: found 1, expected longer than Bus:LockSeconds \(60 s\)/],
-    [{ Consumer__PermitWaitSeconds: '55' }, /^Consumer:PermitWaitSeconds: found 55, expected shorter than Bus:LockSeconds/],
-    [{ Environment__Name: 'production', Billers__AllowPlainLoopback: 'true' }, /^Billers:AllowPlainLoopback: found true, expected false/],
+    [
+      { Consumer__PermitWaitSeconds: '55' },
+      /^Consumer:PermitWaitSeconds: found 55, expected shorter than Bus:LockSeconds/,
+    ],
+    [
+      { Environment__Name: 'production', Billers__AllowPlainLoopback: 'true' },
+      /^Billers:AllowPlainLoopback: found true, expected false/,
+    ],
     [{ Auth__Authority: 'http://auth.example.com' }, /^Auth:Authority: found "http:.*, expected https/],
     [{ Auth__Authority: 'http://127.0.0.1:8080' }, /^Auth:Authority: found "http:.*, expected https/],
-    [{ Auth__Authority: 'http://127.evil.example', Billers__AllowPlainLoopback: 'true' }, /^Auth:Authority: found "http:.*, expected https/],
+    [
+      { Auth__Authority: 'http://127.evil.example', Billers__AllowPlainLoopback: 'true' },
+      /^Auth:Authority: found "http:.*, expected https/,
+    ],
   ])('refuse what contradicts: %j', (environment, expected) => {
     expect(problems({ environment })).toEqual([expect.stringMatching(expected)]);
   });
@@ -100,23 +129,42 @@ describe('settings', () => {
   });
 
   it('read lists as words or JSON from the environment and as lists from a file', () => {
-    expect(settings({ environment: { Shards__Names: 'Shard-1, Shard-2' } })['Shards:Names']).toEqual(['Shard-1', 'Shard-2']);
+    expect(settings({ environment: { Shards__Names: 'Shard-1, Shard-2' } })['Shards:Names']).toEqual([
+      'Shard-1',
+      'Shard-2',
+    ]);
     expect(settings({ environment: { Shards__Names: '["Shard-1"]' } })['Shards:Names']).toEqual(['Shard-1']);
     expect(settings({ file: file({ Shards: { Names: ['Shard-3'] } }) })['Shards:Names']).toEqual(['Shard-3']);
     expect(problems({ environment: { Shards__Names: 'a,a' } })).toHaveLength(1);
   });
 
   it('read the subscriptions as a map, a part of one, or the list of the four', () => {
-    const read = (value: unknown) => settings({ file: file({ ServiceBus: { Subscriptions: value } }) })['ServiceBus:Subscriptions'];
-    expect(read({ Payments: 'pay' })).toEqual({ Payments: 'pay', Paperless: 'paperless', AutoPay: 'autopay', ACHRejects: 'achrejects' });
-    expect(read(['Paperless', 'Payments', 'achRejects', 'autopay'])).toEqual({ Payments: 'Payments', Paperless: 'Paperless', AutoPay: 'autopay', ACHRejects: 'achRejects' });
-    for (const wrong of [['payments'], { Payment: 'x' }, { Payments: 'paperless' }, 'payments', 7]) expect(() => read(wrong)).toThrow('ServiceBus:Subscriptions');
+    const read = (value: unknown) =>
+      settings({ file: file({ ServiceBus: { Subscriptions: value } }) })['ServiceBus:Subscriptions'];
+    expect(read({ Payments: 'pay' })).toEqual({
+      Payments: 'pay',
+      Paperless: 'paperless',
+      AutoPay: 'autopay',
+      ACHRejects: 'achrejects',
+    });
+    expect(read(['Paperless', 'Payments', 'achRejects', 'autopay'])).toEqual({
+      Payments: 'Payments',
+      Paperless: 'Paperless',
+      AutoPay: 'autopay',
+      ACHRejects: 'achRejects',
+    });
+    for (const wrong of [['payments'], { Payment: 'x' }, { Payments: 'paperless' }, 'payments', 7])
+      expect(() => read(wrong)).toThrow('ServiceBus:Subscriptions');
   });
 
   it('never show what a secret holds', () => {
-    const declared = { 'Bus:Key': { kind: text('four digits', /^\d{4}$/), default: '0000', sentence: 'A key.', secret: true as const } };
+    const declared = {
+      'Bus:Key': { kind: text('four digits', /^\d{4}$/), default: '0000', sentence: 'A key.', secret: true as const },
+    };
     const read = readDeclared(declared, { environment: { Bus__Key: 'hunter2' } });
-    expect(read.problems.map(problemLine)).toEqual(['Bus:Key: found <hidden>, expected four digits (environment variable Bus__Key)']);
+    expect(read.problems.map(problemLine)).toEqual([
+      'Bus:Key: found <hidden>, expected four digits (environment variable Bus__Key)',
+    ]);
   });
 
   it('stand in docs/SETTINGS.md as declared', () => {

@@ -22,7 +22,8 @@ export class ValidatedMessageContracts implements MessageContracts {
     const biller = dto.billerId as BillerId;
     const dp = dto.dpId as DpId;
     const key = recordKey(biller, dp);
-    if (dto.traceId !== key || dto.messageId !== key) return { valid: false, problems: otherThan(dto, ['traceId', 'messageId'], key) };
+    if (dto.traceId !== key || dto.messageId !== key)
+      return { valid: false, problems: otherThan(dto, ['traceId', 'messageId'], key) };
     return {
       valid: true,
       message: {
@@ -72,8 +73,14 @@ const notAnObject = (body: unknown): { valid: false; problems: readonly string[]
 const problemOf = (error: ValidationError): string =>
   `${error.property}: expected ${Object.values(error.constraints ?? {}).join(' and ')}, found ${shown(error.value)}`;
 
-const otherThan = <Name extends string>(dto: Readonly<Record<Name, unknown>>, names: readonly Name[], expected: string): readonly string[] =>
-  names.filter((name) => dto[name] !== expected).map((name) => `${name}: expected ${expected}, found ${shown(dto[name])}`);
+const otherThan = <Name extends string>(
+  dto: Readonly<Record<Name, unknown>>,
+  names: readonly Name[],
+  expected: string,
+): readonly string[] =>
+  names
+    .filter((name) => dto[name] !== expected)
+    .map((name) => `${name}: expected ${expected}, found ${shown(dto[name])}`);
 
 /** What was found, short enough for a log line and a dead-letter description. */
 function shown(value: unknown): string {

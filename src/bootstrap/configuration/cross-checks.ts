@@ -10,18 +10,40 @@ export function crossCheck(settings: Settings, where: (key: SettingKey) => strin
   const demand = (holds: boolean, key: SettingKey, expected: string) => {
     if (!holds) problems.push({ key, found: settings[key], expected, where: where(key) });
   };
-  demand(settings['Scanner:MaxChunkSize'] <= settings['Scanner:ClaimRowsMax'], 'Scanner:MaxChunkSize', `at most Scanner:ClaimRowsMax (${settings['Scanner:ClaimRowsMax']})`);
-  demand(settings['Sweep:AfterMinutes'] * 60 > settings['Bus:LockSeconds'], 'Sweep:AfterMinutes', `longer than Bus:LockSeconds (${settings['Bus:LockSeconds']} s), or the sweep doubles messages that are being worked on`);
-  demand(settings['Consumer:PermitWaitSeconds'] + LOCK_MARGIN_SECONDS < settings['Bus:LockSeconds'], 'Consumer:PermitWaitSeconds', `shorter than Bus:LockSeconds (${settings['Bus:LockSeconds']} s) less ${LOCK_MARGIN_SECONDS} s`);
+  demand(
+    settings['Scanner:MaxChunkSize'] <= settings['Scanner:ClaimRowsMax'],
+    'Scanner:MaxChunkSize',
+    `at most Scanner:ClaimRowsMax (${settings['Scanner:ClaimRowsMax']})`,
+  );
+  demand(
+    settings['Sweep:AfterMinutes'] * 60 > settings['Bus:LockSeconds'],
+    'Sweep:AfterMinutes',
+    `longer than Bus:LockSeconds (${settings['Bus:LockSeconds']} s), or the sweep doubles messages that are being worked on`,
+  );
+  demand(
+    settings['Consumer:PermitWaitSeconds'] + LOCK_MARGIN_SECONDS < settings['Bus:LockSeconds'],
+    'Consumer:PermitWaitSeconds',
+    `shorter than Bus:LockSeconds (${settings['Bus:LockSeconds']} s) less ${LOCK_MARGIN_SECONDS} s`,
+  );
   const production = settings['Environment:Name'] === 'production';
-  demand(!production || !settings['Billers:AllowPlainLoopback'], 'Billers:AllowPlainLoopback', 'false where Environment:Name is production');
+  demand(
+    !production || !settings['Billers:AllowPlainLoopback'],
+    'Billers:AllowPlainLoopback',
+    'false where Environment:Name is production',
+  );
   const authority = settings['Auth:Authority'];
-  const plainAllowed = settings['Billers:AllowPlainLoopback'] && authority !== '' && isLoopback(new URL(authority).hostname);
-  demand(!authority.startsWith('http:') || plainAllowed, 'Auth:Authority', 'https, or http to this machine where Billers:AllowPlainLoopback is true');
+  const plainAllowed =
+    settings['Billers:AllowPlainLoopback'] && authority !== '' && isLoopback(new URL(authority).hostname);
+  demand(
+    !authority.startsWith('http:') || plainAllowed,
+    'Auth:Authority',
+    'https, or http to this machine where Billers:AllowPlainLoopback is true',
+  );
   return problems;
 }
 
-const isLoopback = (host: string): boolean => host === 'localhost' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host);
+const isLoopback = (host: string): boolean =>
+  host === 'localhost' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host);
 
 export interface LockCheck {
   readonly lockSeconds: number;

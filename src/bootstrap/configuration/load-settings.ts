@@ -31,7 +31,10 @@ interface Found {
 }
 
 /** Reads any table of declarations; what it returns is complete only where there are no problems. */
-export function readDeclared(declarations: Readonly<Record<string, Declaration>>, sources: Omit<SettingSources, 'overrides'> & { readonly overrides?: object }) {
+export function readDeclared(
+  declarations: Readonly<Record<string, Declaration>>,
+  sources: Omit<SettingSources, 'overrides'> & { readonly overrides?: object },
+) {
   const problems: SettingProblem[] = [];
   const found = new Map<string, Found>([
     ...fromFile(sources.file, declarations, problems),
@@ -46,7 +49,13 @@ export function readDeclared(declarations: Readonly<Record<string, Declaration>>
     if (!set) continue;
     where.set(key, set.where);
     const value: unknown = declaration.kind.read(set.value);
-    if (value === undefined) problems.push({ key, found: declaration.secret ? HIDDEN : set.value, expected: declaration.kind.expected, where: set.where });
+    if (value === undefined)
+      problems.push({
+        key,
+        found: declaration.secret ? HIDDEN : set.value,
+        expected: declaration.kind.expected,
+        where: set.where,
+      });
     else values[key] = value;
   }
   return { values, where, problems };
@@ -64,16 +73,34 @@ function fromFile(named: string | undefined, declarations: Declared, problems: S
   const content = readContent(file, problems);
   if (content === undefined) return [];
   if (!isSection(content)) {
-    problems.push({ key: '', found: content, expected: 'sections with settings, such as { "Scanner": { "SleepSeconds": 5 } }', where: file });
+    problems.push({
+      key: '',
+      found: content,
+      expected: 'sections with settings, such as { "Scanner": { "SleepSeconds": 5 } }',
+      where: file,
+    });
     return [];
   }
-  return Object.entries(content).flatMap(([section, members]) => fromSection(section, members, file, declarations, problems));
+  return Object.entries(content).flatMap(([section, members]) =>
+    fromSection(section, members, file, declarations, problems),
+  );
 }
 
-function fromSection(section: string, members: unknown, file: string, declarations: Declared, problems: SettingProblem[]): [string, Found][] {
+function fromSection(
+  section: string,
+  members: unknown,
+  file: string,
+  declarations: Declared,
+  problems: SettingProblem[],
+): [string, Found][] {
   const sections = [...new Set(Object.keys(declarations).map((key) => key.split(':')[0]!))];
   if (!sections.includes(section)) {
-    problems.push({ key: section, found: undefined, expected: `a known section${suggestion(section, sections)}`, where: file });
+    problems.push({
+      key: section,
+      found: undefined,
+      expected: `a known section${suggestion(section, sections)}`,
+      where: file,
+    });
     return [];
   }
   if (!isSection(members)) {
@@ -83,7 +110,12 @@ function fromSection(section: string, members: unknown, file: string, declaratio
   return Object.entries(members).flatMap(([name, value]): [string, Found][] => {
     const key = `${section}:${name}`;
     if (Object.hasOwn(declarations, key)) return [[key, { value, where: file }]];
-    problems.push({ key, found: undefined, expected: `a known setting${suggestion(key, Object.keys(declarations))}`, where: file });
+    problems.push({
+      key,
+      found: undefined,
+      expected: `a known setting${suggestion(key, Object.keys(declarations))}`,
+      where: file,
+    });
     return [];
   });
 }
@@ -93,22 +125,37 @@ function readContent(file: string, problems: SettingProblem[]): unknown {
     const content = readFileSync(file, 'utf8');
     return (file.endsWith('.json') ? JSON.parse(content) : parseYaml(content)) ?? {};
   } catch (error) {
-    problems.push({ key: '', found: undefined, expected: `a readable ${file.endsWith('.json') ? 'JSON' : 'YAML'} file: ${(error as Error).message}`, where: file });
+    problems.push({
+      key: '',
+      found: undefined,
+      expected: `a readable ${file.endsWith('.json') ? 'JSON' : 'YAML'} file: ${(error as Error).message}`,
+      where: file,
+    });
     return undefined;
   }
 }
 
 /** Other programs' variables hold `__` too, so only those that begin with one of our sections can be slips. */
-function fromEnvironment(environment: SettingSources['environment'], declarations: Declared, problems: SettingProblem[]): [string, Found][] {
+function fromEnvironment(
+  environment: SettingSources['environment'],
+  declarations: Declared,
+  problems: SettingProblem[],
+): [string, Found][] {
   const keys = Object.keys(declarations);
   const sections = new Set(keys.map((key) => key.split(':')[0]!.toLowerCase()));
   return Object.entries(environment).flatMap(([variable, value]): [string, Found][] => {
-    if (value === undefined || !variable.includes('__') || !sections.has(variable.split('__')[0]!.toLowerCase())) return [];
+    if (value === undefined || !variable.includes('__') || !sections.has(variable.split('__')[0]!.toLowerCase()))
+      return [];
     const key = variable.replace('__', ':');
     const where = `environment variable ${variable}`;
     if (Object.hasOwn(declarations, key)) return [[key, { value, where }]];
     const nearest = nearestName(key, keys)?.replace(':', '__');
-    problems.push({ key, found: undefined, expected: `a known setting${nearest ? `; did you mean ${nearest}?` : ''}`, where });
+    problems.push({
+      key,
+      found: undefined,
+      expected: `a known setting${nearest ? `; did you mean ${nearest}?` : ''}`,
+      where,
+    });
     return [];
   });
 }
@@ -116,7 +163,12 @@ function fromEnvironment(environment: SettingSources['environment'], declaration
 function fromOverrides(overrides: object, declarations: Declared, problems: SettingProblem[]): [string, Found][] {
   return Object.entries(overrides).flatMap(([key, value]): [string, Found][] => {
     if (Object.hasOwn(declarations, key)) return [[key, { value, where: 'override' }]];
-    problems.push({ key, found: undefined, expected: `a known setting${suggestion(key, Object.keys(declarations))}`, where: 'override' });
+    problems.push({
+      key,
+      found: undefined,
+      expected: `a known setting${suggestion(key, Object.keys(declarations))}`,
+      where: 'override',
+    });
     return [];
   });
 }
@@ -126,4 +178,5 @@ function suggestion(name: string, known: readonly string[]): string {
   return nearest ? `; did you mean ${nearest}?` : '';
 }
 
-const isSection = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isSection = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);

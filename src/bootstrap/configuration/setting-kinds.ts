@@ -10,7 +10,9 @@ export const wholeNumber = (range: { readonly min: number; readonly max: number 
   expected: `a whole number from ${range.min} to ${range.max}`,
   read(found) {
     const value = typeof found === 'string' && /^-?\d{1,15}$/.test(found.trim()) ? Number(found) : found;
-    return typeof value === 'number' && Number.isSafeInteger(value) && value >= range.min && value <= range.max ? value : undefined;
+    return typeof value === 'number' && Number.isSafeInteger(value) && value >= range.min && value <= range.max
+      ? value
+      : undefined;
   },
 });
 

@@ -10,7 +10,10 @@ export interface SettingProblem {
 /** One line: key, found value, expectation, where it came from. */
 export function problemLine({ key, found, expected, where }: SettingProblem): string {
   const name = key === '' ? 'configuration' : key;
-  const what = found === undefined ? '' : `found ${typeof found === 'string' && found.startsWith('<') ? found : JSON.stringify(found)}, `;
+  const what =
+    found === undefined
+      ? ''
+      : `found ${typeof found === 'string' && found.startsWith('<') ? found : JSON.stringify(found)}, `;
   return `${name}: ${what}expected ${expected} (${where})`;
 }
 
@@ -21,7 +24,9 @@ const DISTANCE_MAX = 4;
 
 /** The known name that takes the fewest changed letters, where that is few enough to be a slip. */
 export function nearestName(name: string, known: readonly string[]): string | undefined {
-  const nearest = known.map((candidate) => ({ candidate, distance: editDistance(name.toLowerCase(), candidate.toLowerCase()) })).sort((a, b) => a.distance - b.distance)[0];
+  const nearest = known
+    .map((candidate) => ({ candidate, distance: editDistance(name.toLowerCase(), candidate.toLowerCase()) }))
+    .sort((a, b) => a.distance - b.distance)[0];
   return nearest && nearest.distance <= DISTANCE_MAX ? nearest.candidate : undefined;
 }
 

@@ -16,11 +16,14 @@ settings are reported all together, with exit code 2.
 /** docs/SETTINGS.md, whole. */
 export function settingsDocument(): string {
   const rows = Object.entries(DECLARATIONS).map(([key, declared]) => {
-    const declaration: Declaration<unknown> = declared as Declaration<unknown>;
+    const declaration: Declaration = declared;
     const secret = declaration.secret ? ' Secret.' : '';
     return `| \`${key}\` | ${shown(declaration.default)} | ${declaration.unit ?? ''} | ${declaration.kind.expected} | ${declaration.sentence}${secret} |`;
   });
   return `${HEAD}${rows.join('\n')}\n`;
 }
 
-const shown = (value: unknown): string => (value === '' || (Array.isArray(value) && value.length === 0) ? 'empty' : `\`${typeof value === 'string' ? value : JSON.stringify(value)}\``);
+const shown = (value: unknown): string =>
+  value === '' || (Array.isArray(value) && value.length === 0)
+    ? 'empty'
+    : `\`${typeof value === 'string' ? value : JSON.stringify(value)}\``;

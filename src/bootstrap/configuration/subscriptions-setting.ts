@@ -30,7 +30,9 @@ function fromList(list: readonly unknown[]): SubscriptionNames | undefined {
 function fromMap(map: unknown): SubscriptionNames | undefined {
   if (typeof map !== 'object' || map === null) return undefined;
   const entries = Object.entries(map);
-  const known = entries.every(([dataType, name]) => dataType in DEFAULT_SUBSCRIPTIONS && typeof name === 'string' && NAME.test(name));
+  const known = entries.every(
+    ([dataType, name]) => dataType in DEFAULT_SUBSCRIPTIONS && typeof name === 'string' && NAME.test(name),
+  );
   return known ? { ...DEFAULT_SUBSCRIPTIONS, ...(map as Partial<SubscriptionNames>) } : undefined;
 }
 
