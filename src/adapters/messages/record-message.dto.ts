@@ -6,7 +6,7 @@ const RECORD_KEY = /^[^\s:]{1,64}:[^\s:]{1,64}$/;
 
 /**
  * The form of contracts/messages/record.v1.schema.json. Unknown members are left out: version 1 is add-only.
- * `source` is flattened: class-validator's nested validation costs a third of the whole check, once per record.
+ * `source` is flattened: problems then name the whole path, and nested validation made the check about a fifth slower.
  */
 export class RecordMessageDto {
   @IsId() readonly dpId: unknown;
