@@ -22,6 +22,7 @@ import { type MessageBus, type ReceivedMessage } from './ports/message-bus';
 import { type Shard, type Shards } from './ports/shard';
 import { type Telemetry } from './ports/telemetry';
 import { type ShardClock } from './shard-clock';
+import { type EventsTopology } from './topology';
 
 export interface DeliverRecordPorts {
   readonly history: History;
@@ -38,8 +39,7 @@ export interface DeliverRecordPorts {
   readonly telemetry: Telemetry;
 }
 
-export interface DeliverRecordSettings {
-  readonly eventsTopic: string;
+export interface DeliverRecordSettings extends EventsTopology {
   /** How long a record may wait for the biller's permit before it is parked. */
   readonly permitWaitMs: number;
 }
@@ -106,7 +106,7 @@ export async function sendSuccessor(ports: DeliverRecordPorts, settings: Deliver
     link: nextHop(linkOf(key, received)),
     tenant: String(received.properties['tenant'] ?? delivery.profile?.tenant ?? message.billerId),
     traceparent: traceparentOf(received),
-    targeted: true,
+    target: settings.subscriptions[message.eventType],
     scheduledFor: plusMs(ports.clock.now(), waitMs),
   });
   await ports.bus.send(settings.eventsTopic, [successor]);

@@ -135,7 +135,7 @@ function publication(context: FetchContext, row: DpRow): OutgoingMessage {
       dpId: row.dpId, billerId: row.billerId, eventType: row.dataType, occurredAt: row.createdAt, version: 1,
       traceId: key, messageId: key, source: { shard: context.shard.name, table: TABLE },
     },
-    { link: firstLink, tenant: context.profile?.tenant ?? row.billerId, traceparent: context.traceparent, targeted: false },
+    { link: firstLink, tenant: context.profile?.tenant ?? row.billerId, traceparent: context.traceparent, target: undefined },
   );
 }
 

@@ -1,9 +1,7 @@
-import { type DataType } from '../domain/biller/data-type';
 import { type RecordKey } from '../domain/identifiers';
 import { type Instant } from '../domain/instant';
 import { type OutgoingMessage, type PeekedMessage } from './ports/message-bus';
 import { type RecordMessage } from './messages';
-import { subscriptionOf } from './topology';
 
 /**
  * A record's messages form chains: each rescheduled copy is the next hop of its chain and has a message id of its own,
@@ -42,14 +40,15 @@ export function linkOf(key: RecordKey, message: Pick<PeekedMessage, 'messageId' 
 
 export const nextHop = (link: ChainLink): ChainLink => ({ chain: link.chain, hop: link.hop + 1 });
 
-/** One record message as it goes to the broker. A copy with a target reaches that one subscription. */
+/** One record message as it goes to the broker. */
 export function recordMessage(
   body: RecordMessage,
   options: {
     readonly link: ChainLink;
     readonly tenant: string;
     readonly traceparent: string | undefined;
-    readonly targeted: boolean;
+    /** The one subscription a copy is meant for; undefined: whichever filter takes it. */
+    readonly target: string | undefined;
     readonly scheduledFor?: Instant;
   },
 ): OutgoingMessage {
@@ -63,10 +62,8 @@ export function recordMessage(
       billerId: body.billerId,
       hop: options.link.hop,
       ...(options.traceparent === undefined ? {} : { traceparent: options.traceparent }),
-      ...(options.targeted ? { target: targetOf(body.eventType) } : {}),
+      ...(options.target === undefined ? {} : { target: options.target }),
     },
     ...(options.scheduledFor === undefined ? {} : { scheduledFor: options.scheduledFor }),
   };
 }
-
-const targetOf = (dataType: DataType): string => subscriptionOf(dataType);

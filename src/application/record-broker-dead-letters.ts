@@ -9,7 +9,7 @@ import { type Shards } from './ports/shard';
 import { type Telemetry } from './ports/telemetry';
 import { rowResultOf } from './row-result';
 import { type ShardClock } from './shard-clock';
-import { subscriptionOf } from './topology';
+import { type EventsTopology } from './topology';
 
 export interface RecordBrokerDeadLettersPorts {
   readonly history: History;
@@ -29,10 +29,10 @@ const CONFLICTS_MAX = 5;
  * tell one story. With an open attempt nothing is concluded: the record goes to doubt by its own rules when the sweep
  * or a redrive brings it back. Looks without locking; remembers how far it looked while the process lives.
  */
-export function recordBrokerDeadLetters(ports: RecordBrokerDeadLettersPorts, settings: { readonly eventsTopic: string }) {
+export function recordBrokerDeadLetters(ports: RecordBrokerDeadLettersPorts, settings: EventsTopology) {
   const lookedUpTo = new Map<DataType, string>();
   return async (dataType: DataType): Promise<number> => {
-    const source = { topic: settings.eventsTopic, subscription: subscriptionOf(dataType), deadLetters: true };
+    const source = { topic: settings.eventsTopic, subscription: settings.subscriptions[dataType], deadLetters: true };
     let recorded = 0;
     for (let page = 0; page < PAGES_PER_PASS_MAX; page++) {
       const after = lookedUpTo.get(dataType);

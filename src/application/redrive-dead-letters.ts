@@ -11,7 +11,7 @@ import { type MessageBus, type PeekedMessage, type ReceivedMessage } from './por
 import { type Shards } from './ports/shard';
 import { newTraceparent } from './relay-outbox';
 import { type ShardClock } from './shard-clock';
-import { subscriptionOf } from './topology';
+import { type EventsTopology } from './topology';
 
 export interface RedrivePorts {
   readonly history: History;
@@ -43,9 +43,9 @@ const PEEK_MAX = 500;
 const CONFLICTS_MAX = 5;
 
 /** The dead letters as they lie there: nothing is locked or changed. */
-export async function listDeadLetters(bus: MessageBus, eventsTopic: string, dataType: DataType, max: number): Promise<readonly PeekedMessage[]> {
+export async function listDeadLetters(bus: MessageBus, settings: EventsTopology, dataType: DataType, max: number): Promise<readonly PeekedMessage[]> {
   const found: PeekedMessage[] = [];
-  const source = { topic: eventsTopic, subscription: subscriptionOf(dataType), deadLetters: true };
+  const source = { topic: settings.eventsTopic, subscription: settings.subscriptions[dataType], deadLetters: true };
   while (found.length < max) {
     const after = found.at(-1)?.sequenceNumber;
     const page = await bus.peek(source, { max: Math.min(PEEK_MAX, max - found.length), ...(after === undefined ? {} : { after }) });
@@ -59,9 +59,9 @@ export async function listDeadLetters(bus: MessageBus, eventsTopic: string, data
  * Rule 10: the stream first (only the next ordinal reopens the record), then the row, then a message under the
  * ordinal's own id, then the dead letter is taken away. Repeated after a crash anywhere, it ends in the same place.
  */
-export function redriveDeadLetters(ports: RedrivePorts, settings: { readonly eventsTopic: string }) {
+export function redriveDeadLetters(ports: RedrivePorts, settings: EventsTopology) {
   return async (order: RedriveOrder): Promise<readonly Redriven[]> => {
-    const receiver = ports.bus.receiver({ topic: settings.eventsTopic, subscription: subscriptionOf(order.dataType), deadLetters: true });
+    const receiver = ports.bus.receiver({ topic: settings.eventsTopic, subscription: settings.subscriptions[order.dataType], deadLetters: true });
     const done: Redriven[] = [];
     const left: ReceivedMessage[] = [];
     try {
@@ -69,7 +69,7 @@ export function redriveDeadLetters(ports: RedrivePorts, settings: { readonly eve
         const batch = await receiver.receive({ max: Math.min(RECEIVE_BATCH_MAX, order.max - done.length), waitMs: RECEIVE_WAIT_MS });
         if (batch.length === 0) break;
         for (const letter of batch) {
-          const result = await redriveOne(ports, settings.eventsTopic, order, letter);
+          const result = await redriveOne(ports, settings, order, letter);
           if (result.result === 'redriven') await receiver.complete(letter);
           else left.push(letter);
           done.push(result);
@@ -83,7 +83,7 @@ export function redriveDeadLetters(ports: RedrivePorts, settings: { readonly eve
   };
 }
 
-async function redriveOne(ports: RedrivePorts, eventsTopic: string, order: RedriveOrder, letter: ReceivedMessage): Promise<Redriven> {
+async function redriveOne(ports: RedrivePorts, settings: EventsTopology, order: RedriveOrder, letter: ReceivedMessage): Promise<Redriven> {
   const checked = ports.contracts.record(letter.body);
   if (!checked.valid) return { messageId: letter.messageId, record: undefined, result: 'left', why: `breaks its contract: ${checked.problems.join('; ')}` };
   const { message } = checked;
@@ -96,7 +96,7 @@ async function redriveOne(ports: RedrivePorts, eventsTopic: string, order: Redri
   const ordinal = await shard.reopen(message.dpId);
   // A record that is open already (an earlier redrive died, or its message broke) gets an id from the row's own count.
   const link = opened.redrive === undefined ? sweepChain(ordinal ?? Number(letter.sequenceNumber)) : redriveChain(opened.redrive);
-  await ports.bus.send(eventsTopic, [again(ports, message, letter, link)]);
+  await ports.bus.send(settings.eventsTopic, [again(ports, settings, message, letter, link)]);
   return { messageId: letter.messageId, record, result: 'redriven', newMessageId: messageIdOf(record, link) };
 }
 
@@ -121,12 +121,12 @@ async function openRecord(
   return { why: 'the record moved too often while it was redriven' };
 }
 
-function again(ports: RedrivePorts, message: RecordMessage, letter: PeekedMessage, link: ChainLink) {
+function again(ports: RedrivePorts, settings: EventsTopology, message: RecordMessage, letter: PeekedMessage, link: ChainLink) {
   return recordMessage(message, {
     link,
     tenant: String(letter.properties['tenant'] ?? message.billerId),
     traceparent: typeof letter.properties['traceparent'] === 'string' ? letter.properties['traceparent'] : newTraceparent(ports.chance),
-    targeted: true,
+    target: settings.subscriptions[message.eventType],
   });
 }
 

@@ -10,6 +10,7 @@ import { type Shard, type Shards } from './ports/shard';
 import { type Telemetry } from './ports/telemetry';
 import { newTraceparent } from './relay-outbox';
 import { type ShardClock } from './shard-clock';
+import { type EventsTopology } from './topology';
 
 export interface ResolveByOperatorPorts {
   readonly history: History;
@@ -38,7 +39,7 @@ export type ResolveResult =
  * A person closes the attempt, with evidence; the consumer draws the consequence. Resolving twice is resolving once: a
  * contradicting second word is kept as a late outcome and raises DoublePostSuspected.
  */
-export function resolveByOperator(ports: ResolveByOperatorPorts, settings: { readonly eventsTopic: string }) {
+export function resolveByOperator(ports: ResolveByOperatorPorts, settings: EventsTopology) {
   return async (order: OperatorResolution): Promise<ResolveResult> => {
     const { state } = await ports.history.record(order.record);
     if (state.status !== 'in-doubt') return { result: 'refused', why: `the record is ${state.status}, not in doubt` };
@@ -58,7 +59,7 @@ export function resolveByOperator(ports: ResolveByOperatorPorts, settings: { rea
 
 /** The consequence is the consumer's work: it gets a message under an id from the row's own count. */
 async function wake(
-  ports: ResolveByOperatorPorts, settings: { readonly eventsTopic: string }, shard: Shard,
+  ports: ResolveByOperatorPorts, settings: EventsTopology, shard: Shard,
   state: Pick<RecordMessage, 'billerId' | 'dpId'> & { readonly dataType: RecordMessage['eventType'] }, now: RecordMessage['occurredAt'],
 ): Promise<void> {
   const ordinal = await shard.reopen(state.dpId);
@@ -70,6 +71,6 @@ async function wake(
   };
   const link = sweepChain(ordinal);
   await ports.bus.send(settings.eventsTopic, [
-    recordMessage(body, { link, tenant: state.billerId, traceparent: newTraceparent(ports.chance), targeted: true }),
+    recordMessage(body, { link, tenant: state.billerId, traceparent: newTraceparent(ports.chance), target: settings.subscriptions[state.dataType] }),
   ]);
 }

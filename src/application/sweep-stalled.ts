@@ -8,7 +8,7 @@ import { type MessageBus, type OutgoingMessage } from './ports/message-bus';
 import { type OutboxChunk, type Shard, type Shards, type StalledRow } from './ports/shard';
 import { type Telemetry } from './ports/telemetry';
 import { chunkMessage, newTraceparent } from './relay-outbox';
-import { OUTBOX_TOPIC } from './topology';
+import { type EventsTopology, OUTBOX_TOPIC } from './topology';
 
 export interface SweepStalledPorts {
   readonly shards: Shards;
@@ -18,8 +18,7 @@ export interface SweepStalledPorts {
   readonly telemetry: Telemetry;
 }
 
-export interface SweepStalledSettings {
-  readonly eventsTopic: string;
+export interface SweepStalledSettings extends EventsTopology {
   readonly afterMs: number;
   /** Per shard and pass: the sweep never floods the bus. */
   readonly rowsPerPassMax: number;
@@ -53,7 +52,7 @@ async function sweepOne(ports: SweepStalledPorts, settings: SweepStalledSettings
   const unfetched = stalled.filter((row) => row.status === 'Queued' && row.chunkId !== undefined);
   const published = stalled.filter((row) => row.status !== 'Queued' || row.chunkId === undefined);
   if (unfetched.length > 0) await ports.bus.send(OUTBOX_TOPIC, chunksAgain(ports.chance, shard, unfetched));
-  if (published.length > 0) await ports.bus.send(settings.eventsTopic, await Promise.all(published.map((row) => recordAgain(ports, shard, row, now))));
+  if (published.length > 0) await ports.bus.send(settings.eventsTopic, await Promise.all(published.map((row) => recordAgain(ports, settings, shard, row, now))));
   return stalled.length;
 }
 
@@ -71,7 +70,7 @@ function chunksAgain(chance: Chance, shard: Shard, rows: readonly StalledRow[]):
   });
 }
 
-async function recordAgain(ports: SweepStalledPorts, shard: Shard, row: StalledRow, now: Instant): Promise<OutgoingMessage> {
+async function recordAgain(ports: SweepStalledPorts, settings: SweepStalledSettings, shard: Shard, row: StalledRow, now: Instant): Promise<OutgoingMessage> {
   const key = recordKey(row.billerId, row.dpId);
   const body: RecordMessage = {
     dpId: row.dpId, billerId: row.billerId, eventType: row.dataType, occurredAt: now, version: 1,
@@ -82,6 +81,6 @@ async function recordAgain(ports: SweepStalledPorts, shard: Shard, row: StalledR
     link: sweepChain(row.ordinal),
     tenant: profile?.tenant ?? row.billerId,
     traceparent: newTraceparent(ports.chance),
-    targeted: true,
+    target: settings.subscriptions[row.dataType],
   });
 }

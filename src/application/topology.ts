@@ -1,8 +1,13 @@
 import { DATA_TYPES, type DataType } from '../domain/biller/data-type';
 import { type SubscriptionDeclaration, type TopicDeclaration } from './ports/message-bus';
 
-export interface TopologySettings {
+/** Where record messages go: the topic, and the subscription that each data type's consumer reads. */
+export interface EventsTopology {
   readonly eventsTopic: string;
+  readonly subscriptions: Readonly<Record<DataType, string>>;
+}
+
+export interface TopologySettings extends EventsTopology {
   readonly lockMs: number;
   readonly deliveryCountMax: number;
   readonly duplicateDetectionWindowMs: number;
@@ -12,15 +17,6 @@ export const OUTBOX_TOPIC = 'datapump-outbox';
 export const FETCHER_SUBSCRIPTION = 'fetcher';
 export const VALIDATION_ERRORS_TOPIC = 'datapump-validation-errors';
 export const VALIDATION_ERRORS_SUBSCRIPTION = 'operations';
-
-const SUBSCRIPTION_OF: Record<DataType, string> = {
-  Payments: 'payments',
-  Paperless: 'paperless',
-  AutoPay: 'autopay',
-  ACHRejects: 'achrejects',
-};
-
-export const subscriptionOf = (dataType: DataType): string => SUBSCRIPTION_OF[dataType];
 
 /** A notification nobody took in two weeks is dropped: the record's stream keeps the truth. */
 const NOTIFICATION_TTL_MS = 14 * 24 * 3_600_000;
@@ -40,7 +36,7 @@ export function declareTopology(settings: TopologySettings): readonly TopicDecla
       name: settings.eventsTopic,
       duplicateDetectionWindowMs,
       timeToLiveMs: undefined,
-      subscriptions: DATA_TYPES.map((dataType) => subscription(subscriptionOf(dataType), dataType)),
+      subscriptions: DATA_TYPES.map((dataType) => subscription(settings.subscriptions[dataType], dataType)),
     },
     {
       name: VALIDATION_ERRORS_TOPIC,

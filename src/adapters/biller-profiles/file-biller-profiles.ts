@@ -103,20 +103,20 @@ export class FileBillerProfiles implements BillerProfiles {
     if (!facts?.isFile()) return undefined;
     const stamp = `${facts.mtimeMs}:${facts.size}:${facts.ino}`;
     if (before?.stamp === stamp) return before;
-    if (facts.size > FILE_BYTES_MAX) return this.invalid(name, stamp, before, undefined, [{ file: name, path: '', expected: `at most ${FILE_BYTES_MAX} bytes were expected` }]);
+    if (facts.size > FILE_BYTES_MAX) return this.invalid(stamp, before, undefined, [{ file: name, path: '', expected: `at most ${FILE_BYTES_MAX} bytes were expected` }]);
     let document: unknown;
     try {
       document = JSON.parse(await readFile(file, 'utf8'));
     } catch (error) {
-      return this.invalid(name, stamp, before, undefined, [{ file: name, path: '', expected: `JSON was expected: ${(error as Error).message}` }]);
+      return this.invalid(stamp, before, undefined, [{ file: name, path: '', expected: `JSON was expected: ${(error as Error).message}` }]);
     }
     const verdict = validateProfileDocument(document, name, this.options);
-    if ('problems' in verdict) return this.invalid(name, stamp, before, document, verdict.problems);
+    if ('problems' in verdict) return this.invalid(stamp, before, document, verdict.problems);
     await this.history.register(verdict.profile);
     return { stamp, profile: verdict.profile, problems: [] };
   }
 
-  private async invalid(name: string, stamp: string, before: KnownFile | undefined, document: unknown, problems: readonly ProfileProblem[]): Promise<KnownFile> {
+  private async invalid(stamp: string, before: KnownFile | undefined, document: unknown, problems: readonly ProfileProblem[]): Promise<KnownFile> {
     this.warn(problems);
     return { stamp, profile: before?.profile ?? (await this.lastValid(document)), problems };
   }

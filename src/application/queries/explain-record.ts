@@ -94,10 +94,18 @@ async function chunkEventsOf(eventStore: EventStore, recordEvents: readonly Stor
   return chunkId === undefined ? [] : readWhole(eventStore, dpChunkStream(chunkId));
 }
 
-/** By their instants; where two are equal, a chunk before its records, a record before its attempts, then by revision. */
+/** By their instants; where two are equal, cause before consequence: chunk, discovery, attempt, what the record concludes. */
 function inTime(a: StoredEvent, b: StoredEvent): number {
   if (a.metadata.at !== b.metadata.at) return a.metadata.at < b.metadata.at ? -1 : 1;
-  return Number(a.position) - Number(b.position);
+  return rank(a) - rank(b) || a.revision - b.revision;
+}
+
+const OPENING: ReadonlySet<string> = new Set<DpRecordEvent['type']>(['DpRecordDiscovered', 'DpRecordValidated', 'DpRecordRedriven']);
+
+function rank(event: StoredEvent): number {
+  if (event.stream.startsWith('dpChunk-')) return 0;
+  if (event.stream.startsWith('deliveryAttempt-')) return 2;
+  return OPENING.has(event.type) ? 1 : 3;
 }
 
 const entryOf = (event: StoredEvent): TimelineEntry => ({

@@ -4,7 +4,7 @@ import { type BillerId } from '../../domain/identifiers';
 import { type Instant } from '../../domain/instant';
 import { type MessageBus, type SubscriptionDepth } from '../ports/message-bus';
 import { type Shards } from '../ports/shard';
-import { FETCHER_SUBSCRIPTION, OUTBOX_TOPIC, subscriptionOf } from '../topology';
+import { type EventsTopology, FETCHER_SUBSCRIPTION, OUTBOX_TOPIC } from '../topology';
 
 export interface Backlog {
   /** Source: the shard databases. */
@@ -19,14 +19,14 @@ export interface Backlog {
 const ON_THEIR_WAY: ReadonlySet<RowStatus> = new Set(['Queued', 'Published']);
 const UNPUBLISHED_LOOK_MAX = 200;
 
-export function measureBacklog(ports: { readonly shards: Shards; readonly bus: MessageBus }, settings: { readonly eventsTopic: string }) {
+export function measureBacklog(ports: { readonly shards: Shards; readonly bus: MessageBus }, settings: EventsTopology) {
   return async (liveBillers: ReadonlySet<BillerId>): Promise<Backlog> => {
     const totals = (await Promise.all(ports.shards.all().map((shard) => shard.totals()))).flat();
     const unpublished = await Promise.all(ports.shards.all().map((shard) => shard.unpublishedChunks(UNPUBLISHED_LOOK_MAX)));
     const unpublishedChunks = unpublished.reduce((sum, chunks) => sum + chunks.length, 0);
     const sources = [
       { topic: OUTBOX_TOPIC, subscription: FETCHER_SUBSCRIPTION },
-      ...DATA_TYPES.map((dataType) => ({ topic: settings.eventsTopic, subscription: subscriptionOf(dataType) })),
+      ...DATA_TYPES.map((dataType) => ({ topic: settings.eventsTopic, subscription: settings.subscriptions[dataType] })),
     ];
     const subscriptions = await Promise.all(sources.map(async (source) => ({ ...source, ...(await ports.bus.depth(source)) })));
     const owed = totals.some(({ status, billerId }) => ON_THEIR_WAY.has(status) || (status === 'New' && liveBillers.has(billerId)));
