@@ -1,0 +1,195 @@
+import { randomUUID } from 'node:crypto';
+import { APPEND_EVENTS_MAX, READ_EVENTS_MAX, type EventStore, type NewEvent, type Position, type StoredEvent } from '../../src/application/ports/event-store';
+import { VersionConflict } from '../../src/application/ports/failures';
+import { type StreamName } from '../../src/domain/identifiers';
+import { instantFromMs } from '../../src/domain/instant';
+
+export interface EventStoreFixture {
+  readonly store: EventStore;
+  /** A second, independent client of the same store, as another process would have. */
+  readonly other: EventStore;
+  /** Lets the clients go without ceremony and connects anew. */
+  readonly reopen: () => Promise<EventStore>;
+  dispose(): Promise<void>;
+}
+
+/** The laws of src/application/ports/event-store.ts, by number, on any adapter. */
+export function eventStoreContract(name: string, makeFixture: () => Promise<EventStoreFixture>): void {
+  describe(`event store: ${name}`, () => {
+    let fixture: EventStoreFixture;
+    let store: EventStore;
+    beforeEach(async () => {
+      fixture = await makeFixture();
+      store = fixture.store;
+    });
+    afterEach(() => fixture.dispose());
+
+    it('1: an append at new creates the stream; revisions count from 0 without gaps', async () => {
+      const stream = newStream();
+      expect(await store.append(stream, 'new', events(2))).toEqual({ revision: 1 });
+      expect(await store.append(stream, 1, events(3))).toEqual({ revision: 4 });
+      expect((await store.readStream(stream)).map(({ revision }) => revision)).toEqual([0, 1, 2, 3, 4]);
+    });
+
+    it('2: an append elsewhere than at the newest revision is a VersionConflict that tells both', async () => {
+      const stream = newStream();
+      await expect(store.append(stream, 0, events(1))).rejects.toMatchObject({ name: 'VersionConflict', expected: 0, actual: 'new' });
+      await store.append(stream, 'new', events(2));
+      await expect(store.append(stream, 'new', events(1))).rejects.toMatchObject({ expected: 'new', actual: 1 });
+      await expect(store.append(stream, 0, events(1))).rejects.toMatchObject({ expected: 0, actual: 1 });
+      await expect(store.append(stream, 7, events(1))).rejects.toBeInstanceOf(VersionConflict);
+      expect(await store.readStream(stream)).toHaveLength(2);
+    });
+
+    it('3: an append is whole or not at all, whatever fails beside it', async () => {
+      const streams = Array.from({ length: 20 }, newStream);
+      await Promise.all(streams.map((stream) => store.append(stream, 'new', events(1))));
+      const results = await Promise.allSettled(streams.map((stream, index) => store.append(stream, index % 2 === 0 ? 0 : 'new', events(5))));
+      expect(results.map(({ status }) => status)).toEqual(streams.map((_, index) => (index % 2 === 0 ? 'fulfilled' : 'rejected')));
+      const lengths = await Promise.all(streams.map(async (stream) => (await store.readStream(stream)).length));
+      expect(lengths).toEqual(streams.map((_, index) => (index % 2 === 0 ? 6 : 1)));
+    });
+
+    it('4: the very same append repeated is an idempotent success, also after others have followed', async () => {
+      const stream = newStream();
+      const first = events(2);
+      const second = events(1);
+      await store.append(stream, 'new', first);
+      expect(await store.append(stream, 'new', first)).toEqual({ revision: 1 });
+      await store.append(stream, 1, second);
+      await store.append(stream, 2, events(1));
+      expect(await fixture.other.append(stream, 'new', first)).toEqual({ revision: 1 });
+      expect(await fixture.other.append(stream, 1, second)).toEqual({ revision: 2 });
+      expect(await store.readStream(stream)).toHaveLength(4);
+    });
+
+    it('5: the same ids elsewhere, other ids at the same place, a part or an extension are conflicts', async () => {
+      const stream = newStream();
+      const [a, b, c] = events(3) as [NewEvent, NewEvent, NewEvent];
+      await store.append(stream, 'new', [a, b]);
+      await expect(store.append(stream, 0, [a, b])).rejects.toBeInstanceOf(VersionConflict);
+      await expect(store.append(stream, 1, [a, b])).rejects.toBeInstanceOf(VersionConflict);
+      await expect(store.append(stream, 'new', events(2))).rejects.toBeInstanceOf(VersionConflict);
+      await expect(store.append(stream, 'new', [b, a])).rejects.toBeInstanceOf(VersionConflict);
+      await expect(store.append(stream, 'new', [a])).rejects.toBeInstanceOf(VersionConflict);
+      await expect(store.append(stream, 'new', [a, b, c])).rejects.toBeInstanceOf(VersionConflict);
+      await store.append(stream, 1, [c]);
+      await expect(store.append(stream, 'new', [a, b, c])).rejects.toBeInstanceOf(VersionConflict);
+      await expect(store.append(stream, 0, [b, c])).rejects.toBeInstanceOf(VersionConflict);
+      expect((await store.readStream(stream)).map(({ id }) => id)).toEqual([a.id, b.id, c.id]);
+    });
+
+    it('6: of concurrent appends at one revision exactly one wins and each loser gets VersionConflict', async () => {
+      for (const expected of ['new', 0] as const) {
+        const stream = newStream();
+        if (expected === 0) await store.append(stream, 'new', events(1));
+        const racers = Array.from({ length: 40 }, (_, index) => (index % 2 === 0 ? store : fixture.other).append(stream, expected, events(2)));
+        const results = await Promise.allSettled(racers);
+        expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+        for (const result of results) if (result.status === 'rejected') expect(result.reason).toBeInstanceOf(VersionConflict);
+        expect(await store.readStream(stream)).toHaveLength(expected === 0 ? 3 : 2);
+      }
+    });
+
+    it('7: an append never fails because of another stream, not even with the same ids', async () => {
+      const batch = events(2);
+      const streams = Array.from({ length: 30 }, newStream);
+      await Promise.all(streams.map((stream, index) => (index % 2 === 0 ? store : fixture.other).append(stream, 'new', batch)));
+      for (const stream of streams) expect((await store.readStream(stream)).map(({ id }) => id)).toEqual(batch.map(({ id }) => id));
+    });
+
+    it('8: a stream is read in order and exactly as appended; one that does not exist is empty', async () => {
+      const stream = newStream('odd \'";--žlutý🐎');
+      const event: NewEvent = {
+        id: randomUUID(),
+        type: 'DpRecordDiscovered',
+        data: { text: "Robert'); DROP TABLE event;-- žlutý 🐎 \u0000\u2028\n", big: '9223372036854775807', fraction: 0.1, no: false, list: [1, [], {}] },
+        metadata: { by: 'test@host:1', at: instantFromMs(1_700_000_000_123), traceparent: '00-ab-cd-01' },
+      };
+      await store.append(stream, 'new', [event, ...events(3)]);
+      const [read] = await store.readStream(stream);
+      expect(read).toMatchObject({ ...event, stream, revision: 0 });
+      expect(read!.data).toEqual(event.data);
+      expect(await store.readStream(newStream())).toEqual([]);
+    });
+
+    it('9: a stream is read from a revision on and in bounded pages', async () => {
+      const stream = newStream();
+      for (let at = 0; at < 3; at++) await store.append(stream, at === 0 ? 'new' : at * APPEND_EVENTS_MAX - 1, events(APPEND_EVENTS_MAX));
+      const page = await store.readStream(stream, { fromRevision: 60, max: 10 });
+      expect(page.map(({ revision }) => revision)).toEqual([60, 61, 62, 63, 64, 65, 66, 67, 68, 69]);
+      expect(await store.readStream(stream, { fromRevision: 190 })).toHaveLength(2);
+      expect(await store.readStream(stream, { fromRevision: 192 })).toEqual([]);
+      await expect(store.readStream(stream, { max: READ_EVENTS_MAX + 1 })).rejects.toThrow('page');
+      await expect(store.append(stream, 191, events(APPEND_EVENTS_MAX + 1))).rejects.toThrow('append holds');
+      await expect(store.append(stream, 191, [])).rejects.toThrow('append holds');
+    });
+
+    it('10: readAll yields every event once, each stream in order, while others append', async () => {
+      const streams = Array.from({ length: 12 }, newStream);
+      let writing = true;
+      const writers = Promise.all(
+        streams.map(async (stream, index) => {
+          for (let at = 0; at < 25; at++) await (index % 2 === 0 ? store : fixture.other).append(stream, at === 0 ? 'new' : at * 2 - 1, events(2));
+        }),
+      ).finally(() => (writing = false));
+      const seen: StoredEvent[] = [];
+      let after: Position | undefined;
+      for (;;) {
+        const last = !writing;
+        const page = await store.readAll({ ...(after === undefined ? {} : { after }), max: 37 });
+        seen.push(...page.events);
+        after = page.next ?? after;
+        if (page.events.length === 0 && last) break;
+        if (page.events.length === 0) await new Promise((resolve) => setImmediate(resolve));
+      }
+      await writers;
+      const own = seen.filter(({ stream }) => streams.includes(stream));
+      expect(new Set(own.map(({ stream, revision }) => `${stream}@${revision}`)).size).toBe(own.length);
+      for (const stream of streams) {
+        expect(own.filter((event) => event.stream === stream).map(({ revision }) => revision)).toEqual(Array.from({ length: 50 }, (_, index) => index));
+      }
+      const middle = seen[Math.floor(seen.length / 2)]!;
+      const rest = await fixture.other.readAll({ after: middle.position, max: READ_EVENTS_MAX });
+      expect(rest.events.map(({ id }) => id)).toEqual(seen.slice(Math.floor(seen.length / 2) + 1).map(({ id }) => id));
+    });
+
+    it('11: readAll is narrowed to categories, across pages', async () => {
+      const mark = randomUUID().replaceAll('-', '');
+      const names = ['red', 'green', 'blue'].map((colour) => `${colour}${mark}`);
+      const wanted: string[] = [];
+      for (let index = 0; index < 30; index++) {
+        const batch = events(1);
+        await store.append(`${names[index % 3]}-${index}-x` as StreamName, 'new', batch);
+        if (index % 3 !== 1) wanted.push(batch[0]!.id);
+      }
+      const found: string[] = [];
+      let after: Position | undefined;
+      for (;;) {
+        const page = await store.readAll({ ...(after === undefined ? {} : { after }), max: 7, categories: [names[0]!, names[2]!] });
+        if (page.events.length === 0) break;
+        found.push(...page.events.map(({ id }) => id));
+        after = page.next;
+      }
+      expect(found).toEqual(wanted);
+      expect((await store.readAll({ max: 10, categories: ['nothing'] })).events).toEqual([]);
+    });
+
+    it('12: what was acknowledged is there for a new client', async () => {
+      const streams = Array.from({ length: 50 }, newStream);
+      await Promise.all(streams.map((stream) => store.append(stream, 'new', events(2))));
+      const fresh = await fixture.reopen();
+      for (const stream of streams) expect(await fresh.readStream(stream)).toHaveLength(2);
+    });
+  });
+}
+
+const newStream = (suffix: unknown = ''): StreamName => `dpRecord-${randomUUID()}${typeof suffix === 'string' ? suffix : ''}` as StreamName;
+
+const events = (count: number): readonly NewEvent[] =>
+  Array.from({ length: count }, (_, index) => ({
+    id: randomUUID(),
+    type: 'Tested',
+    data: { index },
+    metadata: { by: 'test', at: instantFromMs(1_700_000_000_000) },
+  }));
