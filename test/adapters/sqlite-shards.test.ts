@@ -29,7 +29,9 @@ describe('SqliteShards', () => {
   it('finds a shard by its name, and says which there are', () => {
     expect(shards.all().map(({ name }) => name)).toEqual(['Shard-1', 'Shard-2']);
     expect(shard('Shard-2').name).toBe('Shard-2');
-    expect(() => shard('Shard-3')).toThrow(expect.objectContaining({ code: 'not-found', message: expect.stringContaining('Shard-1, Shard-2') }));
+    expect(() => shard('Shard-3')).toThrow(
+      expect.objectContaining({ code: 'not-found', message: expect.stringContaining('Shard-1, Shard-2') }),
+    );
   });
 
   it('finds the shard whose settings hold the biller, also for all who ask at once', async () => {
@@ -78,7 +80,11 @@ describe('SqliteShard', () => {
   });
 
   const row = (id: string) => ({
-    dpId: dpId(id), billerId: WATER, dataType: 'Paperless' as const, customerId: customerId('c'), createdAt: instant('2026-01-01T00:00:00.000Z'),
+    dpId: dpId(id),
+    billerId: WATER,
+    dataType: 'Paperless' as const,
+    customerId: customerId('c'),
+    createdAt: instant('2026-01-01T00:00:00.000Z'),
   });
 
   it('seeds again without adding, as after an interruption', async () => {
@@ -90,10 +96,19 @@ describe('SqliteShard', () => {
 
   it('serves every biller in turn where a claim takes fewer rows than there are billers', async () => {
     const billers = ['a', 'b', 'c'].map(billerId);
-    await shard.seed({ rows: billers.flatMap((biller) => Array.from({ length: 5 }, (_, index) => ({ ...row(`${biller}${index}`), billerId: biller }))) });
+    await shard.seed({
+      rows: billers.flatMap((biller) =>
+        Array.from({ length: 5 }, (_, index) => ({ ...row(`${biller}${index}`), billerId: biller })),
+      ),
+    });
     const served: string[] = [];
     for (let round = 0; round < 3; round++) {
-      const chunks = await shard.claim({ billers, rowsMax: 1, newChunkId: () => chunkId(`k${round}`), plan: (rows) => rows.map(({ dpId: id, ...rest }) => ({ ...rest, dpIds: [id] })) });
+      const chunks = await shard.claim({
+        billers,
+        rowsMax: 1,
+        newChunkId: () => chunkId(`k${round}`),
+        plan: (rows) => rows.map(({ dpId: id, ...rest }) => ({ ...rest, dpIds: [id] })),
+      });
       served.push(...chunks.map((chunk) => chunk.billerId));
     }
     expect(served.sort()).toEqual(['a', 'b', 'c']);
@@ -112,9 +127,18 @@ describe('SqliteShard', () => {
 
   it('refuses totals that numbers cannot hold exactly, instead of rounding money', async () => {
     const payments = ['p1', 'p2'].map((id) => ({
-      paymentId: id as never, customerId: customerId('c'), billerId: WATER, amount: { minorUnits: Number.MAX_SAFE_INTEGER, currency: 'USD' }, invoiceType: '', paidAt: row('1').createdAt, achReturnCode: undefined,
+      paymentId: id as never,
+      customerId: customerId('c'),
+      billerId: WATER,
+      amount: { minorUnits: Number.MAX_SAFE_INTEGER, currency: 'USD' },
+      invoiceType: '',
+      paidAt: row('1').createdAt,
+      achReturnCode: undefined,
     }));
-    await shard.seed({ payments, rows: payments.map(({ paymentId }, index) => ({ ...row(String(index)), dataType: 'Payments', paymentId })) });
+    await shard.seed({
+      payments,
+      rows: payments.map(({ paymentId }, index) => ({ ...row(String(index)), dataType: 'Payments', paymentId })),
+    });
     await expect(shard.totals()).rejects.toThrow(InvariantViolation);
   });
 });

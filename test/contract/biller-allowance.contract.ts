@@ -31,7 +31,10 @@ export function billerAllowanceContract(name: string, makeFixture: () => Promise
       let granted = 0;
       let passedMs = 0;
       for (let round = 0; round < 10; round++) {
-        granted += (await Promise.all(takers.map((taker) => taker.take(WATER, request)))).reduce((sum, answer) => sum + answer.granted, 0);
+        granted += (await Promise.all(takers.map((taker) => taker.take(WATER, request)))).reduce(
+          (sum, answer) => sum + answer.granted,
+          0,
+        );
         await fixture.pass(100);
         passedMs += 100;
       }

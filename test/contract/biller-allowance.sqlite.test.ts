@@ -68,15 +68,23 @@ describe('SqliteBillerAllowance', () => {
     const allowance = new SqliteBillerAllowance({ path: join(folder, 'allowance.sqlite'), nowMs: () => nowMs });
     await allowance.take(billerId('water'), { perSecond: 10, wanted: 10 });
     nowMs = 5;
-    expect(await allowance.take(billerId('water'), { perSecond: 10, wanted: 1 })).toEqual({ granted: 0, retryAfterMs: 100 });
+    expect(await allowance.take(billerId('water'), { perSecond: 10, wanted: 1 })).toEqual({
+      granted: 0,
+      retryAfterMs: 100,
+    });
     nowMs = 105;
-    expect(await allowance.take(billerId('water'), { perSecond: 10, wanted: 1 })).toEqual({ granted: 1, retryAfterMs: 0 });
+    expect(await allowance.take(billerId('water'), { perSecond: 10, wanted: 1 })).toEqual({
+      granted: 1,
+      retryAfterMs: 0,
+    });
     await allowance.close();
   });
 
   it('says that it was closed', async () => {
     const allowance = new SqliteBillerAllowance({ path: join(folder, 'allowance.sqlite') });
     await allowance.close();
-    await expect(allowance.take(billerId('water'), { perSecond: 1, wanted: 1 })).rejects.toMatchObject({ code: 'closed' });
+    await expect(allowance.take(billerId('water'), { perSecond: 1, wanted: 1 })).rejects.toMatchObject({
+      code: 'closed',
+    });
   });
 });

@@ -31,14 +31,46 @@ function wholeRow(number: number, row: Partial<SeedRow> = {}): Required<ShardSee
   const payment = paymentId(`${biller}-p${number}`);
   return {
     billers: [{ billerId: biller, dba: `The ${biller} works`, active: true }],
-    customers: [{ customerId: customer, billerId: biller, accountNumber: `00${number}`, name: 'Jana Nováková', email: 'jana@example.test', paperless: true, autoPay: false }],
-    payments: [{ paymentId: payment, customerId: customer, billerId: biller, amount: { minorUnits: 100 + number, currency: 'USD' }, invoiceType: 'water', paidAt: PAST, achReturnCode: undefined }],
-    rows: [{ dpId: dpId(String(number)), billerId: biller, dataType: 'Payments', customerId: customer, paymentId: payment, createdAt: plusMs(PAST, number), ...row }],
+    customers: [
+      {
+        customerId: customer,
+        billerId: biller,
+        accountNumber: `00${number}`,
+        name: 'Jana Nováková',
+        email: 'jana@example.test',
+        paperless: true,
+        autoPay: false,
+      },
+    ],
+    payments: [
+      {
+        paymentId: payment,
+        customerId: customer,
+        billerId: biller,
+        amount: { minorUnits: 100 + number, currency: 'USD' },
+        invoiceType: 'water',
+        paidAt: PAST,
+        achReturnCode: undefined,
+      },
+    ],
+    rows: [
+      {
+        dpId: dpId(String(number)),
+        billerId: biller,
+        dataType: 'Payments',
+        customerId: customer,
+        paymentId: payment,
+        createdAt: plusMs(PAST, number),
+        ...row,
+      },
+    ],
   };
 }
 
 const merged = (seeds: readonly ShardSeed[]): ShardSeed => ({
-  billers: [...new Map(seeds.flatMap((seed) => seed.billers ?? []).map((biller) => [biller.billerId, biller])).values()],
+  billers: [
+    ...new Map(seeds.flatMap((seed) => seed.billers ?? []).map((biller) => [biller.billerId, biller])).values(),
+  ],
   customers: seeds.flatMap((seed) => seed.customers ?? []),
   payments: seeds.flatMap((seed) => seed.payments ?? []),
   rows: seeds.flatMap((seed) => seed.rows ?? []),
@@ -47,15 +79,26 @@ const merged = (seeds: readonly ShardSeed[]): ShardSeed => ({
 const numbered = (from: number, count: number, row: Partial<SeedRow> = {}): ShardSeed =>
   merged(Array.from({ length: count }, (_, index) => wholeRow(from + index, row)));
 
-const claimFrom = (shard: Shard, billers: readonly BillerId[], rowsMax = 100, chunkSizeMax = 100): Promise<readonly OutboxChunk[]> =>
-  shard.claim({ billers, rowsMax, plan: (rows) => planChunks(rows, chunkSizeMax), newChunkId: () => chunkId(randomUUID()) });
+const claimFrom = (
+  shard: Shard,
+  billers: readonly BillerId[],
+  rowsMax = 100,
+  chunkSizeMax = 100,
+): Promise<readonly OutboxChunk[]> =>
+  shard.claim({
+    billers,
+    rowsMax,
+    plan: (rows) => planChunks(rows, chunkSizeMax),
+    newChunkId: () => chunkId(randomUUID()),
+  });
 
 async function idsOf(shard: Shard, chunks: readonly OutboxChunk[]): Promise<readonly DpId[]> {
   const rows = await Promise.all(chunks.map((chunk) => shard.rowsOfChunk(chunk.chunkId)));
   return rows.flat().map((row) => row.dpId);
 }
 
-const statusOf = async (shard: Shard, id: string): Promise<string | undefined> => (await shard.findRow(dpId(id)))?.status;
+const statusOf = async (shard: Shard, id: string): Promise<string | undefined> =>
+  (await shard.findRow(dpId(id)))?.status;
 
 const delivered = (id: string, attempt: number) =>
   ({
@@ -82,7 +125,13 @@ export function shardContract(name: string, makeFixture: () => Promise<ShardFixt
       await fixture.seed(numbered(5, 1, { status: 'Failed' }));
       const chunks = await claimFrom(shard, [WATER]);
       expect(await idsOf(shard, chunks)).toEqual(['1', '2']);
-      expect(await Promise.all(['1', '2', '3', '4', '5'].map((id) => statusOf(shard, id)))).toEqual(['Queued', 'Queued', 'New', 'New', 'Failed']);
+      expect(await Promise.all(['1', '2', '3', '4', '5'].map((id) => statusOf(shard, id)))).toEqual([
+        'Queued',
+        'Queued',
+        'New',
+        'New',
+        'Failed',
+      ]);
       expect(await claimFrom(shard, [WATER])).toEqual([]);
       expect(await claimFrom(shard, [])).toEqual([]);
     });
@@ -109,7 +158,12 @@ export function shardContract(name: string, makeFixture: () => Promise<ShardFixt
 
     it('1: leaves New what the plan leaves out', async () => {
       await fixture.seed(numbered(1, 3));
-      const chunks = await shard.claim({ billers: [WATER], rowsMax: 10, plan: (rows) => planChunks(rows.slice(0, 1), 10), newChunkId: () => chunkId('k1') });
+      const chunks = await shard.claim({
+        billers: [WATER],
+        rowsMax: 10,
+        plan: (rows) => planChunks(rows.slice(0, 1), 10),
+        newChunkId: () => chunkId('k1'),
+      });
       expect(chunks.map((chunk) => chunk.rows)).toEqual([1]);
       expect(await shard.rowsByStatus({ statuses: ['New'], max: 10 })).toHaveLength(2);
     });
@@ -147,18 +201,35 @@ export function shardContract(name: string, makeFixture: () => Promise<ShardFixt
       await fixture.seed(numbered(1, 3));
       const claim = (plan: Parameters<Shard['claim']>[0]['plan']) =>
         shard.claim({ billers: [WATER], rowsMax: 10, plan, newChunkId: () => chunkId(randomUUID()) });
-      await expect(claim(() => { throw new Error('no plan'); })).rejects.toThrow('no plan');
-      await expect(claim((rows) => [...planChunks(rows, 10), { billerId: WATER, dataType: 'Payments', dpIds: [dpId('99')] }])).rejects.toThrow(InvariantViolation);
-      await expect(claim((rows) => [...planChunks(rows, 10), ...planChunks(rows, 10)])).rejects.toThrow(InvariantViolation);
+      await expect(
+        claim(() => {
+          throw new Error('no plan');
+        }),
+      ).rejects.toThrow('no plan');
+      await expect(
+        claim((rows) => [...planChunks(rows, 10), { billerId: WATER, dataType: 'Payments', dpIds: [dpId('99')] }]),
+      ).rejects.toThrow(InvariantViolation);
+      await expect(claim((rows) => [...planChunks(rows, 10), ...planChunks(rows, 10)])).rejects.toThrow(
+        InvariantViolation,
+      );
       expect(await shard.unpublishedChunks(10)).toEqual([]);
-      expect((await shard.rowsByStatus({ statuses: ['New'], max: 10 })).map((row) => row.chunkId)).toEqual([undefined, undefined, undefined]);
+      expect((await shard.rowsByStatus({ statuses: ['New'], max: 10 })).map((row) => row.chunkId)).toEqual([
+        undefined,
+        undefined,
+        undefined,
+      ]);
     });
 
     it('3: leaves nothing when two chunks get the same id, and harms no claim beside it', async () => {
       await fixture.seed(numbered(1, 2));
       await fixture.seed(numbered(10, 2, { billerId: GAS }));
       const [broken, sound] = await Promise.allSettled([
-        shard.claim({ billers: [WATER], rowsMax: 10, plan: (rows) => planChunks(rows, 1), newChunkId: () => chunkId('the-same') }),
+        shard.claim({
+          billers: [WATER],
+          rowsMax: 10,
+          plan: (rows) => planChunks(rows, 1),
+          newChunkId: () => chunkId('the-same'),
+        }),
         claimFrom(shard, [GAS]),
       ]);
       expect([broken.status, sound.status]).toEqual(['rejected', 'fulfilled']);
@@ -185,12 +256,40 @@ export function shardContract(name: string, makeFixture: () => Promise<ShardFixt
       await shard.reconcile(delivered('5', 2));
       await shard.reconcile({ ...delivered('70', 1), to: 'Failed', from: ['Queued'] });
       const rows = await shard.rowsOfChunk(chunk!.chunkId);
-      expect(rows.map((row) => [row.dpId, row.status, row.details.length]).sort()).toEqual([['5', 'Delivered', 1], ['70', 'Failed', 1], ['900', 'Queued', 0]]);
+      expect(rows.map((row) => [row.dpId, row.status, row.details.length]).sort()).toEqual([
+        ['5', 'Delivered', 1],
+        ['70', 'Failed', 1],
+        ['900', 'Queued', 0],
+      ]);
       const expected: DpRow = {
-        shard: shard.name, dpId: dpId('5'), billerId: WATER, dataType: 'Payments', status: 'Delivered', chunkId: chunk!.chunkId,
-        customerId: customerId('water-c5'), paymentId: paymentId('water-p5'), createdAt: plusMs(PAST, 5), sweepCount: 0,
-        customer: { customerId: customerId('water-c5'), billerId: WATER, accountNumber: '005', name: 'Jana Nováková', email: 'jana@example.test', paperless: true, autoPay: false },
-        payment: { paymentId: paymentId('water-p5'), customerId: customerId('water-c5'), billerId: WATER, amount: { minorUnits: 105, currency: 'USD' }, invoiceType: 'water', paidAt: PAST, achReturnCode: undefined },
+        shard: shard.name,
+        dpId: dpId('5'),
+        billerId: WATER,
+        dataType: 'Payments',
+        status: 'Delivered',
+        chunkId: chunk!.chunkId,
+        customerId: customerId('water-c5'),
+        paymentId: paymentId('water-p5'),
+        createdAt: plusMs(PAST, 5),
+        sweepCount: 0,
+        customer: {
+          customerId: customerId('water-c5'),
+          billerId: WATER,
+          accountNumber: '005',
+          name: 'Jana Nováková',
+          email: 'jana@example.test',
+          paperless: true,
+          autoPay: false,
+        },
+        payment: {
+          paymentId: paymentId('water-p5'),
+          customerId: customerId('water-c5'),
+          billerId: WATER,
+          amount: { minorUnits: 105, currency: 'USD' },
+          invoiceType: 'water',
+          paidAt: PAST,
+          achReturnCode: undefined,
+        },
         biller: { billerId: WATER, dba: 'The water works', active: true },
         details: [{ attempt: 2, outcome: 'Delivered', billerReference: 'R-1', code: '00', recordedAt: PAST }],
       };
@@ -200,47 +299,132 @@ export function shardContract(name: string, makeFixture: () => Promise<ShardFixt
       expect(await shard.findRow(dpId('unknown'))).toBeUndefined();
     });
 
+    it('5: yields the details of a row in the order of its attempts', async () => {
+      await fixture.seed(numbered(1, 2));
+      const [chunk] = await claimFrom(shard, [WATER]);
+      const { detail } = delivered('1', 1);
+      const first = { ...detail, attempt: 11, billerReference: undefined, code: undefined };
+      await shard.reconcile({ dpId: dpId('1'), to: 'Failed', from: ['Queued'], detail: first });
+      await shard.reconcile({ dpId: dpId('1'), to: 'InDoubt', from: ['Failed'], detail: { ...detail, attempt: 2 } });
+      const rows = await shard.rowsOfChunk(chunk!.chunkId);
+      expect(rows.map((row) => [row.dpId, row.details])).toEqual([
+        ['1', [{ ...detail, attempt: 2 }, first]],
+        ['2', []],
+      ]);
+      expect(await shard.findRow(dpId('1'))).toEqual(rows[0]);
+    });
+
     it('5: shows a row that points to nothing, or to what is another’s, as it is', async () => {
       await fixture.seed({
-        customers: [{ customerId: customerId('c'), billerId: GAS, accountNumber: '1', name: 'n', email: undefined, paperless: false, autoPay: true }],
-        payments: [{ paymentId: paymentId('p'), customerId: customerId('other'), billerId: GAS, amount: { minorUnits: 0, currency: 'USD' }, invoiceType: '', paidAt: PAST, achReturnCode: 'R01' }],
+        customers: [
+          {
+            customerId: customerId('c'),
+            billerId: GAS,
+            accountNumber: '1',
+            name: 'n',
+            email: undefined,
+            paperless: false,
+            autoPay: true,
+          },
+        ],
+        payments: [
+          {
+            paymentId: paymentId('p'),
+            customerId: customerId('other'),
+            billerId: GAS,
+            amount: { minorUnits: 0, currency: 'USD' },
+            invoiceType: '',
+            paidAt: PAST,
+            achReturnCode: 'R01',
+          },
+        ],
         rows: [
-          { dpId: dpId('1'), billerId: WATER, dataType: 'Payments', customerId: customerId('gone'), paymentId: paymentId('gone'), createdAt: PAST },
+          {
+            dpId: dpId('1'),
+            billerId: WATER,
+            dataType: 'Payments',
+            customerId: customerId('gone'),
+            paymentId: paymentId('gone'),
+            createdAt: PAST,
+          },
           { dpId: dpId('2'), billerId: WATER, dataType: 'Paperless', customerId: customerId('c'), createdAt: PAST },
-          { dpId: dpId('3'), billerId: WATER, dataType: 'ACHRejects', customerId: customerId('c'), paymentId: paymentId('p'), createdAt: PAST },
+          {
+            dpId: dpId('3'),
+            billerId: WATER,
+            dataType: 'ACHRejects',
+            customerId: customerId('c'),
+            paymentId: paymentId('p'),
+            createdAt: PAST,
+          },
         ],
       });
       const [gone, choice, foreign] = await Promise.all(['1', '2', '3'].map((id) => shard.findRow(dpId(id))));
-      expect(gone).toMatchObject({ customerId: 'gone', paymentId: 'gone', customer: undefined, payment: undefined, biller: undefined });
-      expect(choice).toMatchObject({ paymentId: undefined, payment: undefined, customer: { billerId: GAS, email: undefined, autoPay: true } });
-      expect(foreign!.payment).toMatchObject({ customerId: 'other', billerId: GAS, amount: { minorUnits: 0 }, achReturnCode: 'R01' });
+      expect(gone).toMatchObject({
+        customerId: 'gone',
+        paymentId: 'gone',
+        customer: undefined,
+        payment: undefined,
+        biller: undefined,
+      });
+      expect(choice).toMatchObject({
+        paymentId: undefined,
+        payment: undefined,
+        customer: { billerId: GAS, email: undefined, autoPay: true },
+      });
+      expect(foreign!.payment).toMatchObject({
+        customerId: 'other',
+        billerId: GAS,
+        amount: { minorUnits: 0 },
+        achReturnCode: 'R01',
+      });
       expect(await shard.billers()).toEqual([WATER]);
     });
 
     it('5: reads and adopts the rows of a foreign chunk by range, as numbers where both ends are numbers', async () => {
       await fixture.seed(merged([2, 9, 10, 99, 100, 101].map((number) => wholeRow(number))));
-      await fixture.seed(merged([wholeRow(50, { billerId: GAS }), wholeRow(60, { status: 'Delivered' }), wholeRow(61, { dataType: 'AutoPay' }), wholeRow(62, { dpId: dpId('9a') })]));
+      await fixture.seed(
+        merged([
+          wholeRow(50, { billerId: GAS }),
+          wholeRow(60, { status: 'Delivered' }),
+          wholeRow(61, { dataType: 'AutoPay' }),
+          wholeRow(62, { dpId: dpId('9a') }),
+        ]),
+      );
       const range = async (from: string, to: string, max = 100) =>
-        (await shard.rowsInRange({ billerId: WATER, dataType: 'Payments', from: dpId(from), to: dpId(to), max })).map((row) => row.dpId);
+        (await shard.rowsInRange({ billerId: WATER, dataType: 'Payments', from: dpId(from), to: dpId(to), max })).map(
+          (row) => row.dpId,
+        );
       expect(new Set(await range('9', '100'))).toEqual(new Set(['9', '10', '99', '100']));
       expect(new Set(await range('009', '010'))).toEqual(new Set(['9', '10']));
       expect(await range('9', '100', 2)).toHaveLength(2);
       expect(new Set(await range('9', '9z'))).toEqual(new Set(['9', '99', '9a']));
-      const both = await shard.rowsInRange({ billerId: WATER, dataType: undefined, from: dpId('61'), to: dpId('99'), max: 10 });
+      const both = await shard.rowsInRange({
+        billerId: WATER,
+        dataType: undefined,
+        from: dpId('61'),
+        to: dpId('99'),
+        max: 10,
+      });
       expect(new Set(both.map((row) => row.dpId))).toEqual(new Set(['61', '99']));
 
       await shard.adopt([dpId('9'), dpId('10'), dpId('60')], chunkId('foreign'));
       await shard.adopt([dpId('10')], chunkId('later'));
-      expect(new Set((await shard.rowsOfChunk(chunkId('foreign'))).map((row) => row.dpId))).toEqual(new Set(['9', '10']));
+      expect(new Set((await shard.rowsOfChunk(chunkId('foreign'))).map((row) => row.dpId))).toEqual(
+        new Set(['9', '10']),
+      );
       expect(await statusOf(shard, '60')).toBe('Delivered');
       expect(await range('9', '10')).toHaveLength(2);
     });
 
     it('6: changes a status only from an allowed predecessor, and tells which rows changed', async () => {
       await fixture.seed(merged(ROW_STATUSES.map((status, index) => wholeRow(index, { status }))));
-      const changes = ROW_STATUSES.map((_, index) => ({ dpId: dpId(String(index)), to: 'Published', from: ['Queued', 'Failed'] }) as const);
+      const changes = ROW_STATUSES.map(
+        (_, index) => ({ dpId: dpId(String(index)), to: 'Published', from: ['Queued', 'Failed'] }) as const,
+      );
       const changed = await shard.changeStatuses([...changes, { ...changes[0]!, dpId: dpId('unknown') }]);
-      expect(new Set(changed)).toEqual(new Set([ROW_STATUSES.indexOf('Queued'), ROW_STATUSES.indexOf('Failed')].map(String)));
+      expect(new Set(changed)).toEqual(
+        new Set([ROW_STATUSES.indexOf('Queued'), ROW_STATUSES.indexOf('Failed')].map(String)),
+      );
       expect(await Promise.all(ROW_STATUSES.map((_, index) => statusOf(shard, String(index))))).toEqual(
         ROW_STATUSES.map((status) => (status === 'Queued' || status === 'Failed' ? 'Published' : status)),
       );
@@ -257,7 +441,9 @@ export function shardContract(name: string, makeFixture: () => Promise<ShardFixt
       await fixture.seed(numbered(1, 1, { status: 'Queued' }));
       const shards = await Promise.all(Array.from({ length: 4 }, () => fixture.another()));
       const answers = await Promise.all(
-        shards.map((each, index) => each.changeStatuses([{ dpId: dpId('1'), to: index % 2 ? 'Delivered' : 'Declined', from: ['Queued'] }])),
+        shards.map((each, index) =>
+          each.changeStatuses([{ dpId: dpId('1'), to: index % 2 ? 'Delivered' : 'Declined', from: ['Queued'] }]),
+        ),
       );
       expect(answers.flat()).toEqual(['1']);
     });
@@ -281,9 +467,21 @@ export function shardContract(name: string, makeFixture: () => Promise<ShardFixt
       await fixture.seed(numbered(1, 1, { status: 'Published' }));
       await shard.reconcile(delivered('1', 1));
       expect(await shard.reconcile(delivered('1', 2))).toBe('refused');
-      const declined = { ...delivered('1', 1), to: 'Declined', detail: { ...delivered('1', 1).detail, outcome: 'Declined' } } as const;
+      const declined = {
+        ...delivered('1', 1),
+        to: 'Declined',
+        detail: { ...delivered('1', 1).detail, outcome: 'Declined' },
+      } as const;
       expect(await shard.reconcile(declined)).toBe('refused');
       expect((await shard.findRow(dpId('1')))!.details).toEqual([delivered('1', 1).detail]);
+    });
+
+    it('7: never overwrites the recorded outcome of an attempt, though the status would allow it', async () => {
+      await fixture.seed(numbered(1, 1, { status: 'Published' }));
+      const declined = { ...delivered('1', 1).detail, outcome: 'Declined' } as const;
+      await shard.reconcile({ dpId: dpId('1'), to: 'InDoubt', from: ['Published'], detail: declined });
+      expect(await shard.reconcile(delivered('1', 1))).toBe('refused');
+      expect(await shard.findRow(dpId('1'))).toMatchObject({ status: 'InDoubt', details: [declined] });
     });
 
     it('7: reconciles a status without a detail', async () => {
@@ -298,12 +496,20 @@ export function shardContract(name: string, makeFixture: () => Promise<ShardFixt
       await fixture.seed(numbered(1, 100));
       const [chunk] = await claimFrom(shard, [WATER]);
       const shards = await Promise.all(Array.from({ length: 4 }, () => fixture.another()));
-      const sweep = async (before: Instant) => (await Promise.all(shards.map((each) => each.takeStalled({ before, max: 60 })))).flat();
+      const sweep = async (before: Instant) =>
+        (await Promise.all(shards.map((each) => each.takeStalled({ before, max: 60 })))).flat();
       const before = plusMs(await shard.now(), 60_000);
       const taken = await sweep(before);
       expect(taken).toHaveLength(100);
       expect(new Set(taken.map((row) => row.dpId)).size).toBe(100);
-      expect(taken[0]).toEqual({ dpId: expect.any(String), billerId: WATER, dataType: 'Payments', status: 'Queued', chunkId: chunk!.chunkId, ordinal: 1 });
+      expect(taken[0]).toEqual({
+        dpId: expect.any(String),
+        billerId: WATER,
+        dataType: 'Payments',
+        status: 'Queued',
+        chunkId: chunk!.chunkId,
+        ordinal: 1,
+      });
       expect(await sweep(before)).toEqual([]);
       const again = await sweep(plusMs(before, 60_000));
       expect(again.map((row) => row.ordinal)).toEqual(Array(100).fill(2));
@@ -349,24 +555,88 @@ export function shardContract(name: string, makeFixture: () => Promise<ShardFixt
       expect(await shard.reopen(dpId('unknown'))).toBeUndefined();
     });
 
+    it('10: counts as progress where it changes the status, and only there', async () => {
+      await fixture.seed(merged([wholeRow(1, { status: 'Failed' }), wholeRow(2, { status: 'Published' })]));
+      const before = await shard.now();
+      await shard.reopen(dpId('1'));
+      await shard.reopen(dpId('2'));
+      expect((await shard.takeStalled({ before, max: 10 })).map((row) => [row.dpId, row.ordinal])).toEqual([['2', 2]]);
+    });
+
     it('11: gives back text, Unicode and 64-bit ids exactly as stored', async () => {
-      const texts = [`Robert'); DROP TABLE datapump;--`, `"double" 'single' \`back\` %_[a-z]\\`, 'Žluťoučký 🐎 Ω\u0301 \u202E', '  spaces \t\r\n ', '', 'NULL', '@p1 ? $1 :x', '\u0000x'];
-      const ids = ['9007199254740993', '9223372036854775807', '9007199254740992', "o'hara;--", '2f1c7a5e-0000-4000-8000-00000000abcd', 'ABC', 'abc', '007'];
+      const texts = [
+        `Robert'); DROP TABLE datapump;--`,
+        `"double" 'single' \`back\` %_[a-z]\\`,
+        'Žluťoučký 🐎 Ω\u0301 \u202E',
+        '  spaces \t\r\n ',
+        '',
+        'NULL',
+        '@p1 ? $1 :x',
+        '\u0000x',
+      ];
+      const ids = [
+        '9007199254740993',
+        '9223372036854775807',
+        '9007199254740992',
+        "o'hara;--",
+        '2f1c7a5e-0000-4000-8000-00000000abcd',
+        'ABC',
+        'abc',
+        '007',
+      ];
       await fixture.seed({
         billers: ids.map((id, index) => ({ billerId: billerId(`b-${id}`), dba: texts[index]!, active: false })),
-        customers: ids.map((id, index) => ({ customerId: customerId(id), billerId: WATER, accountNumber: texts[index]!, name: texts[index]!, email: texts[index]!, paperless: false, autoPay: false })),
-        payments: ids.map((id, index) => ({ paymentId: paymentId(id), customerId: customerId(id), billerId: WATER, amount: { minorUnits: Number.MAX_SAFE_INTEGER - index, currency: 'JPY' }, invoiceType: texts[index]!, paidAt: instantFromMs(index), achReturnCode: texts[index]! })),
-        rows: ids.map((id) => ({ dpId: dpId(id), billerId: billerId(`b-${id}`), dataType: 'Payments', customerId: customerId(id), paymentId: paymentId(id), status: 'Published', createdAt: PAST })),
+        customers: ids.map((id, index) => ({
+          customerId: customerId(id),
+          billerId: WATER,
+          accountNumber: texts[index]!,
+          name: texts[index]!,
+          email: texts[index]!,
+          paperless: false,
+          autoPay: false,
+        })),
+        payments: ids.map((id, index) => ({
+          paymentId: paymentId(id),
+          customerId: customerId(id),
+          billerId: WATER,
+          amount: { minorUnits: Number.MAX_SAFE_INTEGER - index, currency: 'JPY' },
+          invoiceType: texts[index]!,
+          paidAt: instantFromMs(index),
+          achReturnCode: texts[index]!,
+        })),
+        rows: ids.map((id) => ({
+          dpId: dpId(id),
+          billerId: billerId(`b-${id}`),
+          dataType: 'Payments',
+          customerId: customerId(id),
+          paymentId: paymentId(id),
+          status: 'Published',
+          createdAt: PAST,
+        })),
       });
       for (const [index, id] of ids.entries()) {
         const text = texts[index]!;
-        const recorded = { attempt: 1, outcome: 'Delivered', billerReference: text, code: text, recordedAt: PAST } as const;
-        expect(await shard.reconcile({ dpId: dpId(id), to: 'Delivered', from: ['Published'], detail: recorded })).toBe('applied');
+        const recorded = {
+          attempt: 1,
+          outcome: 'Delivered',
+          billerReference: text,
+          code: text,
+          recordedAt: PAST,
+        } as const;
+        expect(await shard.reconcile({ dpId: dpId(id), to: 'Delivered', from: ['Published'], detail: recorded })).toBe(
+          'applied',
+        );
         expect(await shard.findRow(dpId(id))).toMatchObject({
           dpId: id,
           biller: { billerId: `b-${id}`, dba: text, active: false },
           customer: { customerId: id, accountNumber: text, name: text, email: text },
-          payment: { paymentId: id, amount: { minorUnits: Number.MAX_SAFE_INTEGER - index, currency: 'JPY' }, invoiceType: text, paidAt: instantFromMs(index), achReturnCode: text },
+          payment: {
+            paymentId: id,
+            amount: { minorUnits: Number.MAX_SAFE_INTEGER - index, currency: 'JPY' },
+            invoiceType: text,
+            paidAt: instantFromMs(index),
+            achReturnCode: text,
+          },
           details: [recorded],
         });
       }
@@ -380,7 +650,7 @@ export function shardContract(name: string, makeFixture: () => Promise<ShardFixt
     });
 
     it('11: names the range of a chunk without rounding its ids', async () => {
-      const ids = ['9007199254740993', '10', '9007199254740992'];
+      const ids = ['9007199254740992', '10', '9007199254740993'];
       await fixture.seed(merged(ids.map((id, index) => wholeRow(index, { dpId: dpId(id) }))));
       expect((await claimFrom(shard, [WATER]))[0]).toMatchObject({ dpStart: '10', dpEnd: '9007199254740993', rows: 3 });
     });
@@ -398,12 +668,23 @@ export function shardContract(name: string, makeFixture: () => Promise<ShardFixt
     });
 
     const payment = (number: number): PaymentImport => ({
-      source: 'bank-orders', externalReference: `order-${number}`, billerId: billerId('YZ'), billerName: 'Bank YZ', customerReference: `c-${number % 3}`,
-      accountNumber: '000123', customerName: 'Customer', amount: { minorUnits: 245_200 + number, currency: 'CZK' }, invoiceType: 'household', paidAt: PAST,
+      source: 'bank-orders',
+      externalReference: `order-${number}`,
+      billerId: billerId('YZ'),
+      billerName: 'Bank YZ',
+      customerReference: `c-${number % 3}`,
+      accountNumber: '000123',
+      customerName: 'Customer',
+      amount: { minorUnits: 245_200 + number, currency: 'CZK' },
+      invoiceType: 'household',
+      paidAt: PAST,
     });
 
     it('13: imports a payment once, with its biller, its customer and a New row that can be claimed at once', async () => {
-      expect(await shard.importPayments([payment(1), payment(2), payment(1), payment(4)])).toEqual({ added: 3, known: 1 });
+      expect(await shard.importPayments([payment(1), payment(2), payment(1), payment(4)])).toEqual({
+        added: 3,
+        known: 1,
+      });
       expect(await shard.importPayments([payment(2), payment(3)])).toEqual({ added: 1, known: 1 });
       expect(await shard.importPayments([])).toEqual({ added: 0, known: 0 });
       const [chunk] = await claimFrom(shard, [billerId('YZ')]);
@@ -411,9 +692,25 @@ export function shardContract(name: string, makeFixture: () => Promise<ShardFixt
       expect(rows.map((row) => row.payment!.amount.minorUnits).sort()).toEqual([245_201, 245_202, 245_203, 245_204]);
       expect(new Set(rows.map((row) => row.customerId)).size).toBe(3);
       expect(rows[0]).toMatchObject({
-        dataType: 'Payments', status: 'Queued', biller: { dba: 'Bank YZ', active: true },
-        customer: { billerId: 'YZ', accountNumber: '000123', name: 'Customer', email: undefined, paperless: false, autoPay: false },
-        payment: { billerId: 'YZ', customerId: rows[0]!.customerId, amount: { currency: 'CZK' }, invoiceType: 'household', paidAt: PAST, achReturnCode: undefined },
+        dataType: 'Payments',
+        status: 'Queued',
+        biller: { dba: 'Bank YZ', active: true },
+        customer: {
+          billerId: 'YZ',
+          accountNumber: '000123',
+          name: 'Customer',
+          email: undefined,
+          paperless: false,
+          autoPay: false,
+        },
+        payment: {
+          billerId: 'YZ',
+          customerId: rows[0]!.customerId,
+          amount: { currency: 'CZK' },
+          invoiceType: 'household',
+          paidAt: PAST,
+          achReturnCode: undefined,
+        },
       });
     });
 
@@ -423,7 +720,8 @@ export function shardContract(name: string, makeFixture: () => Promise<ShardFixt
       const answers = await Promise.all(
         shards.map(async (each) => {
           let added = 0;
-          for (let from = 0; from < payments.length; from += 50) added += (await each.importPayments(payments.slice(from, from + 50))).added;
+          for (let from = 0; from < payments.length; from += 50)
+            added += (await each.importPayments(payments.slice(from, from + 50))).added;
           return added;
         }),
       );
@@ -432,33 +730,78 @@ export function shardContract(name: string, makeFixture: () => Promise<ShardFixt
     });
 
     it('13: keeps apart what only looks alike, and takes references that make no id', async () => {
-      const pairs = [['a', 'b.c'], ['a.b', 'c'], ['a', 'B.c'], ['a', 'x:1'], ['a', 'x 1'], ['a', 'ř'.repeat(200)], ['a', `'; DROP TABLE Payment;--`], ['other', 'x:1']];
-      const payments = pairs.map(([source, externalReference]) => ({ ...payment(1), source: source!, externalReference: externalReference! }));
+      const pairs = [
+        ['a', 'b.c'],
+        ['a.b', 'c'],
+        ['a', 'B.c'],
+        ['a', 'x:1'],
+        ['a', 'x 1'],
+        ['a', 'ř'.repeat(200)],
+        ['a', `'; DROP TABLE Payment;--`],
+        ['other', 'x:1'],
+        ['s'.repeat(40), 'r'.repeat(40)],
+      ];
+      const payments = pairs.map(([source, externalReference]) => ({
+        ...payment(1),
+        source: source!,
+        externalReference: externalReference!,
+      }));
       expect(await shard.importPayments(payments)).toEqual({ added: pairs.length, known: 0 });
       expect(await shard.importPayments(payments)).toEqual({ added: 0, known: pairs.length });
-      for (const row of await shard.rowsByStatus({ statuses: ['New'], max: 100 })) expect(dpId(row.dpId)).toBe(row.dpId);
+      for (const row of await shard.rowsByStatus({ statuses: ['New'], max: 100 }))
+        expect(dpId(row.dpId)).toBe(row.dpId);
     });
 
     it('totals per biller, data type, status and currency; a choice carries no money', async () => {
       await fixture.seed(numbered(1, 3));
-      await fixture.seed(merged([wholeRow(4, { status: 'Delivered' }), wholeRow(5, { dataType: 'Paperless' }), wholeRow(6, { dataType: 'ACHRejects', billerId: GAS })]));
+      await fixture.seed(
+        merged([
+          wholeRow(4, { status: 'Delivered' }),
+          wholeRow(5, { dataType: 'Paperless' }),
+          wholeRow(6, { dataType: 'ACHRejects', billerId: GAS }),
+        ]),
+      );
       await shard.importPayments([{ ...payment(7), billerId: WATER }]);
+      await fixture.seed({ billers: [{ billerId: billerId('power'), dba: 'No rows yet', active: true }] });
       const totals = await shard.totals();
-      const total = (biller: BillerId, dataType: string, status: string, count: number, minorUnits: number, currency = 'USD') => ({ billerId: biller, dataType, status, count, amount: { minorUnits, currency }, oldestAt: expect.any(String) });
+      const total = (
+        biller: BillerId,
+        dataType: string,
+        status: string,
+        count: number,
+        minorUnits: number,
+        currency = 'USD',
+      ) => ({
+        billerId: biller,
+        dataType,
+        status,
+        count,
+        amount: { minorUnits, currency },
+        oldestAt: expect.any(String),
+      });
       expect(totals).toHaveLength(5);
-      expect(totals).toEqual(expect.arrayContaining([
-        total(WATER, 'Payments', 'New', 3, 306),
-        total(WATER, 'Payments', 'New', 1, 245_207, 'CZK'),
-        total(WATER, 'Payments', 'Delivered', 1, 104),
-        total(WATER, 'Paperless', 'New', 1, 0),
-        total(GAS, 'ACHRejects', 'New', 1, 106),
-      ]));
+      expect(totals).toEqual(
+        expect.arrayContaining([
+          total(WATER, 'Payments', 'New', 3, 306),
+          total(WATER, 'Payments', 'New', 1, 245_207, 'CZK'),
+          total(WATER, 'Payments', 'Delivered', 1, 104),
+          total(WATER, 'Paperless', 'New', 1, 0),
+          total(GAS, 'ACHRejects', 'New', 1, 106),
+        ]),
+      );
       expect(totals.find((each) => each.count === 3)!.oldestAt).toBe(plusMs(PAST, 1));
-      expect(new Set(await shard.billers())).toEqual(new Set([WATER, GAS]));
+      expect(new Set(await shard.billers())).toEqual(new Set([WATER, GAS, billerId('power')]));
     });
 
     it('lists rows by status, oldest first, page by page', async () => {
-      await fixture.seed(merged(DATA_TYPES.flatMap((dataType, index) => [wholeRow(index * 2 + 1, { dataType }), wholeRow(index * 2 + 2, { dataType, billerId: GAS, status: 'Failed' })])));
+      await fixture.seed(
+        merged(
+          DATA_TYPES.flatMap((dataType, index) => [
+            wholeRow(index * 2 + 1, { dataType }),
+            wholeRow(index * 2 + 2, { dataType, billerId: GAS, status: 'Failed' }),
+          ]),
+        ),
+      );
       const seen: string[] = [];
       let after: DpId | undefined;
       for (let page = 0; page < 10; page++) {
@@ -469,7 +812,9 @@ export function shardContract(name: string, makeFixture: () => Promise<ShardFixt
         after = rows.at(-1)!.dpId;
       }
       expect(seen).toEqual(['1', '2', '3', '4', '5', '6', '7', '8']);
-      expect((await shard.rowsByStatus({ statuses: ['Failed'], billerId: GAS, max: 2 })).map((row) => row.dpId)).toEqual(['2', '4']);
+      expect(
+        (await shard.rowsByStatus({ statuses: ['Failed'], billerId: GAS, max: 2 })).map((row) => row.dpId),
+      ).toEqual(['2', '4']);
       expect(await shard.rowsByStatus({ statuses: ['Failed'], billerId: WATER, max: 2 })).toEqual([]);
     });
 

@@ -25,7 +25,12 @@ export class SqliteBillerAllowance implements BillerAllowance {
 
   constructor(options: { readonly path: string; readonly nowMs?: () => number }) {
     this.nowMs = options.nowMs ?? machineMs;
-    this.database = openSqliteFile({ path: options.path, kind: 'allowance', schema: ALLOWANCE_SCHEMA, synchronous: 'OFF' });
+    this.database = openSqliteFile({
+      path: options.path,
+      kind: 'allowance',
+      schema: ALLOWANCE_SCHEMA,
+      synchronous: 'OFF',
+    });
     this.commits = new GroupCommit(this.database);
     this.select = this.database.prepare('SELECT Tokens, FilledAtMs FROM Bucket WHERE BillerId = ?');
     this.store = this.database.prepare(`
@@ -38,14 +43,24 @@ export class SqliteBillerAllowance implements BillerAllowance {
     this.database.close();
   }
 
-  async take(biller: BillerId, request: { readonly perSecond: number; readonly wanted: number }): Promise<{ readonly granted: number; readonly retryAfterMs: number }> {
+  async take(
+    biller: BillerId,
+    request: { readonly perSecond: number; readonly wanted: number },
+  ): Promise<{ readonly granted: number; readonly retryAfterMs: number }> {
     const { perSecond, wanted } = request;
-    invariant(Number.isFinite(perSecond) && perSecond > 0, `a rate is a number above 0, got ${perSecond} a second for biller ${biller}`);
+    invariant(
+      Number.isFinite(perSecond) && perSecond > 0,
+      `a rate is a number above 0, got ${perSecond} a second for biller ${biller}`,
+    );
     invariant(Number.isInteger(wanted) && wanted >= 0, `calls are counted, got ${wanted} for biller ${biller}`);
     return this.commits.run(() => this.grant(biller, perSecond, wanted));
   }
 
-  private grant(biller: BillerId, perSecond: number, wanted: number): { readonly granted: number; readonly retryAfterMs: number } {
+  private grant(
+    biller: BillerId,
+    perSecond: number,
+    wanted: number,
+  ): { readonly granted: number; readonly retryAfterMs: number } {
     // A rate below one a second must be able to save up one whole call.
     const capacity = Math.max(1, perSecond);
     // Read under the write lock: a time taken before waiting for it would lie in the past of another's bucket.

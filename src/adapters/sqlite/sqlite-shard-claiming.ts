@@ -46,7 +46,9 @@ export class SqliteShardClaiming {
       INSERT INTO Outbox (ChunkId, BillerId, EventType, DpStart, DpEnd, RowCount, CreatedAt) VALUES (?, ?, ?, ?, ?, ?, ?)`);
     this.selectUnpublished = database.prepare(`
       SELECT ChunkId, BillerId, EventType, DpStart, DpEnd, RowCount FROM Outbox WHERE PublishedAt IS NULL ORDER BY Seq LIMIT ?`);
-    this.stampPublished = database.prepare('UPDATE Outbox SET PublishedAt = ? WHERE ChunkId = ? AND PublishedAt IS NULL');
+    this.stampPublished = database.prepare(
+      'UPDATE Outbox SET PublishedAt = ? WHERE ChunkId = ? AND PublishedAt IS NULL',
+    );
     this.stampFetched = database.prepare('UPDATE Outbox SET FetchedAt = ? WHERE ChunkId = ? AND FetchedAt IS NULL');
     this.adoptRow = database.prepare(
       `UPDATE datapump SET Status = 'Queued', ChunkId = ?, ProgressAt = ? WHERE DpId = ? AND Status = 'New'`,
@@ -69,7 +71,10 @@ export class SqliteShardClaiming {
   private longestDue(billers: readonly BillerId[], now: Instant, rowsMax: number): readonly EligibleRow[] {
     const rows: EligibleRow[] = [];
     const start = billers.length === 0 ? 0 : this.turn++ % billers.length;
-    let open = [...new Set([...billers.slice(start), ...billers.slice(0, start)])].map((billerId) => ({ billerId, taken: 0 }));
+    let open = [...new Set([...billers.slice(start), ...billers.slice(0, start)])].map((billerId) => ({
+      billerId,
+      taken: 0,
+    }));
     while (open.length > 0 && rows.length < rowsMax) {
       const share = Math.ceil((rowsMax - rows.length) / open.length);
       open = open.filter((biller) => {

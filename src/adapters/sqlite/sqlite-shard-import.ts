@@ -17,7 +17,9 @@ export class SqliteShardImport {
     database: Database,
     private readonly clock: SqliteShardClock,
   ) {
-    this.insertBiller = database.prepare('INSERT INTO BillerSettings (BillerId, Dba, Active) VALUES (?, ?, 1) ON CONFLICT DO NOTHING');
+    this.insertBiller = database.prepare(
+      'INSERT INTO BillerSettings (BillerId, Dba, Active) VALUES (?, ?, 1) ON CONFLICT DO NOTHING',
+    );
     this.insertCustomer = database.prepare(`
       INSERT INTO Customer (CustomerId, BillerId, AccountNumber, Name, Email, Paperless, AutoPay)
       VALUES (?, ?, ?, ?, NULL, 0, 0) ON CONFLICT DO NOTHING`);
@@ -38,7 +40,15 @@ export class SqliteShardImport {
       const paymentId = derivedId(source, externalReference);
       const customerId = derivedId(billerId, payment.customerReference);
       const { changes } = this.insertPayment.run(
-        paymentId, customerId, billerId, amount.minorUnits, amount.currency, invoiceType, paidAt, source, externalReference,
+        paymentId,
+        customerId,
+        billerId,
+        amount.minorUnits,
+        amount.currency,
+        invoiceType,
+        paidAt,
+        source,
+        externalReference,
       );
       if (changes === 0) continue;
       this.insertBiller.run(billerId, payment.billerName);
@@ -57,5 +67,8 @@ export class SqliteShardImport {
 export function derivedId(scope: string, name: string): string {
   const readable = `${scope}.${name}`;
   if (/^[A-Za-z0-9_-]+$/.test(scope) && /^[^\s:]{1,62}$/.test(name) && readable.length <= 64) return readable;
-  return `sha256-${createHash('sha256').update(JSON.stringify([scope, name])).digest('hex').slice(0, 48)}`;
+  return `sha256-${createHash('sha256')
+    .update(JSON.stringify([scope, name]))
+    .digest('hex')
+    .slice(0, 48)}`;
 }

@@ -3,7 +3,14 @@ import { ROWS_PER_CALL_MAX } from '../../application/ports/shard';
 import { type DataType } from '../../domain/biller/data-type';
 import { type DpDetail, type DpRow } from '../../domain/dp-record/dp-row';
 import { type RowStatus } from '../../domain/dp-record/row-status';
-import { type BillerId, type ChunkId, type CustomerId, type DpId, type PaymentId, type ShardName } from '../../domain/identifiers';
+import {
+  type BillerId,
+  type ChunkId,
+  type CustomerId,
+  type DpId,
+  type PaymentId,
+  type ShardName,
+} from '../../domain/identifiers';
 import { type Instant } from '../../domain/instant';
 import { invariant } from '../../domain/invariant';
 
@@ -62,7 +69,10 @@ export class SqliteShardRows {
   private readonly byChunk: Statement<[ChunkId, number], JoinedLine>;
   private readonly byNumberRange: Statement<[RangeParameters], JoinedLine>;
   private readonly byTextRange: Statement<[RangeParameters], JoinedLine>;
-  private readonly byStatus: Statement<[{ statuses: string; billerId: BillerId | null; after: DpId | null; max: number }], JoinedLine>;
+  private readonly byStatus: Statement<
+    [{ statuses: string; billerId: BillerId | null; after: DpId | null; max: number }],
+    JoinedLine
+  >;
 
   constructor(
     database: Database,
@@ -101,14 +111,25 @@ export class SqliteShardRows {
     return rows;
   }
 
-  inRange(range: { readonly billerId: BillerId; readonly dataType: DataType | undefined; readonly from: DpId; readonly to: DpId; readonly max: number }): readonly DpRow[] {
+  inRange(range: {
+    readonly billerId: BillerId;
+    readonly dataType: DataType | undefined;
+    readonly from: DpId;
+    readonly to: DpId;
+    readonly max: number;
+  }): readonly DpRow[] {
     const { billerId, dataType = null, from, to, max } = range;
     return NUMBER.test(from) && NUMBER.test(to)
       ? this.rows(this.byNumberRange.all({ billerId, dataType, from: withoutZeros(from), to: withoutZeros(to), max }))
       : this.rows(this.byTextRange.all({ billerId, dataType, from, to, max }));
   }
 
-  withStatus(query: { readonly statuses: readonly RowStatus[]; readonly billerId?: BillerId; readonly after?: DpId; readonly max: number }): readonly DpRow[] {
+  withStatus(query: {
+    readonly statuses: readonly RowStatus[];
+    readonly billerId?: BillerId;
+    readonly after?: DpId;
+    readonly max: number;
+  }): readonly DpRow[] {
     const { statuses, billerId = null, after = null, max } = query;
     return this.rows(this.byStatus.all({ statuses: JSON.stringify(statuses), billerId, after, max }));
   }

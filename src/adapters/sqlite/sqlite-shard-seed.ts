@@ -37,7 +37,9 @@ export class SqliteShardSeeding {
   private readonly insertRow: Statement;
 
   constructor(database: Database) {
-    this.insertBiller = database.prepare('INSERT INTO BillerSettings (BillerId, Dba, Active) VALUES (?, ?, ?) ON CONFLICT DO NOTHING');
+    this.insertBiller = database.prepare(
+      'INSERT INTO BillerSettings (BillerId, Dba, Active) VALUES (?, ?, ?) ON CONFLICT DO NOTHING',
+    );
     this.insertCustomer = database.prepare(`
       INSERT INTO Customer (CustomerId, BillerId, AccountNumber, Name, Email, Paperless, AutoPay)
       VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`);
@@ -53,16 +55,41 @@ export class SqliteShardSeeding {
   seed({ billers = [], customers = [], payments = [], rows = [] }: ShardSeed): number {
     for (const { billerId, dba, active } of billers) this.insertBiller.run(billerId, dba, active ? 1 : 0);
     for (const { customerId, billerId, accountNumber, name, email, paperless, autoPay } of customers) {
-      this.insertCustomer.run(customerId, billerId, accountNumber, name, email ?? null, paperless ? 1 : 0, autoPay ? 1 : 0);
+      this.insertCustomer.run(
+        customerId,
+        billerId,
+        accountNumber,
+        name,
+        email ?? null,
+        paperless ? 1 : 0,
+        autoPay ? 1 : 0,
+      );
     }
     for (const { paymentId, customerId, billerId, amount, invoiceType, paidAt, achReturnCode } of payments) {
       const { minorUnits, currency } = amount;
-      this.insertPayment.run(paymentId, customerId, billerId, minorUnits, currency, invoiceType, paidAt, achReturnCode ?? null);
+      this.insertPayment.run(
+        paymentId,
+        customerId,
+        billerId,
+        minorUnits,
+        currency,
+        invoiceType,
+        paidAt,
+        achReturnCode ?? null,
+      );
     }
     let added = 0;
     for (const { dpId, billerId, dataType, customerId, paymentId, createdAt, dueAt, status } of rows) {
       added += this.insertRow.run(
-        dpId, billerId, dataType, customerId, paymentId ?? null, status ?? 'New', createdAt, dueAt ?? createdAt, createdAt,
+        dpId,
+        billerId,
+        dataType,
+        customerId,
+        paymentId ?? null,
+        status ?? 'New',
+        createdAt,
+        dueAt ?? createdAt,
+        createdAt,
       ).changes;
     }
     return added;

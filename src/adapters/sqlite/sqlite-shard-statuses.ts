@@ -49,13 +49,15 @@ export class SqliteShardStatuses {
         ORDER BY ProgressAt LIMIT @max)
       RETURNING DpId, BillerId, EventType, Status, ChunkId, SweepCount`);
     this.raiseOrdinal = database
-      .prepare<[Instant, DpId], number>(`
+      .prepare<[Instant, DpId], number>(
+        `
       UPDATE datapump SET
         ProgressAt = CASE Status WHEN 'Published' THEN ProgressAt ELSE max(ProgressAt, ?) END,
         Status = 'Published',
         SweepCount = SweepCount + 1
       WHERE DpId = ? AND Status IN ('Failed', 'InDoubt', 'Published')
-      RETURNING SweepCount`)
+      RETURNING SweepCount`,
+      )
       .pluck();
   }
 

@@ -54,7 +54,10 @@ export class SqliteShardTotals {
   totals(): readonly ShardTotal[] {
     return this.selectTotals.all().map((line) => {
       const minorUnits = Number(line.MinorUnits);
-      invariant(Number.isSafeInteger(minorUnits), `the ${line.Status} ${line.EventType} of biller ${line.BillerId} sum to ${line.MinorUnits}, beyond exact numbers`);
+      invariant(
+        Number.isSafeInteger(minorUnits),
+        `the ${line.Status} ${line.EventType} of biller ${line.BillerId} sum to ${line.MinorUnits}, beyond exact numbers`,
+      );
       return {
         billerId: line.BillerId,
         dataType: line.EventType,

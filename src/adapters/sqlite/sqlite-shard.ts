@@ -88,7 +88,11 @@ export class SqliteShard implements Shard {
   }
 
   rowsInRange(range: Parameters<Shard['rowsInRange']>[0]): Promise<readonly DpRow[]> {
-    return this.read(`read rows ${range.from} to ${range.to} of biller ${range.billerId}`, () => this.reading.inRange(range), range.max);
+    return this.read(
+      `read rows ${range.from} to ${range.to} of biller ${range.billerId}`,
+      () => this.reading.inRange(range),
+      range.max,
+    );
   }
 
   findRow(dpId: DpId): Promise<DpRow | undefined> {
@@ -120,7 +124,11 @@ export class SqliteShard implements Shard {
   }
 
   rowsByStatus(query: Parameters<Shard['rowsByStatus']>[0]): Promise<readonly DpRow[]> {
-    return this.read(`read rows with status ${query.statuses.join(', ')}`, () => this.reading.withStatus(query), query.max);
+    return this.read(
+      `read rows with status ${query.statuses.join(', ')}`,
+      () => this.reading.withStatus(query),
+      query.max,
+    );
   }
 
   totals(): Promise<readonly ShardTotal[]> {
@@ -153,7 +161,11 @@ export class SqliteShard implements Shard {
   private async read<T>(step: string, query: () => T, rows = 0): Promise<T> {
     withinLimit(rows);
     if (!this.database.open) {
-      throw new PortFailure(`failed to ${step}: ${this.path} was closed`, { code: 'closed', retryable: false, facts: { path: this.path } });
+      throw new PortFailure(`failed to ${step}: ${this.path} was closed`, {
+        code: 'closed',
+        retryable: false,
+        facts: { path: this.path },
+      });
     }
     try {
       return query();

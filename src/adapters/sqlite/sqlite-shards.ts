@@ -38,17 +38,23 @@ export class SqliteShards implements Shards {
   named(name: ShardName): SqliteShard {
     const shard = this.shards.find((candidate) => candidate.name === name);
     if (shard) return shard;
-    throw new PortFailure(`there is no shard ${name}, known are ${this.shards.map((known) => known.name).join(', ') || 'none'}`, {
-      code: 'not-found',
-      retryable: false,
-      facts: { shard: name },
-    });
+    throw new PortFailure(
+      `there is no shard ${name}, known are ${this.shards.map((known) => known.name).join(', ') || 'none'}`,
+      {
+        code: 'not-found',
+        retryable: false,
+        facts: { shard: name },
+      },
+    );
   }
 
   async ofBiller(biller: BillerId): Promise<Shard | undefined> {
     if (!this.shardOf.has(biller)) await this.reread();
     const holders = this.shardOf.get(biller) ?? [];
-    invariant(holders.length <= 1, `biller ${biller} has settings in more than one shard: ${holders.map(({ name }) => name).join(', ')}`);
+    invariant(
+      holders.length <= 1,
+      `biller ${biller} has settings in more than one shard: ${holders.map(({ name }) => name).join(', ')}`,
+    );
     return holders[0];
   }
 
@@ -63,7 +69,8 @@ export class SqliteShards implements Shards {
   private async readBillers(): Promise<void> {
     const shardOf = new Map<BillerId, SqliteShard[]>();
     for (const shard of this.shards) {
-      for (const biller of await shard.billersWithSettings()) shardOf.set(biller, [...(shardOf.get(biller) ?? []), shard]);
+      for (const biller of await shard.billersWithSettings())
+        shardOf.set(biller, [...(shardOf.get(biller) ?? []), shard]);
     }
     this.shardOf = shardOf;
     this.readAt = this.monotonicMs();
