@@ -31,21 +31,12 @@ export class Admission {
   private openUntilMs = 0;
   private probing = false;
 
-  constructor(private readonly profile: BillerProfile, allowance: BillerAllowance, private readonly clock: Clock) {
+  constructor(profile: BillerProfile, allowance: BillerAllowance, private readonly clock: Clock) {
     const { failuresToOpen, openMs } = profile.breaker;
     this.breaker = circuitBreaker(handleWhenResult((outcome) => isFailure(outcome as CallOutcome)), { breaker: new ConsecutiveBreaker(failuresToOpen), halfOpenAfter: openMs });
     this.breaker.onBreak(() => (this.openUntilMs = clock.monotonicMs() + openMs));
     this.places = bulkhead(profile.limits.concurrency, WAITING_MAX);
     this.rate = new RateShare(profile.billerId, allowance, clock);
-  }
-
-  /** Whether the two profiles can share this admission. */
-  suits(profile: BillerProfile): boolean {
-    return (
-      profile.limits.concurrency === this.profile.limits.concurrency &&
-      profile.breaker.failuresToOpen === this.profile.breaker.failuresToOpen &&
-      profile.breaker.openMs === this.profile.breaker.openMs
-    );
   }
 
   /** Milliseconds until a probe is let through; 0 where calls are. */

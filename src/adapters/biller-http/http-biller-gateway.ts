@@ -7,7 +7,6 @@ import { type SecretSource } from '../../application/ports/secret-source';
 import { type TokenCache } from '../../application/ports/token-cache';
 import { type BillerProfile } from '../../domain/biller/biller-profile';
 import { actionOf } from '../../domain/biller/data-type';
-import { type BillerId } from '../../domain/identifiers';
 import { msOf } from '../../domain/instant';
 import { type CallOutcome } from '../../domain/policies/delivery-outcome';
 import { type InquiryAnswer } from '../../domain/policies/in-doubt-resolution';
@@ -33,14 +32,15 @@ export interface HttpBillerGatewayOptions {
   readonly connectTimeoutMs?: number;
 }
 
+const ADMISSIONS_MAX = 4_096;
+
 /** The port's laws over axios and undici: build, authenticate, send once, classify by the profile's words. */
 export class HttpBillerGateway implements BillerGateway {
   private readonly compiled = new CompiledProfiles();
   private readonly transport: UndiciTransport;
   private readonly credentials: Credentials;
   private readonly clock: Clock;
-  /** One per biller, so bounded by the number of profiles. */
-  private readonly admissions = new Map<BillerId, Admission>();
+  private readonly admissions = new Map<string, Admission>();
 
   constructor(private readonly options: HttpBillerGatewayOptions) {
     this.clock = options.clock;
@@ -135,12 +135,18 @@ export class HttpBillerGateway implements BillerGateway {
     }
   }
 
+  /**
+   * One per biller and limits: an old version that still has an open attempt keeps its own beside the present one, so
+   * the two cannot reset each other's counts by turns.
+   */
   private admission(profile: BillerProfile): Admission {
-    const known = this.admissions.get(profile.billerId);
-    if (known?.suits(profile)) return known;
-    // Changed limits start a new count; permits of the old one are out for one call at most.
+    const { limits, breaker } = profile;
+    const key = [profile.billerId, limits.concurrency, breaker.failuresToOpen, breaker.openMs].join('|');
+    const known = this.admissions.get(key);
+    if (known) return known;
     const admission = new Admission(profile, this.options.allowance, this.clock);
-    this.admissions.set(profile.billerId, admission);
+    this.admissions.set(key, admission);
+    if (this.admissions.size > ADMISSIONS_MAX) this.admissions.delete(this.admissions.keys().next().value!);
     return admission;
   }
 

@@ -155,7 +155,7 @@ function flatHeaders(headers: Readonly<Record<string, string | string[] | undefi
 
 function failureOf(error: unknown, started: boolean): ExchangeFailure {
   const code = errorCode(error);
-  if (started) return new ExchangeFailure(/^(HPE_|UND_ERR_(HEADERS_OVERFLOW|RES_))/.test(code) ? 'answer-malformed' : 'reset', true);
+  if (started) return new ExchangeFailure((error as Error).name === 'HTTPParserError' || /^(HPE_|UND_ERR_(HEADERS_OVERFLOW|RES_))/.test(code) ? 'answer-malformed' : 'reset', true);
   if (code === 'ECONNREFUSED') return new ExchangeFailure('connection-refused', false);
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return new ExchangeFailure('dns-failed', false);
   if (code === 'UND_ERR_CONNECT_TIMEOUT' || code === 'ETIMEDOUT') return new ExchangeFailure('connect-timeout', false);
