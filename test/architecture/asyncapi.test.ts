@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { declareTopology } from '../../src/application/topology';
+import { DEFAULT_SUBSCRIPTIONS } from '../../src/bootstrap/configuration/subscriptions-setting';
 import { CONTRACTS, schemaFiles } from './contract-schemas';
 
 const document = parse(readFileSync(join(CONTRACTS, 'asyncapi.yaml'), 'utf8')) as {
@@ -40,6 +41,7 @@ it.each<[string, (broken: typeof document) => void]>([
 it('has a channel for every topic that the code declares', () => {
   const topics = declareTopology({
     eventsTopic: 'datapump-events',
+    subscriptions: DEFAULT_SUBSCRIPTIONS,
     lockMs: 1,
     deliveryCountMax: 1,
     duplicateDetectionWindowMs: 1,

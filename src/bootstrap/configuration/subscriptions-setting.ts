@@ -1,4 +1,3 @@
-import { subscriptionOf } from '../../application/topology';
 import { DATA_TYPES, type DataType } from '../../domain/biller/data-type';
 import { jsonFromText, listFromText, type SettingKind } from './setting-kinds';
 
@@ -6,7 +5,7 @@ export type SubscriptionNames = Readonly<Record<DataType, string>>;
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,49}$/;
 
-export const DEFAULT_SUBSCRIPTIONS: SubscriptionNames = fill((dataType) => subscriptionOf(dataType));
+export const DEFAULT_SUBSCRIPTIONS: SubscriptionNames = fill((dataType) => dataType.toLowerCase());
 
 /**
  * Which subscription each data type is read from: a map, where a data type left out keeps its default, or the older
