@@ -12,14 +12,22 @@ import { UndiciTransport } from '../src/adapters/biller-http/undici-transport';
 
 const CONCURRENCY = 64;
 const REQUESTS = 20_000;
-const BODY = JSON.stringify({ reference: '12:100', account: 'A-1', amountMinorUnits: 1234, currency: 'EUR', customer: 'Ada' });
+const BODY = JSON.stringify({
+  reference: '12:100',
+  account: 'A-1',
+  amountMinorUnits: 1234,
+  currency: 'EUR',
+  customer: 'Ada',
+});
 const HEADERS = { 'Content-Type': 'application/json', Authorization: 'Bearer token', 'Idempotency-Key': 'k' };
 
 function serve(): void {
   const answer = Buffer.from(JSON.stringify({ status: 'accepted', reference: 'R-1' }));
   const server = createServer((request, response) => {
     request.resume();
-    request.on('end', () => response.writeHead(200, { 'content-type': 'application/json', 'content-length': answer.length }).end(answer));
+    request.on('end', () =>
+      response.writeHead(200, { 'content-type': 'application/json', 'content-length': answer.length }).end(answer),
+    );
   });
   server.keepAliveTimeout = 60_000;
   server.listen(0, '127.0.0.1', () => process.send!((server.address() as AddressInfo).port));
@@ -28,7 +36,11 @@ function serve(): void {
 async function measure(name: string, call: () => Promise<unknown>): Promise<void> {
   const run = async (count: number): Promise<void> => {
     let left = count;
-    await Promise.all(Array.from({ length: CONCURRENCY }, async () => { while (left-- > 0) await call(); }));
+    await Promise.all(
+      Array.from({ length: CONCURRENCY }, async () => {
+        while (left-- > 0) await call();
+      }),
+    );
   };
   await run(REQUESTS / 10);
   const cpu = process.cpuUsage();
@@ -36,7 +48,11 @@ async function measure(name: string, call: () => Promise<unknown>): Promise<void
   await run(REQUESTS);
   const seconds = Number(process.hrtime.bigint() - from) / 1e9;
   const used = process.cpuUsage(cpu);
-  console.log(`${name.padEnd(28)} ${Math.round(REQUESTS / seconds).toString().padStart(7)} requests/s  ${((used.user + used.system) / REQUESTS).toFixed(0).padStart(5)} µs CPU each`);
+  console.log(
+    `${name.padEnd(28)} ${Math.round(REQUESTS / seconds)
+      .toString()
+      .padStart(7)} requests/s  ${((used.user + used.system) / REQUESTS).toFixed(0).padStart(5)} µs CPU each`,
+  );
 }
 
 async function main(): Promise<void> {
@@ -44,15 +60,26 @@ async function main(): Promise<void> {
   const port = await new Promise<number>((resolve) => child.once('message', (message) => resolve(message as number)));
   const url = `http://127.0.0.1:${port}/payments`;
   try {
-    const overHttp = axios.create({ httpAgent: new HttpAgent({ keepAlive: true, maxSockets: CONCURRENCY }), headers: HEADERS });
+    const overHttp = axios.create({
+      httpAgent: new HttpAgent({ keepAlive: true, maxSockets: CONCURRENCY }),
+      headers: HEADERS,
+    });
     await measure('axios on node:http', () => overHttp.post(url, BODY));
     const overFetch = axios.create({ adapter: 'fetch', headers: HEADERS });
     await measure('axios on fetch', () => overFetch.post(url, BODY));
     const transport = new UndiciTransport({ allowedHosts: [], allowPlainLoopback: true });
-    await measure('axios over undici dispatch', () => transport.exchange({ method: 'POST', url, headers: HEADERS, body: BODY }, { remainingMs: () => 10_000 }));
+    await measure('axios over undici dispatch', () =>
+      transport.exchange({ method: 'POST', url, headers: HEADERS, body: BODY }, { remainingMs: () => 10_000 }),
+    );
     const agent = new Agent({ connections: CONCURRENCY, pipelining: 1 });
     await measure('undici request alone', async () => {
-      const { body } = await agent.request({ origin: `http://127.0.0.1:${port}`, path: '/payments', method: 'POST', headers: HEADERS, body: BODY });
+      const { body } = await agent.request({
+        origin: `http://127.0.0.1:${port}`,
+        path: '/payments',
+        method: 'POST',
+        headers: HEADERS,
+        body: BODY,
+      });
       await body.text();
     });
     await transport.close();

@@ -11,7 +11,11 @@ describe('XML bodies', () => {
   });
 
   it('reads prefixes, CDATA, comments, declarations and character references', () => {
-    expect(readXml('<?xml version="1.0"?><!-- x --><a:r xmlns:a="urn:x"><a:s><![CDATA[<&>]]></a:s><t>&#65;&#x42;&amp;</t><u/></a:r>')).toEqual({ s: '<&>', t: 'AB&', u: '' });
+    expect(
+      readXml(
+        '<?xml version="1.0"?><!-- x --><a:r xmlns:a="urn:x"><a:s><![CDATA[<&>]]></a:s><t>&#65;&#x42;&amp;</t><u/></a:r>',
+      ),
+    ).toEqual({ s: '<&>', t: 'AB&', u: '' });
   });
 
   it.each([
@@ -39,7 +43,9 @@ describe('XML bodies', () => {
 
 describe('form and JSON bodies', () => {
   it('encodes a form and leaves out what is not there', () => {
-    expect(writeBody('form', undefined, { account: 'A&1=2', amount: 12, email: undefined })).toBe('account=A%261%3D2&amount=12');
+    expect(writeBody('form', undefined, { account: 'A&1=2', amount: 12, email: undefined })).toBe(
+      'account=A%261%3D2&amount=12',
+    );
   });
   it('refuses nested form members and bodies that are no object', () => {
     expect(() => writeBody('form', undefined, { a: { b: 1 } })).toThrow(TypeError);
@@ -49,19 +55,29 @@ describe('form and JSON bodies', () => {
   it('takes a compressed answer as malformed and an empty one as well-formed', () => {
     expect(parseBody(Buffer.from('x'), { 'content-encoding': 'gzip' }, 'json')).toEqual({ wellFormed: false });
     expect(parseBody(Buffer.alloc(0), {}, 'json')).toEqual({ wellFormed: true, body: undefined });
-    expect(parseBody(Buffer.from('<r>1</r>'), { 'content-type': 'text/xml' }, 'json')).toEqual({ wellFormed: true, body: '1' });
+    expect(parseBody(Buffer.from('<r>1</r>'), { 'content-type': 'text/xml' }, 'json')).toEqual({
+      wellFormed: true,
+      body: '1',
+    });
   });
 });
 
 describe('Retry-After', () => {
-  it.each([['120', 120_000], [undefined, 1_000], ['soon', 1_000], ['Thu, 01 Jan 1970 00:00:10 GMT', 8_000]])('%s', (header, expected) => {
+  it.each([
+    ['120', 120_000],
+    [undefined, 1_000],
+    ['soon', 1_000],
+    ['Thu, 01 Jan 1970 00:00:10 GMT', 8_000],
+  ])('%s', (header, expected) => {
     expect(retryAfterMs(header, 2_000)).toBe(expected);
   });
 });
 
 describe('paths', () => {
   it('encodes every value', () => {
-    expect(renderPath(parsePathTemplate('/a/{record.key}?b={record.dpId}'), { record: { key: '1:2/../x', dpId: 'y&z=1' } })).toBe('/a/1%3A2%2F..%2Fx?b=y%26z%3D1');
+    expect(
+      renderPath(parsePathTemplate('/a/{record.key}?b={record.dpId}'), { record: { key: '1:2/../x', dpId: 'y&z=1' } }),
+    ).toBe('/a/1%3A2%2F..%2Fx?b=y%26z%3D1');
   });
   it.each(['..', '.', '', undefined])('refuses the value %s', (value) => {
     expect(() => renderPath(parsePathTemplate('/{a.b}'), { a: { b: value } })).toThrow(/\{a\.b\}/);
@@ -73,9 +89,21 @@ describe('paths', () => {
 
 describe('allowed hosts', () => {
   const hosts = { allowedHosts: ['api.biller.test', '*.example'], allowPlainLoopback: false };
-  it.each(['https://api.biller.test/v1', 'https://a.b.example/', 'https://API.biller.test'])('allows %s', (url) => expect(urlProblem(url, hosts)).toBeUndefined());
-  it.each(['http://api.biller.test', 'https://example/', 'https://evilexample/', 'https://api.biller.test.evil.org', 'https://user:pw@api.biller.test', 'http://127.0.0.1:1', 'https://127.0.0.1', 'https://169.254.169.254/', 'file:///etc/passwd', 'x'])('refuses %s', (url) =>
-    expect(urlProblem(url, hosts)).toEqual(expect.any(String)));
+  it.each(['https://api.biller.test/v1', 'https://a.b.example/', 'https://API.biller.test'])('allows %s', (url) =>
+    expect(urlProblem(url, hosts)).toBeUndefined(),
+  );
+  it.each([
+    'http://api.biller.test',
+    'https://example/',
+    'https://evilexample/',
+    'https://api.biller.test.evil.org',
+    'https://user:pw@api.biller.test',
+    'http://127.0.0.1:1',
+    'https://127.0.0.1',
+    'https://169.254.169.254/',
+    'file:///etc/passwd',
+    'x',
+  ])('refuses %s', (url) => expect(urlProblem(url, hosts)).toEqual(expect.any(String)));
   it('allows plain loopback only where the setting says so', () => {
     expect(urlProblem('http://127.0.0.1:1', { ...hosts, allowPlainLoopback: true })).toBeUndefined();
     expect(urlProblem('http://10.0.0.1:1', { ...hosts, allowPlainLoopback: true })).toEqual(expect.any(String));

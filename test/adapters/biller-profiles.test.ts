@@ -14,7 +14,8 @@ import { LOOPBACK_RULES, template } from '../support/biller-fixtures';
 
 const NAME = 'json-oauth2-keys-and-inquiry';
 const BILLER = billerId('12');
-const document = (overrides: Record<string, unknown> = {}): Record<string, unknown> => instantiateTemplate(template(NAME), { billerId: '12', baseUrl: 'https://api.example', overrides });
+const document = (overrides: Record<string, unknown> = {}): Record<string, unknown> =>
+  instantiateTemplate(template(NAME), { billerId: '12', baseUrl: 'https://api.example', overrides });
 const problemsOf = (value: unknown): string[] => {
   const verdict = validateProfileDocument(value, '12.json', LOOPBACK_RULES);
   return 'problems' in verdict ? verdict.problems.map(problemText) : [];
@@ -27,16 +28,23 @@ describe('a profile document', () => {
     const verdict = validateProfileDocument(least, '12.json', LOOPBACK_RULES);
     expect(verdict).toMatchObject({
       profile: {
-        billerId: '12', tenant: '12', rollout: 'live', timeoutMs: 10_000, quarantineMs: 30_000,
+        billerId: '12',
+        tenant: '12',
+        rollout: 'live',
+        timeoutMs: 10_000,
+        quarantineMs: 30_000,
         capability: { inquiry: { lagMs: 0 }, keys: { retentionMs: 86_400_000, marginMs: 300_000 } },
         retry: { kind: 'fixed', waitsMs: [1_000, 3_000, 5_000, 7_000], maxAgeMs: 86_400_000 },
-        breaker: { failuresToOpen: 8, openMs: 5_000 }, limits: { concurrency: 16, perSecond: 200 }, constraints: { skipNocs: true },
+        breaker: { failuresToOpen: 8, openMs: 5_000 },
+        limits: { concurrency: 16, perSecond: 200 },
+        constraints: { skipNocs: true },
       },
     });
   });
 
   it('has a version that does not depend on layout or key order', () => {
-    const version = (value: unknown): unknown => (validateProfileDocument(value, 'x', LOOPBACK_RULES) as { profile: { version: string } }).profile.version;
+    const version = (value: unknown): unknown =>
+      (validateProfileDocument(value, 'x', LOOPBACK_RULES) as { profile: { version: string } }).profile.version;
     const turned = Object.fromEntries(Object.entries(document()).reverse());
     expect(version(turned)).toBe(version(document()));
     expect(version(document())).toMatch(/^[0-9a-f]{16}$/);
@@ -46,8 +54,11 @@ describe('a profile document', () => {
   it('tells all its problems at once, each with its place and what was expected', () => {
     const payment = { ...(document()['Requests'] as { Payment: object }).Payment };
     const { Quarantine, ...without } = document({
-      Timeout: '10 seconds', Mod: 'Realtime', Limits: { Concurrency: 0 },
-      Authentication: { Kind: 'OAuth2ClientCredentials', ClientIdSecret: 'a' }, Requests: { Payment: { ...payment, Method: 'GET' } },
+      Timeout: '10 seconds',
+      Mod: 'Realtime',
+      Limits: { Concurrency: 0 },
+      Authentication: { Kind: 'OAuth2ClientCredentials', ClientIdSecret: 'a' },
+      Requests: { Payment: { ...payment, Method: 'GET' } },
     });
     void Quarantine;
     expect(problemsOf(without).sort()).toEqual([
@@ -62,22 +73,41 @@ describe('a profile document', () => {
 
   it('tells what a schema cannot say', () => {
     const requests = document()['Requests'] as Record<string, object>;
-    const problems = problemsOf(document({
-      BaseUrl: 'http://metadata.internal/v1',
-      Authentication: { Kind: 'OAuth2ClientCredentials', ClientIdSecret: 'a', ClientSecretSecret: 'b' },
-      Requests: { Payment: { ...requests['Payment'], Body: '{ "a": record. }' }, Paperless: { ...requests['Paperless'], Body: '{ "at": $now() }' }, AutoPay: { ...requests['AutoPay'], Format: 'xml', Path: '/a/{record' } },
-      Answers: [{ Status: 200, When: 'body.(', Outcome: 'declined' }],
-      Idempotency: { Header: 'K', Retention: '1m' },
-      Windows: [{ Days: ['Mon'], From: '06:00', To: '22:00', TimeZone: 'Europe/Atlantis' }],
-    }));
-    const places = ['/BaseUrl', '/Authentication/TokenUrl', '/Requests/Payment/Body', '/Requests/Paperless/Body', '/Requests/AutoPay/RootElement', '/Requests/AutoPay/Path', '/Requests/ACHRejects', '/Answers/0/When', '/Answers', '/Idempotency/Margin', '/Windows/0/TimeZone'];
+    const problems = problemsOf(
+      document({
+        BaseUrl: 'http://metadata.internal/v1',
+        Authentication: { Kind: 'OAuth2ClientCredentials', ClientIdSecret: 'a', ClientSecretSecret: 'b' },
+        Requests: {
+          Payment: { ...requests['Payment'], Body: '{ "a": record. }' },
+          Paperless: { ...requests['Paperless'], Body: '{ "at": $now() }' },
+          AutoPay: { ...requests['AutoPay'], Format: 'xml', Path: '/a/{record' },
+        },
+        Answers: [{ Status: 200, When: 'body.(', Outcome: 'declined' }],
+        Idempotency: { Header: 'K', Retention: '1m' },
+        Windows: [{ Days: ['Mon'], From: '06:00', To: '22:00', TimeZone: 'Europe/Atlantis' }],
+      }),
+    );
+    const places = [
+      '/BaseUrl',
+      '/Authentication/TokenUrl',
+      '/Requests/Payment/Body',
+      '/Requests/Paperless/Body',
+      '/Requests/AutoPay/RootElement',
+      '/Requests/AutoPay/Path',
+      '/Requests/ACHRejects',
+      '/Answers/0/When',
+      '/Answers',
+      '/Idempotency/Margin',
+      '/Windows/0/TimeZone',
+    ];
     for (const place of places) expect(problems).toContainEqual(expect.stringContaining(`12.json ${place}: `));
     expect(problems).toHaveLength(places.length);
     expect(problems.join('\n')).toMatch(/at character/);
   });
 
   it.each([undefined, null, [], 'text', 7])('is not %p', (value) => expect(problemsOf(value)).not.toEqual([]));
-  it('refuses a redirect as an answer', () => expect(problemsOf(document({ Answers: [{ Status: 302, Outcome: 'accepted' }] }))).not.toEqual([]));
+  it('refuses a redirect as an answer', () =>
+    expect(problemsOf(document({ Answers: [{ Status: 302, Outcome: 'accepted' }] }))).not.toEqual([]));
 });
 
 describe('FileBillerProfiles', () => {
@@ -90,10 +120,26 @@ describe('FileBillerProfiles', () => {
     warnings = [];
   });
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
-  const telemetry = { warn: (_message: string, fields: { problems: string }) => void warnings.push(fields.problems) } as unknown as Telemetry;
-  const open = (): FileBillerProfiles => new FileBillerProfiles({ ...LOOPBACK_RULES, folder, eventStore, clock: new SystemClock(), chance: new SystemChance(), by: 'test', refreshMs: 0, telemetry });
-  const write = (name: string, content: unknown): void => writeFileSync(join(folder, name), typeof content === 'string' ? content : JSON.stringify(content));
-  const registered = async (): Promise<unknown[]> => (await eventStore.readStream(billerProfileStream(BILLER))).map((event) => (event.data as { version: string }).version);
+  const telemetry = {
+    warn: (_message: string, fields: { problems: string }) => void warnings.push(fields.problems),
+  } as unknown as Telemetry;
+  const open = (): FileBillerProfiles =>
+    new FileBillerProfiles({
+      ...LOOPBACK_RULES,
+      folder,
+      eventStore,
+      clock: new SystemClock(),
+      chance: new SystemChance(),
+      by: 'test',
+      refreshMs: 0,
+      telemetry,
+    });
+  const write = (name: string, content: unknown): void =>
+    writeFileSync(join(folder, name), typeof content === 'string' ? content : JSON.stringify(content));
+  const registered = async (): Promise<unknown[]> =>
+    (await eventStore.readStream(billerProfileStream(BILLER))).map(
+      (event) => (event.data as { version: string }).version,
+    );
 
   it('1, 2, 3: yields the newest, keeps every version, and registers each once before handing it out', async () => {
     write('12.json', document());
@@ -141,7 +187,18 @@ describe('FileBillerProfiles', () => {
   });
 
   it('says which folder cannot be read', async () => {
-    const profiles = new FileBillerProfiles({ ...LOOPBACK_RULES, digest: sha256Digest, folder: join(folder, 'nowhere'), eventStore, clock: new SystemClock(), chance: new SystemChance(), by: 'test' });
-    await expect(profiles.all()).rejects.toMatchObject({ code: 'profile-missing', message: expect.stringContaining('nowhere') });
+    const profiles = new FileBillerProfiles({
+      ...LOOPBACK_RULES,
+      digest: sha256Digest,
+      folder: join(folder, 'nowhere'),
+      eventStore,
+      clock: new SystemClock(),
+      chance: new SystemChance(),
+      by: 'test',
+    });
+    await expect(profiles.all()).rejects.toMatchObject({
+      code: 'profile-missing',
+      message: expect.stringContaining('nowhere'),
+    });
   });
 });

@@ -22,13 +22,20 @@ describe('EnvironmentSecretSource', () => {
   });
 
   it('names the missing secret and where to put it', async () => {
-    await expect(new EnvironmentSecretSource({ environment: {} }).secret('one-key')).rejects.toMatchObject({ code: 'secret-missing', message: expect.stringContaining('DATAPUMP_SECRET_ONE_KEY') });
-    await expect(new EnvironmentSecretSource({ environment: {}, file }).secret('constructor')).rejects.toMatchObject({ code: 'secret-missing' });
+    await expect(new EnvironmentSecretSource({ environment: {} }).secret('one-key')).rejects.toMatchObject({
+      code: 'secret-missing',
+      message: expect.stringContaining('DATAPUMP_SECRET_ONE_KEY'),
+    });
+    await expect(new EnvironmentSecretSource({ environment: {}, file }).secret('constructor')).rejects.toMatchObject({
+      code: 'secret-missing',
+    });
   });
 
   it('does not quote a broken file', async () => {
     writeFileSync(file, '{"one-key": PRIVATE');
-    const error = (await new EnvironmentSecretSource({ environment: {}, file }).secret('one-key').catch((caught: unknown) => caught)) as Error;
+    const error = (await new EnvironmentSecretSource({ environment: {}, file })
+      .secret('one-key')
+      .catch((caught: unknown) => caught)) as Error;
     expect(error.message + String(error.cause)).not.toContain('PRIVATE');
   });
 });

@@ -33,17 +33,26 @@ export function billerGatewayContract(name: string, open: () => Promise<GatewayU
       await under.close();
     });
 
-    const profile = (overrides: Readonly<Record<string, unknown>> = {}, base = BASIC): BillerProfile => profileOf(base, biller.baseUrl, overrides);
-    const prepare = (of: BillerProfile) => under.gateway.prepare({ profile: of, row: paymentRow(), idempotencyKey: 'key-1' });
+    const profile = (overrides: Readonly<Record<string, unknown>> = {}, base = BASIC): BillerProfile =>
+      profileOf(base, biller.baseUrl, overrides);
+    const prepare = (of: BillerProfile) =>
+      under.gateway.prepare({ profile: of, row: paymentRow(), idempotencyKey: 'key-1' });
     const send = async (of: BillerProfile, sendWithinMs = 5_000): Promise<CallOutcome> =>
       (await prepare(of)).send({ since: under.clock.monotonicMs(), sendWithinMs });
     const outcomeOf = (reaction: Reaction, overrides = {}, base = BASIC): Promise<CallOutcome> => {
       biller.react = reaction;
       return send(profile(overrides, base));
     };
-    const inquire = (of: BillerProfile, more: { timeoutMs?: number; amountMinorUnits?: number; withoutRow?: boolean } = {}) =>
+    const inquire = (
+      of: BillerProfile,
+      more: { timeoutMs?: number; amountMinorUnits?: number; withoutRow?: boolean } = {},
+    ) =>
       under.gateway.inquire({
-        profile: of, record: recordKey(of.billerId, paymentRow().dpId), row: more.withoutRow ? undefined : paymentRow(), idempotencyKey: 'key-1', timeoutMs: more.timeoutMs ?? 2_000,
+        profile: of,
+        record: recordKey(of.billerId, paymentRow().dpId),
+        row: more.withoutRow ? undefined : paymentRow(),
+        idempotencyKey: 'key-1',
+        timeoutMs: more.timeoutMs ?? 2_000,
         ...(more.amountMinorUnits !== undefined && { amountMinorUnits: more.amountMinorUnits }),
       });
 
@@ -55,7 +64,11 @@ export function billerGatewayContract(name: string, open: () => Promise<GatewayU
     it('1: the same row, profile and key give the same hash, whatever the credential; another row another hash', async () => {
       const first = await prepare(profile({}, OAUTH));
       const again = await prepare(profile({}, OAUTH));
-      const other = await under.gateway.prepare({ profile: profile({}, OAUTH), row: paymentRow({ dpId: '101' as never }), idempotencyKey: 'key-1' });
+      const other = await under.gateway.prepare({
+        profile: profile({}, OAUTH),
+        row: paymentRow({ dpId: '101' as never }),
+        idempotencyKey: 'key-1',
+      });
       expect(again.requestHash).toBe(first.requestHash);
       expect(first.requestHash).toMatch(/^[0-9a-f]{64}$/);
       expect(other.requestHash).not.toBe(first.requestHash);
@@ -66,7 +79,12 @@ export function billerGatewayContract(name: string, open: () => Promise<GatewayU
       await expect(prepare(profile({}, OAUTH))).rejects.toMatchObject({ code: 'token-refused' });
       biller.token = json(500, {});
       await expect(prepare(profile({}, OAUTH))).rejects.toMatchObject({ code: 'unavailable', retryable: true });
-      const broken = profile({ Requests: { ...(profile().document['Requests'] as object), Payment: { Method: 'POST', Path: '/payments', Format: 'json', Body: 'payment.nothing' } } });
+      const broken = profile({
+        Requests: {
+          ...(profile().document['Requests'] as object),
+          Payment: { Method: 'POST', Path: '/payments', Format: 'json', Body: 'payment.nothing' },
+        },
+      });
       await expect(prepare(broken)).rejects.toMatchObject({ code: 'request-unbuildable', retryable: false });
       expect(biller.business()).toEqual([]);
     });
@@ -75,14 +93,35 @@ export function billerGatewayContract(name: string, open: () => Promise<GatewayU
       expect(await send(profile({}, OAUTH))).toEqual({ kind: 'accepted', httpStatus: 200, billerReference: 'R-1' });
       expect(biller.business()).toHaveLength(1);
       const [request] = biller.business();
-      expect(request).toMatchObject({ method: 'POST', url: '/payments', headers: { authorization: 'Bearer token-1', 'idempotency-key': 'key-1', 'x-channel': 'datapump', 'content-type': 'application/json; charset=utf-8' } });
-      expect(JSON.parse(request!.body)).toEqual({ reference: '12:100', account: 'A&1', amountMinorUnits: 1234, currency: 'EUR', invoiceType: 'Premium', paidAt: '2026-11-19T10:00:00.000Z', customer: 'Ada <Lovelace>' });
+      expect(request).toMatchObject({
+        method: 'POST',
+        url: '/payments',
+        headers: {
+          authorization: 'Bearer token-1',
+          'idempotency-key': 'key-1',
+          'x-channel': 'datapump',
+          'content-type': 'application/json; charset=utf-8',
+        },
+      });
+      expect(JSON.parse(request!.body)).toEqual({
+        reference: '12:100',
+        account: 'A&1',
+        amountMinorUnits: 1234,
+        currency: 'EUR',
+        invoiceType: 'Premium',
+        paidAt: '2026-11-19T10:00:00.000Z',
+        customer: 'Ada <Lovelace>',
+      });
     });
 
     it('2: one 401 is answered by one new token and one repetition', async () => {
-      biller.react = (response, request, socket) => (request.headers.authorization === 'Bearer token-1' ? json(401, {}) : accepted)(response, request, socket);
+      biller.react = (response, request, socket) =>
+        (request.headers.authorization === 'Bearer token-1' ? json(401, {}) : accepted)(response, request, socket);
       expect(await send(profile({}, OAUTH))).toMatchObject({ kind: 'accepted' });
-      expect(biller.business().map((request) => request.headers.authorization)).toEqual(['Bearer token-1', 'Bearer token-2']);
+      expect(biller.business().map((request) => request.headers.authorization)).toEqual([
+        'Bearer token-1',
+        'Bearer token-2',
+      ]);
       expect(biller.business()[0]!.body).toBe(biller.business()[1]!.body);
     });
 
@@ -108,13 +147,19 @@ export function billerGatewayContract(name: string, open: () => Promise<GatewayU
 
     it('2: a reset of a reused connection is not repeated', async () => {
       expect(await outcomeOf(accepted)).toMatchObject({ kind: 'accepted' });
-      expect(await outcomeOf((_response, _request, socket) => socket.resetAndDestroy())).toEqual({ kind: 'unknown', code: 'reset' });
+      expect(await outcomeOf((_response, _request, socket) => socket.resetAndDestroy())).toEqual({
+        kind: 'unknown',
+        code: 'reset',
+      });
       expect(biller.business()).toHaveLength(2);
     });
 
     it('3: sends nothing when the time is over', async () => {
       const call = await prepare(profile());
-      expect(await call.send({ since: under.clock.monotonicMs() - 1_000, sendWithinMs: 900 })).toEqual({ kind: 'not-sent', lateByMs: expect.any(Number) });
+      expect(await call.send({ since: under.clock.monotonicMs() - 1_000, sendWithinMs: 900 })).toEqual({
+        kind: 'not-sent',
+        lateByMs: expect.any(Number),
+      });
       expect(biller.business()).toEqual([]);
     });
 
@@ -136,7 +181,8 @@ export function billerGatewayContract(name: string, open: () => Promise<GatewayU
     });
 
     it('4: a body that never ends is unknown at the deadline', async () => {
-      biller.react = (response) => void response.writeHead(200, { 'content-type': 'application/json' }).write('{"status":');
+      biller.react = (response) =>
+        void response.writeHead(200, { 'content-type': 'application/json' }).write('{"status":');
       expect(await send(profile(), 300)).toEqual({ kind: 'unknown', code: 'timed-out' });
     });
 
@@ -149,9 +195,24 @@ export function billerGatewayContract(name: string, open: () => Promise<GatewayU
 
     it.each<[string, Reaction, CallOutcome]>([
       ['a reset before the answer', (_r, _q, socket) => socket.resetAndDestroy(), { kind: 'unknown', code: 'reset' }],
-      ['a reset inside the body', (response, _q, socket) => { response.writeHead(200, { 'content-length': 100 }); response.write('{"status"', () => socket.resetAndDestroy()); }, { kind: 'unknown', code: 'reset' }],
-      ['an answer that is not HTTP', (_r, _q, socket) => void socket.end('SMTP ready\r\n\r\n'), { kind: 'unknown', code: 'answer-malformed' }],
-      ['a broken body', (response) => void response.writeHead(200, { 'content-type': 'application/json' }).end('{"status":"acc'), { kind: 'unknown', code: 'body-malformed' }],
+      [
+        'a reset inside the body',
+        (response, _q, socket) => {
+          response.writeHead(200, { 'content-length': 100 });
+          response.write('{"status"', () => socket.resetAndDestroy());
+        },
+        { kind: 'unknown', code: 'reset' },
+      ],
+      [
+        'an answer that is not HTTP',
+        (_r, _q, socket) => void socket.end('SMTP ready\r\n\r\n'),
+        { kind: 'unknown', code: 'answer-malformed' },
+      ],
+      [
+        'a broken body',
+        (response) => void response.writeHead(200, { 'content-type': 'application/json' }).end('{"status":"acc'),
+        { kind: 'unknown', code: 'body-malformed' },
+      ],
       ['a 200 in other words', json(200, { status: 'queued' }), { kind: 'unknown', code: 'http-200' }],
       ['a 500', json(500, { status: 'accepted' }), { kind: 'unknown', code: 'http-500' }],
       ['a 400 without a rule', json(400, { code: 'bad' }), { kind: 'unknown', code: 'http-400' }],
@@ -162,22 +223,39 @@ export function billerGatewayContract(name: string, open: () => Promise<GatewayU
     });
 
     it('5: a key conflict is unknown', async () => {
-      expect(await outcomeOf(json(409, { code: 'key-in-use' }), {}, OAUTH)).toEqual({ kind: 'unknown', code: 'key-conflict' });
+      expect(await outcomeOf(json(409, { code: 'key-in-use' }), {}, OAUTH)).toEqual({
+        kind: 'unknown',
+        code: 'key-conflict',
+      });
     });
 
     it.each<[string, Reaction, CallOutcome]>([
-      ['a decline', json(422, { status: 'declined', code: 'account-closed' }), { kind: 'declined', httpStatus: 422, code: 'account-closed' }],
+      [
+        'a decline',
+        json(422, { status: 'declined', code: 'account-closed' }),
+        { kind: 'declined', httpStatus: 422, code: 'account-closed' },
+      ],
       ['a 429', json(429, {}, { 'retry-after': '7' }), { kind: 'throttled', retryAfterMs: 7_000 }],
-      ['a 503 that the profile knows', json(503, { code: 'maintenance' }), { kind: 'not-executed', code: 'maintenance' }],
+      [
+        'a 503 that the profile knows',
+        json(503, { code: 'maintenance' }),
+        { kind: 'not-executed', code: 'maintenance' },
+      ],
     ])('5: %s is what the profile says', async (_name, reaction, expected) => {
       expect(await outcomeOf(reaction)).toEqual(expected);
     });
 
     it('5: a refused connection and an unknown host were not executed', async () => {
       const port = await unusedPort();
-      expect(await send(profile({ BaseUrl: `http://127.0.0.1:${port}` }))).toEqual({ kind: 'not-executed', code: 'connection-refused' });
+      expect(await send(profile({ BaseUrl: `http://127.0.0.1:${port}` }))).toEqual({
+        kind: 'not-executed',
+        code: 'connection-refused',
+      });
       const elsewhere = profile({ BaseUrl: 'https://no-such-host.example' });
-      expect(await send(elsewhere)).toMatchObject({ kind: 'not-executed', code: expect.stringMatching(/^(dns-failed|connect-timeout)$/) });
+      expect(await send(elsewhere)).toMatchObject({
+        kind: 'not-executed',
+        code: expect.stringMatching(/^(dns-failed|connect-timeout)$/),
+      });
     });
 
     it('6: nothing of a body or secret stands in failures and outcomes', async () => {
@@ -185,7 +263,9 @@ export function billerGatewayContract(name: string, open: () => Promise<GatewayU
       const failure = (await prepare(profile({}, OAUTH)).catch((error: unknown) => error)) as PortFailure;
       expect(failure).toBeInstanceOf(PortFailure);
       expect(causeChain(failure) + JSON.stringify(failure.facts)).not.toMatch(/PRIVATE-TEXT|secret-of/);
-      expect(JSON.stringify(await outcomeOf(json(400, { note: 'PRIVATE-TEXT', status: 'declined' })))).not.toContain('PRIVATE-TEXT');
+      expect(JSON.stringify(await outcomeOf(json(400, { note: 'PRIVATE-TEXT', status: 'declined' })))).not.toContain(
+        'PRIVATE-TEXT',
+      );
       const long = await outcomeOf(json(200, { status: 'accepted', reference: 'x'.repeat(5_000) }));
       expect(long.kind === 'accepted' && long.billerReference!.length).toBe(128);
     });
@@ -198,19 +278,34 @@ export function billerGatewayContract(name: string, open: () => Promise<GatewayU
 
     it.each(['declared', 'streamed'])('7: an answer over the cap (%s) is not read on', async (how) => {
       const big = JSON.stringify({ status: 'accepted', padding: 'x'.repeat(300 * 1024) });
-      biller.react = (response) => void response.writeHead(200, { 'content-type': 'application/json', ...(how === 'declared' && { 'content-length': big.length }) }).end(big);
+      biller.react = (response) =>
+        void response
+          .writeHead(200, {
+            'content-type': 'application/json',
+            ...(how === 'declared' && { 'content-length': big.length }),
+          })
+          .end(big);
       expect(await send(profile())).toEqual({ kind: 'unknown', code: 'body-too-large' });
     });
 
     it('8: permits up to the concurrency, waits at most waitMs, and takes each back once', async () => {
       const two = profile({ Limits: { Concurrency: 2 } });
-      const [first, second] = [await under.gateway.permit(two, { waitMs: 0 }), await under.gateway.permit(two, { waitMs: 0 })];
+      const [first, second] = [
+        await under.gateway.permit(two, { waitMs: 0 }),
+        await under.gateway.permit(two, { waitMs: 0 }),
+      ];
       expect([first.granted, second.granted]).toEqual([true, true]);
       const from = under.clock.monotonicMs();
-      expect(await under.gateway.permit(two, { waitMs: 100 })).toMatchObject({ granted: false, cause: 'allowance-used-up' });
+      expect(await under.gateway.permit(two, { waitMs: 100 })).toMatchObject({
+        granted: false,
+        cause: 'allowance-used-up',
+      });
       expect(under.clock.monotonicMs() - from).toBeGreaterThan(80);
       const waiting = under.gateway.permit(two, { waitMs: 5_000 });
-      if (first.granted) { first.release(); first.release(); }
+      if (first.granted) {
+        first.release();
+        first.release();
+      }
       expect((await waiting).granted).toBe(true);
       expect((await under.gateway.permit(two, { waitMs: 0 })).granted).toBe(false);
     });
@@ -231,7 +326,10 @@ export function billerGatewayContract(name: string, open: () => Promise<GatewayU
       const until = under.clock.monotonicMs() + 1_000;
       while (under.clock.monotonicMs() < until) {
         const permit = await under.gateway.permit(slow, { waitMs: 50 });
-        if (permit.granted) { granted++; permit.release(); } else expect(permit).toMatchObject({ cause: 'allowance-used-up' });
+        if (permit.granted) {
+          granted++;
+          permit.release();
+        } else expect(permit).toMatchObject({ cause: 'allowance-used-up' });
       }
       expect(granted).toBeGreaterThanOrEqual(15);
       expect(granted).toBeLessThanOrEqual(45);
@@ -241,11 +339,17 @@ export function billerGatewayContract(name: string, open: () => Promise<GatewayU
       const fragile = profile({ Breaker: { FailuresToOpen: 3, Open: '300ms' } });
       biller.react = json(500, {});
       for (let n = 0; n < 3; n++) await send(fragile);
-      expect(await under.gateway.permit(fragile, { waitMs: 5_000 })).toMatchObject({ granted: false, cause: 'breaker-open' });
+      expect(await under.gateway.permit(fragile, { waitMs: 5_000 })).toMatchObject({
+        granted: false,
+        cause: 'breaker-open',
+      });
       await under.clock.sleep(320);
       const probe = await under.gateway.permit(fragile, { waitMs: 0 });
       expect(probe.granted).toBe(true);
-      expect(await under.gateway.permit(fragile, { waitMs: 0 })).toMatchObject({ granted: false, cause: 'breaker-open' });
+      expect(await under.gateway.permit(fragile, { waitMs: 0 })).toMatchObject({
+        granted: false,
+        cause: 'breaker-open',
+      });
       biller.react = accepted;
       await send(fragile);
       if (probe.granted) probe.release();
@@ -263,13 +367,22 @@ export function billerGatewayContract(name: string, open: () => Promise<GatewayU
       const probe = await under.gateway.permit(fragile, { waitMs: 0 });
       await send(fragile);
       if (probe.granted) probe.release();
-      expect(await under.gateway.permit(fragile, { waitMs: 0 })).toMatchObject({ granted: false, cause: 'breaker-open' });
+      expect(await under.gateway.permit(fragile, { waitMs: 0 })).toMatchObject({
+        granted: false,
+        cause: 'breaker-open',
+      });
     });
 
     describe('inquire', () => {
       it.each([
-        [json(200, { state: 'posted', reference: 'R-9', amountMinorUnits: 1234 }), { answer: 'delivered', billerReference: 'R-9', amount: { minorUnits: 1234, currency: 'EUR' } }],
-        [json(200, { state: 'posted', reference: 'R-9' }), { answer: 'delivered', billerReference: 'R-9', amount: undefined }],
+        [
+          json(200, { state: 'posted', reference: 'R-9', amountMinorUnits: 1234 }),
+          { answer: 'delivered', billerReference: 'R-9', amount: { minorUnits: 1234, currency: 'EUR' } },
+        ],
+        [
+          json(200, { state: 'posted', reference: 'R-9' }),
+          { answer: 'delivered', billerReference: 'R-9', amount: undefined },
+        ],
         [json(200, { state: 'posted', amountMinorUnits: 12.5 }), { answer: 'cannot-tell' }],
         [json(200, { state: 'declined', code: 'account-closed' }), { answer: 'declined', code: 'account-closed' }],
         [json(200, { state: 'pending' }), { answer: 'pending' }],
@@ -279,18 +392,32 @@ export function billerGatewayContract(name: string, open: () => Promise<GatewayU
       ])('answers in the profile’s words only (%#)', async (reaction, expected) => {
         biller.react = reaction;
         expect(await inquire(profile({}, API_KEY))).toEqual(expected);
-        expect(biller.business()[0]).toMatchObject({ method: 'GET', url: '/status?reference=12%3A100', headers: { 'x-api-key': 'secret-of-json-api-key-inquiry-api-key' } });
+        expect(biller.business()[0]).toMatchObject({
+          method: 'GET',
+          url: '/status?reference=12%3A100',
+          headers: { 'x-api-key': 'secret-of-json-api-key-inquiry-api-key' },
+        });
       });
 
       it('gets a new token once after a 401', async () => {
-        biller.react = (response, request, socket) => (request.headers.authorization === 'Bearer token-1' ? json(401, {}) : json(404, { state: 'absent' }))(response, request, socket);
+        biller.react = (response, request, socket) =>
+          (request.headers.authorization === 'Bearer token-1' ? json(401, {}) : json(404, { state: 'absent' }))(
+            response,
+            request,
+            socket,
+          );
         expect(await inquire(profile({}, OAUTH))).toEqual({ answer: 'absent' });
       });
 
       it('without the row still tells another amount', async () => {
         biller.react = json(200, { state: 'posted', amountMinorUnits: 99 });
-        expect(await inquire(profile({}, API_KEY), { withoutRow: true, amountMinorUnits: 99 })).toMatchObject({ answer: 'delivered', amount: undefined });
-        expect(await inquire(profile({}, API_KEY), { withoutRow: true, amountMinorUnits: 98 })).toMatchObject({ amount: { minorUnits: 99 } });
+        expect(await inquire(profile({}, API_KEY), { withoutRow: true, amountMinorUnits: 99 })).toMatchObject({
+          answer: 'delivered',
+          amount: undefined,
+        });
+        expect(await inquire(profile({}, API_KEY), { withoutRow: true, amountMinorUnits: 98 })).toMatchObject({
+          amount: { minorUnits: 99 },
+        });
       });
 
       it('is unavailable without a StatusInquiry', async () => {

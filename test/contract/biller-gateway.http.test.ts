@@ -9,7 +9,13 @@ import { sha256Digest } from '../../src/adapters/system/sha256-digest';
 import { SystemClock } from '../../src/adapters/system/system-clock';
 import { billerGatewayContract } from './biller-gateway.contract';
 
-const NAMES = ['json-oauth2-keys-and-inquiry-client-id', 'json-oauth2-keys-and-inquiry-client-secret', 'json-basic-neither-user', 'json-basic-neither-password', 'json-api-key-inquiry-api-key'];
+const NAMES = [
+  'json-oauth2-keys-and-inquiry-client-id',
+  'json-oauth2-keys-and-inquiry-client-secret',
+  'json-basic-neither-user',
+  'json-basic-neither-password',
+  'json-api-key-inquiry-api-key',
+];
 
 billerGatewayContract('axios over undici', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'gateway-'));
@@ -18,7 +24,9 @@ billerGatewayContract('axios over undici', async () => {
   const gateway = new HttpBillerGateway({
     clock,
     digest: sha256Digest,
-    secrets: new EnvironmentSecretSource({ environment: Object.fromEntries(NAMES.map((name) => [secretVariable(name), `secret-of-${name}`])) }),
+    secrets: new EnvironmentSecretSource({
+      environment: Object.fromEntries(NAMES.map((name) => [secretVariable(name), `secret-of-${name}`])),
+    }),
     tokens: new InProcessTokenCache(clock),
     allowance,
     hosts: { allowedHosts: ['*.example'], allowPlainLoopback: true },

@@ -2,7 +2,10 @@ import { type FetchedToken, type TokenCache } from '../../src/application/ports/
 import { type SystemClock } from '../../src/adapters/system/system-clock';
 
 /** The laws of TokenCache. Time is real and lives are short, so that caches with a clock of their own can run it too. */
-export function tokenCacheContract(name: string, open: () => Promise<{ cache: TokenCache; clock: SystemClock; close(): Promise<void> }>): void {
+export function tokenCacheContract(
+  name: string,
+  open: () => Promise<{ cache: TokenCache; clock: SystemClock; close(): Promise<void> }>,
+): void {
   describe(`TokenCache: ${name}`, () => {
     let under: Awaited<ReturnType<typeof open>>;
     let fetches: number;
@@ -11,7 +14,8 @@ export function tokenCacheContract(name: string, open: () => Promise<{ cache: To
       fetches = 0;
     });
     afterEach(() => under.close());
-    const token = (expiresInMs = 60_000): Promise<FetchedToken> => Promise.resolve({ value: `t${++fetches}`, expiresInMs });
+    const token = (expiresInMs = 60_000): Promise<FetchedToken> =>
+      Promise.resolve({ value: `t${++fetches}`, expiresInMs });
 
     it('1: callers at the same time share one fetch, per key', async () => {
       const slow = async (): Promise<FetchedToken> => {

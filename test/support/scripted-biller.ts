@@ -35,7 +35,12 @@ export async function startScriptedBiller(): Promise<ScriptedBiller> {
     const chunks: Buffer[] = [];
     incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
     incoming.on('end', () => {
-      const request = { method: incoming.method!, url: incoming.url!, headers: incoming.headers, body: Buffer.concat(chunks).toString() };
+      const request = {
+        method: incoming.method!,
+        url: incoming.url!,
+        headers: incoming.headers,
+        body: Buffer.concat(chunks).toString(),
+      };
       received.push(request);
       (request.url === '/oauth/token' ? biller.token : biller.react)(response, request, incoming.socket);
     });
@@ -50,7 +55,12 @@ export async function startScriptedBiller(): Promise<ScriptedBiller> {
     received,
     business: () => received.filter((request) => request.url !== '/oauth/token'),
     react: accepted,
-    token: (response, request, socket) => json(200, { access_token: `token-${++tokens}`, token_type: 'Bearer', expires_in: 3600 })(response, request, socket),
+    token: (response, request, socket) =>
+      json(200, { access_token: `token-${++tokens}`, token_type: 'Bearer', expires_in: 3600 })(
+        response,
+        request,
+        socket,
+      ),
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

@@ -1,4 +1,13 @@
-import { bulkhead, type BulkheadPolicy, BrokenCircuitError, circuitBreaker, type CircuitBreakerPolicy, CircuitState, ConsecutiveBreaker, handleWhenResult } from 'cockatiel';
+import {
+  bulkhead,
+  type BulkheadPolicy,
+  BrokenCircuitError,
+  circuitBreaker,
+  type CircuitBreakerPolicy,
+  CircuitState,
+  ConsecutiveBreaker,
+  handleWhenResult,
+} from 'cockatiel';
 import { type BillerAllowance } from '../../application/ports/biller-allowance';
 import { type Permit } from '../../application/ports/biller-gateway';
 import { type Clock } from '../../application/ports/clock';
@@ -31,9 +40,16 @@ export class Admission {
   private openUntilMs = 0;
   private probing = false;
 
-  constructor(profile: BillerProfile, allowance: BillerAllowance, private readonly clock: Clock) {
+  constructor(
+    profile: BillerProfile,
+    allowance: BillerAllowance,
+    private readonly clock: Clock,
+  ) {
     const { failuresToOpen, openMs } = profile.breaker;
-    this.breaker = circuitBreaker(handleWhenResult((outcome) => isFailure(outcome as CallOutcome)), { breaker: new ConsecutiveBreaker(failuresToOpen), halfOpenAfter: openMs });
+    this.breaker = circuitBreaker(
+      handleWhenResult((outcome) => isFailure(outcome as CallOutcome)),
+      { breaker: new ConsecutiveBreaker(failuresToOpen), halfOpenAfter: openMs },
+    );
     this.breaker.onBreak(() => (this.openUntilMs = clock.monotonicMs() + openMs));
     this.places = bulkhead(profile.limits.concurrency, WAITING_MAX);
     this.rate = new RateShare(profile.billerId, allowance, clock);
@@ -41,7 +57,9 @@ export class Admission {
 
   /** Milliseconds until a probe is let through; 0 where calls are. */
   openForMs(): number {
-    return this.breaker.state === CircuitState.Closed ? 0 : Math.max(0, Math.ceil(this.openUntilMs - this.clock.monotonicMs()));
+    return this.breaker.state === CircuitState.Closed
+      ? 0
+      : Math.max(0, Math.ceil(this.openUntilMs - this.clock.monotonicMs()));
   }
 
   async permit(perSecond: number | undefined, options: PermitOptions): Promise<Permit> {
@@ -94,7 +112,9 @@ export class Admission {
     if (this.breaker.state === CircuitState.Closed) return undefined;
     const retryAfterMs = this.openForMs();
     if (retryAfterMs > 0) return { granted: false, cause: 'breaker-open', retryAfterMs };
-    return this.probing ? { granted: false, cause: 'breaker-open', retryAfterMs: CONCURRENCY_RETRY_AFTER_MS } : undefined;
+    return this.probing
+      ? { granted: false, cause: 'breaker-open', retryAfterMs: CONCURRENCY_RETRY_AFTER_MS }
+      : undefined;
   }
 
   /**
@@ -128,6 +148,12 @@ export class Admission {
 }
 
 /** Throttling is the biller at work; so is a "no". Only silence, breakage and refused connections count. */
-const CONNECTION_CODES: ReadonlySet<string> = new Set(['connection-refused', 'dns-failed', 'connect-timeout', 'tls-failed', 'connection-failed']);
+const CONNECTION_CODES: ReadonlySet<string> = new Set([
+  'connection-refused',
+  'dns-failed',
+  'connect-timeout',
+  'tls-failed',
+  'connection-failed',
+]);
 const isFailure = (outcome: CallOutcome): boolean =>
   outcome.kind === 'unknown' || (outcome.kind === 'not-executed' && CONNECTION_CODES.has(outcome.code));

@@ -18,7 +18,12 @@ export interface ReadAnswer {
 
 export function readAnswer(answer: HttpAnswer, expected: 'json' | 'xml'): ReadAnswer {
   const parsed: ParsedBody = parseBody(answer.body, answer.headers, expected);
-  return { status: answer.status, headers: answer.headers, wellFormed: parsed.wellFormed, body: parsed.wellFormed ? parsed.body : undefined };
+  return {
+    status: answer.status,
+    headers: answer.headers,
+    wellFormed: parsed.wellFormed,
+    body: parsed.wellFormed ? parsed.body : undefined,
+  };
 }
 
 /**
@@ -48,7 +53,10 @@ export async function classify(compiled: CompiledProfile, answer: ReadAnswer, no
       return { kind: 'unknown', code: (await textOf(compiled.code, answer)) ?? `http-${status}` };
     case undefined:
       if (!answer.wellFormed) return { kind: 'unknown', code: 'body-malformed' };
-      return { kind: 'unknown', code: status === 409 && compiled.document.Idempotency ? 'key-conflict' : `http-${status}` };
+      return {
+        kind: 'unknown',
+        code: status === 409 && compiled.document.Idempotency ? 'key-conflict' : `http-${status}`,
+      };
   }
 }
 
@@ -59,7 +67,10 @@ export function classifyFailure(failure: ExchangeFailure, lateByMs: number): Cal
   return { kind: 'not-executed', code: failure.code };
 }
 
-export async function firstMatch<Result>(rules: readonly CompiledRule<Result>[], answer: ReadAnswer): Promise<Result | 'failed' | undefined> {
+export async function firstMatch<Result>(
+  rules: readonly CompiledRule<Result>[],
+  answer: ReadAnswer,
+): Promise<Result | 'failed' | undefined> {
   for (const rule of rules) {
     if (!statusMatches(rule.status, answer.status)) continue;
     if (!rule.when) return rule.result;

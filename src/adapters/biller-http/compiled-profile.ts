@@ -1,7 +1,13 @@
 import { type BillerProfile } from '../../domain/biller/biller-profile';
 import { type Action, ACTIONS } from '../../domain/biller/data-type';
 import {
-  type AnswerRuleDocument, type BillerDocument, type BodyFormat, durationMs, type InquiryRuleDocument, type RequestDocument, type StatusPattern,
+  type AnswerRuleDocument,
+  type BillerDocument,
+  type BodyFormat,
+  durationMs,
+  type InquiryRuleDocument,
+  type RequestDocument,
+  type StatusPattern,
 } from '../shared/biller-document/biller-document';
 import { compileExpression, type Expression } from '../shared/biller-document/expression';
 import { parsePathTemplate, type PathTemplate } from '../shared/biller-document/path-template';
@@ -81,13 +87,21 @@ function compile(document: BillerDocument): CompiledProfile {
   return {
     document,
     requests,
-    answers: document.Answers.map((rule) => ({ status: rule.Status, when: optionally(rule.When), result: rule.Outcome })),
+    answers: document.Answers.map((rule) => ({
+      status: rule.Status,
+      when: optionally(rule.When),
+      result: rule.Outcome,
+    })),
     reference: optionally(document.Reference),
     code: optionally(document.Code),
     inquiry: inquiry && {
       path: parsePathTemplate(inquiry.Path),
       headers: inquiry.Headers ?? {},
-      answers: inquiry.Answers.map((rule) => ({ status: rule.Status, when: optionally(rule.When), result: rule.Answer })),
+      answers: inquiry.Answers.map((rule) => ({
+        status: rule.Status,
+        when: optionally(rule.When),
+        result: rule.Answer,
+      })),
       reference: optionally(inquiry.Reference),
       amountMinorUnits: optionally(inquiry.AmountMinorUnits),
       timeoutMs: inquiry.Timeout === undefined ? INQUIRY_TIMEOUT_DEFAULT_MS : durationMs(inquiry.Timeout),
@@ -95,4 +109,5 @@ function compile(document: BillerDocument): CompiledProfile {
   };
 }
 
-const optionally = (text: string | undefined): Expression | undefined => (text === undefined ? undefined : compileExpression(text));
+const optionally = (text: string | undefined): Expression | undefined =>
+  text === undefined ? undefined : compileExpression(text);

@@ -32,24 +32,42 @@ export class Credentials {
       case 'None':
         return { headers: {}, forget: () => Promise.resolve() };
       case 'ApiKey':
-        return { headers: { [auth.Header]: await this.secret(auth.KeySecret) }, forget: () => this.forgetSecrets(auth.KeySecret) };
+        return {
+          headers: { [auth.Header]: await this.secret(auth.KeySecret) },
+          forget: () => this.forgetSecrets(auth.KeySecret),
+        };
       case 'Basic': {
         const [user, password] = await Promise.all([this.secret(auth.UserSecret), this.secret(auth.PasswordSecret)]);
-        return { headers: { Authorization: basicHeader(user, password) }, forget: () => this.forgetSecrets(auth.UserSecret, auth.PasswordSecret) };
+        return {
+          headers: { Authorization: basicHeader(user, password) },
+          forget: () => this.forgetSecrets(auth.UserSecret, auth.PasswordSecret),
+        };
       }
       case 'OAuth2ClientCredentials': {
         const tokenUrl = auth.TokenUrl ?? (this.authority === undefined ? undefined : tokenUrlUnder(this.authority));
         if (tokenUrl === undefined) {
-          throw new PortFailure(`biller ${document.BillerID} names no TokenUrl and Auth:Authority is not set`, { code: 'profile-invalid', retryable: false, facts: { billerId: document.BillerID } });
+          throw new PortFailure(`biller ${document.BillerID} names no TokenUrl and Auth:Authority is not set`, {
+            code: 'profile-invalid',
+            retryable: false,
+            facts: { billerId: document.BillerID },
+          });
         }
         const key = [document.BillerID, tokenUrl, auth.ClientIdSecret, auth.Scope ?? ''].join('|');
         const token = await this.tokens.get(key, async () => {
-          const [clientId, clientSecret] = await Promise.all([this.secret(auth.ClientIdSecret), this.secret(auth.ClientSecretSecret)]);
+          const [clientId, clientSecret] = await Promise.all([
+            this.secret(auth.ClientIdSecret),
+            this.secret(auth.ClientSecretSecret),
+          ]);
           try {
-            return await fetchToken(this.transport, { billerId: document.BillerID, tokenUrl, clientId, clientSecret, scope: auth.Scope }, this.monotonicMs);
+            return await fetchToken(
+              this.transport,
+              { billerId: document.BillerID, tokenUrl, clientId, clientSecret, scope: auth.Scope },
+              this.monotonicMs,
+            );
           } catch (error) {
             // The secret may have been renewed: read it again next time.
-            if (error instanceof PortFailure && error.code === 'token-refused') await this.forgetSecrets(auth.ClientIdSecret, auth.ClientSecretSecret);
+            if (error instanceof PortFailure && error.code === 'token-refused')
+              await this.forgetSecrets(auth.ClientIdSecret, auth.ClientSecretSecret);
             throw error;
           }
         });

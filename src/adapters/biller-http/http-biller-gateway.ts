@@ -1,5 +1,11 @@
 import { type BillerAllowance } from '../../application/ports/biller-allowance';
-import { type BillerGateway, type Permit, type PreparedCall, type PrepareRequest, type SendTiming } from '../../application/ports/biller-gateway';
+import {
+  type BillerGateway,
+  type Permit,
+  type PreparedCall,
+  type PrepareRequest,
+  type SendTiming,
+} from '../../application/ports/biller-gateway';
 import { type Clock } from '../../application/ports/clock';
 import { type Digest } from '../../application/ports/digest';
 import { PortFailure } from '../../application/ports/failures';
@@ -44,8 +50,17 @@ export class HttpBillerGateway implements BillerGateway {
 
   constructor(private readonly options: HttpBillerGatewayOptions) {
     this.clock = options.clock;
-    this.transport = new UndiciTransport(options.hosts, options.connectTimeoutMs === undefined ? {} : { connectTimeoutMs: options.connectTimeoutMs });
-    this.credentials = new Credentials(this.transport, options.secrets, options.tokens, () => this.clock.monotonicMs(), options.tokenAuthority);
+    this.transport = new UndiciTransport(
+      options.hosts,
+      options.connectTimeoutMs === undefined ? {} : { connectTimeoutMs: options.connectTimeoutMs },
+    );
+    this.credentials = new Credentials(
+      this.transport,
+      options.secrets,
+      options.tokens,
+      () => this.clock.monotonicMs(),
+      options.tokenAuthority,
+    );
   }
 
   async prepare(request: PrepareRequest): Promise<PreparedCall> {
@@ -67,7 +82,10 @@ export class HttpBillerGateway implements BillerGateway {
     try {
       if (this.admission(request.profile).openForMs() > 0) return { answer: 'unavailable' };
       const compiled = this.compile(request.profile);
-      const deadline = this.deadline({ since: this.clock.monotonicMs(), sendWithinMs: Math.min(request.timeoutMs, compiled.inquiry?.timeoutMs ?? 0) });
+      const deadline = this.deadline({
+        since: this.clock.monotonicMs(),
+        sendWithinMs: Math.min(request.timeoutMs, compiled.inquiry?.timeoutMs ?? 0),
+      });
       return (await withinDeadline(deadline, () => this.ask(compiled, request, deadline))) ?? { answer: 'unavailable' };
     } catch {
       return { answer: 'unavailable' };
@@ -83,13 +101,20 @@ export class HttpBillerGateway implements BillerGateway {
     return this.transport.close();
   }
 
-  private async send(compiled: CompiledProfile, built: HttpRequest, credential: Credential, expected: 'json' | 'xml', timing: SendTiming): Promise<CallOutcome> {
+  private async send(
+    compiled: CompiledProfile,
+    built: HttpRequest,
+    credential: Credential,
+    expected: 'json' | 'xml',
+    timing: SendTiming,
+  ): Promise<CallOutcome> {
     const deadline = this.deadline(timing);
     const lateByMs = (): number => Math.max(0, Math.round(-deadline.remainingMs()));
     if (deadline.remainingMs() <= 0) return { kind: 'not-sent', lateByMs: lateByMs() };
     try {
       let answer = await this.transport.exchange(withCredential(built, credential), deadline);
-      if (answer.status === 401) answer = (await this.repeatWithNewCredential(compiled, built, credential, deadline)) ?? answer;
+      if (answer.status === 401)
+        answer = (await this.repeatWithNewCredential(compiled, built, credential, deadline)) ?? answer;
       return await classify(compiled, readAnswer(answer, expected), msOf(this.clock.now()));
     } catch (error) {
       if (error instanceof ExchangeFailure) return classifyFailure(error, lateByMs());
@@ -99,7 +124,12 @@ export class HttpBillerGateway implements BillerGateway {
   }
 
   /** Undefined: there was no new credential or no time left, and nothing more was sent. */
-  private async repeatWithNewCredential(compiled: CompiledProfile, built: HttpRequest, refused: Credential, deadline: Deadline): Promise<HttpAnswer | undefined> {
+  private async repeatWithNewCredential(
+    compiled: CompiledProfile,
+    built: HttpRequest,
+    refused: Credential,
+    deadline: Deadline,
+  ): Promise<HttpAnswer | undefined> {
     const renewed = await withinDeadline(deadline, async () => {
       await refused.forget();
       return this.credentials.of(compiled.document);
@@ -116,7 +146,8 @@ export class HttpBillerGateway implements BillerGateway {
 
   private async ask(compiled: CompiledProfile, request: InquireRequest, deadline: Deadline): Promise<InquiryAnswer> {
     let credential = await this.credentials.of(compiled.document);
-    const exchange = (asked: HttpRequest): Promise<HttpAnswer> => this.transport.exchange(withCredential(asked, credential), deadline);
+    const exchange = (asked: HttpRequest): Promise<HttpAnswer> =>
+      this.transport.exchange(withCredential(asked, credential), deadline);
     return askStatus(compiled, request, async (asked) => {
       const answer = await exchange(asked);
       if (answer.status !== 401) return answer;
@@ -131,7 +162,12 @@ export class HttpBillerGateway implements BillerGateway {
       return this.compiled.of(profile);
     } catch (error) {
       const facts = { billerId: profile.billerId, profileVersion: profile.version };
-      throw new PortFailure(`profile ${profile.version} of biller ${profile.billerId} cannot be used`, { code: 'profile-invalid', retryable: false, facts, cause: error });
+      throw new PortFailure(`profile ${profile.version} of biller ${profile.billerId} cannot be used`, {
+        code: 'profile-invalid',
+        retryable: false,
+        facts,
+        cause: error,
+      });
     }
   }
 
@@ -155,4 +191,7 @@ export class HttpBillerGateway implements BillerGateway {
   }
 }
 
-const withCredential = (request: HttpRequest, credential: Credential): HttpRequest => ({ ...request, headers: { ...request.headers, ...credential.headers } });
+const withCredential = (request: HttpRequest, credential: Credential): HttpRequest => ({
+  ...request,
+  headers: { ...request.headers, ...credential.headers },
+});

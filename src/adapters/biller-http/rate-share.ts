@@ -13,7 +13,11 @@ export class RateShare {
   private takenAtMs = 0;
   private refill: Promise<number> | undefined;
 
-  constructor(private readonly biller: BillerId, private readonly allowance: BillerAllowance, private readonly clock: Clock) {}
+  constructor(
+    private readonly biller: BillerId,
+    private readonly allowance: BillerAllowance,
+    private readonly clock: Clock,
+  ) {}
 
   /** 0: taken. Else: nothing before `endsAt`; the milliseconds after which to ask again. */
   async take(perSecond: number, endsAt: number, signal: AbortSignal | undefined): Promise<number> {

@@ -8,13 +8,20 @@ import { renderPath } from '../shared/biller-document/path-template';
 import { type HttpRequest } from './undici-transport';
 
 /** The business request without its credentials. The same row, profile and key give the same bytes. */
-export async function buildRequest(compiled: CompiledProfile, prepare: PrepareRequest): Promise<HttpRequest & { readonly body: string }> {
+export async function buildRequest(
+  compiled: CompiledProfile,
+  prepare: PrepareRequest,
+): Promise<HttpRequest & { readonly body: string }> {
   const { profile, row, idempotencyKey, traceparent } = prepare;
   const action = actionOf(row.dataType);
   const request = compiled.requests.get(action);
   const facts = { billerId: profile.billerId, dpId: row.dpId, action, profileVersion: profile.version };
   if (!request) {
-    throw new PortFailure(`profile of biller ${profile.billerId} has no request for action ${action}`, { code: 'request-unbuildable', retryable: false, facts });
+    throw new PortFailure(`profile of biller ${profile.billerId} has no request for action ${action}`, {
+      code: 'request-unbuildable',
+      retryable: false,
+      facts,
+    });
   }
   const context = requestContext(profile, row, idempotencyKey);
   const url = atStep('Path', facts, () => urlOf(compiled, renderPath(request.path, context)));
@@ -41,7 +48,8 @@ export async function buildRequest(compiled: CompiledProfile, prepare: PrepareRe
   };
 }
 
-export const urlOf = (compiled: CompiledProfile, path: string): string => `${compiled.document.BaseUrl.replace(/\/+$/, '')}${path}`;
+export const urlOf = (compiled: CompiledProfile, path: string): string =>
+  `${compiled.document.BaseUrl.replace(/\/+$/, '')}${path}`;
 
 type Facts = Readonly<Record<string, string>>;
 
@@ -57,4 +65,7 @@ function atStep<T>(part: string, facts: Facts, work: () => T): T {
 const EVALUATION_TIMEOUT = 'D1012';
 
 const unbuildable = (part: string, facts: Facts, why: string, retryable = false): PortFailure =>
-  new PortFailure(`failed to build the ${facts['action']} request of ${facts['billerId']}:${facts['dpId']}: ${part}: ${why}`, { code: 'request-unbuildable', retryable, facts });
+  new PortFailure(
+    `failed to build the ${facts['action']} request of ${facts['billerId']}:${facts['dpId']}: ${part}: ${why}`,
+    { code: 'request-unbuildable', retryable, facts },
+  );

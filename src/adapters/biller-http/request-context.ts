@@ -7,7 +7,13 @@ import { decimalText } from '../../domain/money';
 export function requestContext(profile: BillerProfile, row: DpRow, idempotencyKey: string): object {
   const { payment, customer, biller } = row;
   return {
-    record: { key: recordKey(row.billerId, row.dpId), dpId: row.dpId, billerId: row.billerId, dataType: row.dataType, createdAt: row.createdAt },
+    record: {
+      key: recordKey(row.billerId, row.dpId),
+      dpId: row.dpId,
+      billerId: row.billerId,
+      dataType: row.dataType,
+      createdAt: row.createdAt,
+    },
     ...(payment && {
       payment: {
         paymentId: payment.paymentId,

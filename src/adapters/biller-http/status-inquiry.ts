@@ -14,14 +14,23 @@ export type InquireRequest = Parameters<BillerGateway['inquire']>[0];
 const NO_CURRENCY = 'XXX';
 
 /** Asks what became of a record. Only what the profile's rules name counts as an answer. */
-export async function askStatus(compiled: CompiledProfile, request: InquireRequest, exchange: (asked: HttpRequest) => Promise<HttpAnswer>): Promise<InquiryAnswer> {
+export async function askStatus(
+  compiled: CompiledProfile,
+  request: InquireRequest,
+  exchange: (asked: HttpRequest) => Promise<HttpAnswer>,
+): Promise<InquiryAnswer> {
   const { inquiry } = compiled;
   if (!inquiry) return { answer: 'unavailable' };
   const { profile, row, record, idempotencyKey } = request;
-  const context = row ? requestContext(profile, row, idempotencyKey) : contextWithoutRow(profile, record, idempotencyKey);
+  const context = row
+    ? requestContext(profile, row, idempotencyKey)
+    : contextWithoutRow(profile, record, idempotencyKey);
   const url = urlOf(compiled, renderPath(inquiry.path, context));
   const expected = Object.values(compiled.document.Requests).some((one) => one.Format === 'xml') ? 'xml' : 'json';
-  const answer = readAnswer(await exchange({ method: 'GET', url, headers: inquiry.headers, body: undefined }), expected);
+  const answer = readAnswer(
+    await exchange({ method: 'GET', url, headers: inquiry.headers, body: undefined }),
+    expected,
+  );
   if (!answer.wellFormed) return { answer: 'unavailable' };
   const told = await firstMatch(inquiry.answers, answer);
   switch (told) {
@@ -39,7 +48,11 @@ export async function askStatus(compiled: CompiledProfile, request: InquireReque
   }
 }
 
-async function delivered(inquiry: CompiledInquiry, request: InquireRequest, answer: ReadAnswer): Promise<InquiryAnswer> {
+async function delivered(
+  inquiry: CompiledInquiry,
+  request: InquireRequest,
+  answer: ReadAnswer,
+): Promise<InquiryAnswer> {
   const billerReference = await textOf(inquiry.reference, answer);
   const text = await textOf(inquiry.amountMinorUnits, answer);
   if (text === undefined) return { answer: 'delivered', billerReference, amount: undefined };

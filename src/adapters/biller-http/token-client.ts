@@ -17,10 +17,17 @@ export interface TokenRequest {
 }
 
 /** OAuth 2.0 client credentials (RFC 6749 §4.4), the client known by HTTP Basic as §2.3.1 asks of every server. */
-export async function fetchToken(transport: UndiciTransport, request: TokenRequest, monotonicMs: () => number): Promise<FetchedToken> {
+export async function fetchToken(
+  transport: UndiciTransport,
+  request: TokenRequest,
+  monotonicMs: () => number,
+): Promise<FetchedToken> {
   const facts = { billerId: request.billerId, tokenHost: new URL(request.tokenUrl).host };
   const step = `failed to get an access token for biller ${request.billerId}`;
-  const form = new URLSearchParams({ grant_type: 'client_credentials', ...(request.scope !== undefined && { scope: request.scope }) });
+  const form = new URLSearchParams({
+    grant_type: 'client_credentials',
+    ...(request.scope !== undefined && { scope: request.scope }),
+  });
   const endsAt = monotonicMs() + TOKEN_TIMEOUT_MS;
   let answer: HttpAnswer;
   try {
@@ -41,19 +48,33 @@ export async function fetchToken(transport: UndiciTransport, request: TokenReque
     throw new PortFailure(step, { code: 'unavailable', retryable: true, facts: { ...facts, reason: code } });
   }
   if (answer.status >= 400 && answer.status < 500 && answer.status !== 429 && answer.status !== 408) {
-    throw new PortFailure(step, { code: 'token-refused', retryable: true, retryAfterMs: REFUSED_RETRY_AFTER_MS, facts: { ...facts, httpStatus: answer.status } });
+    throw new PortFailure(step, {
+      code: 'token-refused',
+      retryable: true,
+      retryAfterMs: REFUSED_RETRY_AFTER_MS,
+      facts: { ...facts, httpStatus: answer.status },
+    });
   }
   const token = answer.status === 200 ? readToken(answer) : undefined;
-  if (!token) throw new PortFailure(step, { code: 'unavailable', retryable: true, facts: { ...facts, httpStatus: answer.status } });
+  if (!token)
+    throw new PortFailure(step, {
+      code: 'unavailable',
+      retryable: true,
+      facts: { ...facts, httpStatus: answer.status },
+    });
   return token;
 }
 
-export const basicHeader = (user: string, password: string): string => `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
+export const basicHeader = (user: string, password: string): string =>
+  `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
 
 /** Undefined where the answer is no token answer. */
 function readToken(answer: HttpAnswer): FetchedToken | undefined {
   try {
-    const { access_token: value, expires_in: seconds } = JSON.parse(answer.body.toString('utf8')) as { access_token?: unknown; expires_in?: unknown };
+    const { access_token: value, expires_in: seconds } = JSON.parse(answer.body.toString('utf8')) as {
+      access_token?: unknown;
+      expires_in?: unknown;
+    };
     if (typeof value !== 'string' || !/^[\x21-\x7e]{1,8192}$/.test(value)) return undefined;
     const lifetime = Number(seconds ?? EXPIRY_DEFAULT_S);
     return { value, expiresInMs: (lifetime > 0 ? lifetime : EXPIRY_DEFAULT_S) * 1_000 };

@@ -15,12 +15,26 @@ export interface HttpRequest {
   readonly body: string | undefined;
 }
 
-export type HttpAnswer = { readonly status: number; readonly headers: Readonly<Record<string, string>>; readonly body: Buffer };
+export type HttpAnswer = {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer;
+};
 
 /** What kept an answer from being had. `left`: whether the first byte of the request may have left. */
 export type ExchangeFailureCode =
-  | 'connection-refused' | 'dns-failed' | 'connect-timeout' | 'tls-failed' | 'connection-failed' | 'host-not-allowed' | 'too-late'
-  | 'reset' | 'timed-out' | 'redirected' | 'body-too-large' | 'answer-malformed';
+  | 'connection-refused'
+  | 'dns-failed'
+  | 'connect-timeout'
+  | 'tls-failed'
+  | 'connection-failed'
+  | 'host-not-allowed'
+  | 'too-late'
+  | 'reset'
+  | 'timed-out'
+  | 'redirected'
+  | 'body-too-large'
+  | 'answer-malformed';
 
 /** Whether the first byte of one request may have left. */
 interface Wire {
@@ -29,7 +43,10 @@ interface Wire {
 
 export class ExchangeFailure extends Error {
   override readonly name = 'ExchangeFailure';
-  constructor(readonly code: ExchangeFailureCode, readonly left: boolean) {
+  constructor(
+    readonly code: ExchangeFailureCode,
+    readonly left: boolean,
+  ) {
     super(left ? `no usable answer: ${code}` : `nothing was sent: ${code}`);
   }
 }
@@ -52,7 +69,10 @@ export class UndiciTransport {
   private readonly agent: Agent;
   private readonly client: AxiosInstance;
 
-  constructor(private readonly hosts: AllowedHosts, options: { readonly connectTimeoutMs?: number } = {}) {
+  constructor(
+    private readonly hosts: AllowedHosts,
+    options: { readonly connectTimeoutMs?: number } = {},
+  ) {
     this.agent = new Agent({
       connections: CONNECTIONS_PER_ORIGIN_MAX,
       pipelining: 1,
@@ -68,7 +88,11 @@ export class UndiciTransport {
       transformResponse: unchanged,
       validateStatus: () => true,
       maxRedirects: 0,
-      headers: { Accept: 'application/json, application/xml, text/xml', 'Accept-Encoding': 'identity', 'User-Agent': 'datapump' },
+      headers: {
+        Accept: 'application/json, application/xml, text/xml',
+        'Accept-Encoding': 'identity',
+        'User-Agent': 'datapump',
+      },
     });
   }
 
@@ -77,12 +101,20 @@ export class UndiciTransport {
     const wire: Wire = { started: false };
     try {
       const { method, url, headers, body } = request;
-      const response = await this.client.request<Buffer>({ method, url, headers, data: body, adapter: this.adapter(deadline, wire) });
+      const response = await this.client.request<Buffer>({
+        method,
+        url,
+        headers,
+        data: body,
+        adapter: this.adapter(deadline, wire),
+      });
       return { status: response.status, headers: response.headers as Record<string, string>, body: response.data };
     } catch (error) {
       // Anything else is axios failing on the request or on the answer. Its message may hold data, so it ends here.
       if (error instanceof ExchangeFailure) throw error;
-      throw wire.started ? new ExchangeFailure('answer-malformed', true) : new ExchangeFailure('connection-failed', false);
+      throw wire.started
+        ? new ExchangeFailure('answer-malformed', true)
+        : new ExchangeFailure('connection-failed', false);
     }
   }
 
@@ -94,7 +126,8 @@ export class UndiciTransport {
   private adapter(deadline: Deadline, wire: Wire): AxiosAdapter {
     return (config) => {
       // Looked at again here and not only when the profile was loaded: an old version may name a host no longer allowed.
-      if (config.url === undefined || urlProblem(config.url, this.hosts) !== undefined) return Promise.reject(new ExchangeFailure('host-not-allowed', false));
+      if (config.url === undefined || urlProblem(config.url, this.hosts) !== undefined)
+        return Promise.reject(new ExchangeFailure('host-not-allowed', false));
       const url = new URL(config.url);
       return new Promise((resolve, reject) => {
         let settled = false;
@@ -106,13 +139,22 @@ export class UndiciTransport {
           reject(failure);
           abort?.();
         };
-        const timer = setTimeout(() => fail(new ExchangeFailure(wire.started ? 'timed-out' : 'connect-timeout', wire.started)), Math.max(0, deadline.remainingMs()));
+        const timer = setTimeout(
+          () => fail(new ExchangeFailure(wire.started ? 'timed-out' : 'connect-timeout', wire.started)),
+          Math.max(0, deadline.remainingMs()),
+        );
         let status = 0;
         let answerHeaders: Record<string, string> = {};
         const chunks: Buffer[] = [];
         let size = 0;
         this.agent.dispatch(
-          { origin: url.origin, path: url.pathname + url.search, method: config.method!.toUpperCase() as 'POST', headers: config.headers.toJSON() as Record<string, string>, body: (config.data as string | undefined) ?? null },
+          {
+            origin: url.origin,
+            path: url.pathname + url.search,
+            method: config.method!.toUpperCase() as 'POST',
+            headers: config.headers.toJSON() as Record<string, string>,
+            body: (config.data as string | undefined) ?? null,
+          },
           {
             onRequestStart: (controller) => {
               abort = () => controller.abort(new Error('given up'));
@@ -126,7 +168,8 @@ export class UndiciTransport {
               status = statusCode;
               answerHeaders = flatHeaders(headers);
               if (statusCode >= 300 && statusCode < 400) fail(new ExchangeFailure('redirected', true));
-              else if (Number(answerHeaders['content-length'] ?? 0) > RESPONSE_BYTES_MAX) fail(new ExchangeFailure('body-too-large', true));
+              else if (Number(answerHeaders['content-length'] ?? 0) > RESPONSE_BYTES_MAX)
+                fail(new ExchangeFailure('body-too-large', true));
             },
             onResponseData: (_controller, chunk) => {
               size += chunk.length;
@@ -137,7 +180,14 @@ export class UndiciTransport {
               if (settled) return;
               settled = true;
               clearTimeout(timer);
-              resolve({ data: chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks), status, statusText: '', headers: answerHeaders, config, request: undefined });
+              resolve({
+                data: chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks),
+                status,
+                statusText: '',
+                headers: answerHeaders,
+                config,
+                request: undefined,
+              });
             },
             onResponseError: (_controller, error) => fail(failureOf(error, wire.started)),
           },
@@ -149,13 +199,20 @@ export class UndiciTransport {
 
 function flatHeaders(headers: Readonly<Record<string, string | string[] | undefined>>): Record<string, string> {
   const flat: Record<string, string> = {};
-  for (const [name, value] of Object.entries(headers)) flat[name] = Array.isArray(value) ? value.join(', ') : (value ?? '');
+  for (const [name, value] of Object.entries(headers))
+    flat[name] = Array.isArray(value) ? value.join(', ') : (value ?? '');
   return flat;
 }
 
 function failureOf(error: unknown, started: boolean): ExchangeFailure {
   const code = errorCode(error);
-  if (started) return new ExchangeFailure((error as Error).name === 'HTTPParserError' || /^(HPE_|UND_ERR_(HEADERS_OVERFLOW|RES_))/.test(code) ? 'answer-malformed' : 'reset', true);
+  if (started)
+    return new ExchangeFailure(
+      (error as Error).name === 'HTTPParserError' || /^(HPE_|UND_ERR_(HEADERS_OVERFLOW|RES_))/.test(code)
+        ? 'answer-malformed'
+        : 'reset',
+      true,
+    );
   if (code === 'ECONNREFUSED') return new ExchangeFailure('connection-refused', false);
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return new ExchangeFailure('dns-failed', false);
   if (code === 'UND_ERR_CONNECT_TIMEOUT' || code === 'ETIMEDOUT') return new ExchangeFailure('connect-timeout', false);

@@ -38,7 +38,8 @@ function escaped(text: string): string {
  * where a name repeats; attributes as `@name`). Namespace prefixes are dropped. Throws where the text is not well-formed.
  */
 export function readXml(text: string): unknown {
-  const tokens = /<!--[\s\S]*?-->|<!\[CDATA\[([\s\S]*?)\]\]>|<\?[\s\S]*?\?>|<\/([^\s<>]+)\s*>|<([A-Za-z_][\w.:-]*)((?:\s+[\w.:-]+\s*=\s*(?:"[^"<]*"|'[^'<]*'))*)\s*(\/?)>|([^<]+)/gy;
+  const tokens =
+    /<!--[\s\S]*?-->|<!\[CDATA\[([\s\S]*?)\]\]>|<\?[\s\S]*?\?>|<\/([^\s<>]+)\s*>|<([A-Za-z_][\w.:-]*)((?:\s+[\w.:-]+\s*=\s*(?:"[^"<]*"|'[^'<]*'))*)\s*(\/?)>|([^<]+)/gy;
   const open: Node[] = [];
   let root: Node | undefined;
   let at = text.startsWith('\ufeff') ? 1 : 0;
@@ -51,7 +52,12 @@ export function readXml(text: string): unknown {
     const parent = open.at(-1);
     if (opening !== undefined) {
       if ((!parent && root) || open.length >= DEPTH_MAX) throw malformed(at);
-      const node: Node = { name: opening, text: '', children: Object.create(null) as Record<string, unknown>, hasChildren: false };
+      const node: Node = {
+        name: opening,
+        text: '',
+        children: Object.create(null) as Record<string, unknown>,
+        hasChildren: false,
+      };
       readAttributes(attributes ?? '', node);
       if (!parent) root = node;
       if (empty === '/') closeInto(parent, node);
@@ -100,7 +106,11 @@ function unescaped(text: string): string {
   return text.replace(/&([^;&\s]{0,12});?/g, (whole, name: string) => {
     if (!whole.endsWith(';')) throw malformed(0);
     if (Object.hasOwn(NAMED, name)) return NAMED[name]!;
-    const point = /^#x[0-9a-f]{1,6}$/i.test(name) ? parseInt(name.slice(2), 16) : /^#\d{1,7}$/.test(name) ? Number(name.slice(1)) : NaN;
+    const point = /^#x[0-9a-f]{1,6}$/i.test(name)
+      ? parseInt(name.slice(2), 16)
+      : /^#\d{1,7}$/.test(name)
+        ? Number(name.slice(1))
+        : NaN;
     if (!(point > 0 && point <= 0x10ffff)) throw malformed(0);
     return String.fromCodePoint(point);
   });

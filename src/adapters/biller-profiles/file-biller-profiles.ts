@@ -9,7 +9,12 @@ import { type Telemetry } from '../../application/ports/telemetry';
 import { type BillerProfile } from '../../domain/biller/biller-profile';
 import { type BillerId, type ProfileVersion } from '../../domain/identifiers';
 import { ProfileHistory } from './profile-history';
-import { problemText, type ProfileProblem, type ProfileRules, validateProfileDocument } from './validate-profile-document';
+import {
+  problemText,
+  type ProfileProblem,
+  type ProfileRules,
+  validateProfileDocument,
+} from './validate-profile-document';
 
 export interface FileBillerProfilesOptions extends ProfileRules {
   /** Every `*.json` directly in it is one profile; folders in it (billers/templates) are not looked into. */
@@ -70,12 +75,16 @@ export class FileBillerProfiles implements BillerProfiles {
   }
 
   private async lookIfDue(): Promise<void> {
-    const due = this.lookedAtMs === undefined || this.options.clock.monotonicMs() - this.lookedAtMs >= (this.options.refreshMs ?? REFRESH_DEFAULT_MS);
+    const due =
+      this.lookedAtMs === undefined ||
+      this.options.clock.monotonicMs() - this.lookedAtMs >= (this.options.refreshMs ?? REFRESH_DEFAULT_MS);
     if (due) await (this.looking ??= this.look().finally(() => (this.looking = undefined)));
   }
 
   private async look(): Promise<void> {
-    const names = (await this.step('list', () => readdir(this.options.folder))).filter((name) => name.endsWith('.json')).sort();
+    const names = (await this.step('list', () => readdir(this.options.folder)))
+      .filter((name) => name.endsWith('.json'))
+      .sort();
     const files = new Map<string, KnownFile>();
     for (const name of names) {
       const known = await this.read(name);
@@ -85,7 +94,12 @@ export class FileBillerProfiles implements BillerProfiles {
     const duplicates: ProfileProblem[] = [];
     for (const [name, { profile }] of files) {
       if (!profile) continue;
-      if (profiles.has(profile.billerId)) duplicates.push({ file: name, path: '/BillerID', expected: `another file describes biller ${profile.billerId} already` });
+      if (profiles.has(profile.billerId))
+        duplicates.push({
+          file: name,
+          path: '/BillerID',
+          expected: `another file describes biller ${profile.billerId} already`,
+        });
       else profiles.set(profile.billerId, profile);
     }
     if (duplicates.length > this.duplicates.length) this.warn(duplicates);
@@ -103,12 +117,17 @@ export class FileBillerProfiles implements BillerProfiles {
     if (!facts?.isFile()) return undefined;
     const stamp = `${facts.mtimeMs}:${facts.size}:${facts.ino}`;
     if (before?.stamp === stamp) return before;
-    if (facts.size > FILE_BYTES_MAX) return this.invalid(stamp, before, undefined, [{ file: name, path: '', expected: `at most ${FILE_BYTES_MAX} bytes were expected` }]);
+    if (facts.size > FILE_BYTES_MAX)
+      return this.invalid(stamp, before, undefined, [
+        { file: name, path: '', expected: `at most ${FILE_BYTES_MAX} bytes were expected` },
+      ]);
     let document: unknown;
     try {
       document = JSON.parse(await readFile(file, 'utf8'));
     } catch (error) {
-      return this.invalid(stamp, before, undefined, [{ file: name, path: '', expected: `JSON was expected: ${(error as Error).message}` }]);
+      return this.invalid(stamp, before, undefined, [
+        { file: name, path: '', expected: `JSON was expected: ${(error as Error).message}` },
+      ]);
     }
     const verdict = validateProfileDocument(document, name, this.options);
     if ('problems' in verdict) return this.invalid(stamp, before, document, verdict.problems);
@@ -116,25 +135,38 @@ export class FileBillerProfiles implements BillerProfiles {
     return { stamp, profile: verdict.profile, problems: [] };
   }
 
-  private async invalid(stamp: string, before: KnownFile | undefined, document: unknown, problems: readonly ProfileProblem[]): Promise<KnownFile> {
+  private async invalid(
+    stamp: string,
+    before: KnownFile | undefined,
+    document: unknown,
+    problems: readonly ProfileProblem[],
+  ): Promise<KnownFile> {
     this.warn(problems);
     return { stamp, profile: before?.profile ?? (await this.lastValid(document)), problems };
   }
 
   private async lastValid(document: unknown): Promise<BillerProfile | undefined> {
-    const id = typeof document === 'object' && document !== null ? (document as { BillerID?: unknown }).BillerID : undefined;
+    const id =
+      typeof document === 'object' && document !== null ? (document as { BillerID?: unknown }).BillerID : undefined;
     return typeof id === 'string' ? this.history.newest(id as BillerId) : undefined;
   }
 
   private warn(problems: readonly ProfileProblem[]): void {
-    this.options.telemetry?.warn('biller profile is not valid; its last valid version stays in use', { problems: problems.map(problemText).join('; ') });
+    this.options.telemetry?.warn('biller profile is not valid; its last valid version stays in use', {
+      problems: problems.map(problemText).join('; '),
+    });
   }
 
   private async step<T>(what: string, work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (error) {
-      throw new PortFailure(`failed to ${what} the biller profiles in ${this.options.folder}`, { code: 'profile-missing', retryable: false, facts: { folder: this.options.folder }, cause: error });
+      throw new PortFailure(`failed to ${what} the biller profiles in ${this.options.folder}`, {
+        code: 'profile-missing',
+        retryable: false,
+        facts: { folder: this.options.folder },
+        cause: error,
+      });
     }
   }
 }

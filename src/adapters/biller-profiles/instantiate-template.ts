@@ -4,7 +4,11 @@
  */
 export function instantiateTemplate(
   template: Readonly<Record<string, unknown>>,
-  { billerId, baseUrl, overrides = {} }: { readonly billerId: string; readonly baseUrl: string; readonly overrides?: Readonly<Record<string, unknown>> },
+  {
+    billerId,
+    baseUrl,
+    overrides = {},
+  }: { readonly billerId: string; readonly baseUrl: string; readonly overrides?: Readonly<Record<string, unknown>> },
 ): Record<string, unknown> {
   const from = String(template['BaseUrl']);
   const auth = template['Authentication'] as { readonly TokenUrl?: string } | undefined;
@@ -13,7 +17,9 @@ export function instantiateTemplate(
     ...template,
     BillerID: billerId,
     BaseUrl: baseUrl,
-    ...(tokenUrl?.startsWith(`${from}/`) && { Authentication: { ...auth, TokenUrl: baseUrl + tokenUrl.slice(from.length) } }),
+    ...(tokenUrl?.startsWith(`${from}/`) && {
+      Authentication: { ...auth, TokenUrl: baseUrl + tokenUrl.slice(from.length) },
+    }),
     ...overrides,
   };
 }

@@ -8,7 +8,12 @@ const BREAKER_DEFAULT = { FailuresToOpen: 8, Open: '5s' };
 
 /** A document that was valid when it was registered, as the domain's values. */
 export function profileFromDocument(document: BillerDocument, version: ProfileVersion): BillerProfile {
-  const { Idempotency: keys, StatusInquiry: inquiry, Constraints: constraints, Breaker: breaker = BREAKER_DEFAULT } = document;
+  const {
+    Idempotency: keys,
+    StatusInquiry: inquiry,
+    Constraints: constraints,
+    Breaker: breaker = BREAKER_DEFAULT,
+  } = document;
   return {
     billerId: document.BillerID as BillerId,
     version,
@@ -27,13 +32,19 @@ export function profileFromDocument(document: BillerDocument, version: ProfileVe
     retry: retryFrom(document.RetrySchedule ?? RETRY_DEFAULT),
     limits: { concurrency: document.Limits.Concurrency, perSecond: document.Limits.PerSecond },
     breaker: { failuresToOpen: breaker.FailuresToOpen, openMs: durationMs(breaker.Open) },
-    windows: (document.Windows ?? []).map((window) => ({ days: window.Days, from: window.From, to: window.To, timeZone: window.TimeZone })),
+    windows: (document.Windows ?? []).map((window) => ({
+      days: window.Days,
+      from: window.From,
+      to: window.To,
+      timeZone: window.TimeZone,
+    })),
     document: document as unknown as Readonly<Record<string, unknown>>,
   };
 }
 
 function retryFrom(retry: RetryDocument): RetrySchedule {
-  if (retry.Kind === 'Fixed') return { kind: 'fixed', waitsMs: retry.Waits.map(durationMs), maxAgeMs: durationMs(retry.MaxAge) };
+  if (retry.Kind === 'Fixed')
+    return { kind: 'fixed', waitsMs: retry.Waits.map(durationMs), maxAgeMs: durationMs(retry.MaxAge) };
   return {
     kind: 'exponential',
     initialMs: durationMs(retry.Initial),

@@ -23,7 +23,14 @@ export class ProfileHistory {
   /** Versions known to stand in the store; what was read last stays. */
   private readonly kept = new Map<string, BillerProfile>();
 
-  constructor(private readonly options: { readonly eventStore: EventStore; readonly clock: Clock; readonly chance: Chance; readonly by: string }) {}
+  constructor(
+    private readonly options: {
+      readonly eventStore: EventStore;
+      readonly clock: Clock;
+      readonly chance: Chance;
+      readonly by: string;
+    },
+  ) {}
 
   /** Resolves when the version is readable by every process; adds nothing where it is already. */
   async register(profile: BillerProfile): Promise<void> {
@@ -32,9 +39,14 @@ export class ProfileHistory {
     for (let conflicts = 0; ; conflicts++) {
       const { revision } = await this.read(profile.billerId);
       if (this.kept.has(keyOf(profile.billerId, profile.version))) return;
-      const data: RegisteredData = { version: profile.version, document: profile.document as unknown as BillerDocument };
+      const data: RegisteredData = {
+        version: profile.version,
+        document: profile.document as unknown as BillerDocument,
+      };
       try {
-        await eventStore.append(billerProfileStream(profile.billerId), revision, [{ id: chance.uuid(), type: REGISTERED, data, metadata: { by, at: clock.now() } }]);
+        await eventStore.append(billerProfileStream(profile.billerId), revision, [
+          { id: chance.uuid(), type: REGISTERED, data, metadata: { by, at: clock.now() } },
+        ]);
         this.keep(profile);
         return;
       } catch (error) {
@@ -54,11 +66,16 @@ export class ProfileHistory {
     return (await this.read(biller)).profiles.at(-1);
   }
 
-  private async read(biller: BillerId): Promise<{ readonly profiles: readonly BillerProfile[]; readonly revision: 'new' | number }> {
+  private async read(
+    biller: BillerId,
+  ): Promise<{ readonly profiles: readonly BillerProfile[]; readonly revision: 'new' | number }> {
     const profiles: BillerProfile[] = [];
     let revision: 'new' | number = 'new';
     for (let page = 0; page < PAGES_MAX; page++) {
-      const events = await this.options.eventStore.readStream(billerProfileStream(biller), { fromRevision: revision === 'new' ? 0 : revision + 1, max: READ_EVENTS_MAX });
+      const events = await this.options.eventStore.readStream(billerProfileStream(biller), {
+        fromRevision: revision === 'new' ? 0 : revision + 1,
+        max: READ_EVENTS_MAX,
+      });
       for (const event of events) {
         revision = event.revision;
         if (event.type !== REGISTERED) continue;

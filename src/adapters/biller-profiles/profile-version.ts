@@ -2,7 +2,8 @@ import { type Digest } from '../../application/ports/digest';
 import { type ProfileVersion } from '../../domain/identifiers';
 
 /** The first 16 hex digits of SHA-256 over the document with its keys in order: layout and key order do not count. */
-export const versionOf = (document: unknown, digest: Digest): ProfileVersion => digest(canonicalJson(document)).slice(0, 16) as ProfileVersion;
+export const versionOf = (document: unknown, digest: Digest): ProfileVersion =>
+  digest(canonicalJson(document)).slice(0, 16) as ProfileVersion;
 
 function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;

@@ -24,12 +24,19 @@ export interface ProfileRules {
   readonly digest: Digest;
 }
 
-export const problemText = (problem: ProfileProblem): string => `${problem.file} ${problem.path === '' ? '/' : problem.path}: ${problem.expected}`;
+export const problemText = (problem: ProfileProblem): string =>
+  `${problem.file} ${problem.path === '' ? '/' : problem.path}: ${problem.expected}`;
 
 /** Every problem at once, so that an integrator repairs a file in one go. */
-export function validateProfileDocument(document: unknown, where: string, rules: ProfileRules): { readonly profile: BillerProfile } | { readonly problems: readonly ProfileProblem[] } {
+export function validateProfileDocument(
+  document: unknown,
+  where: string,
+  rules: ProfileRules,
+): { readonly profile: BillerProfile } | { readonly problems: readonly ProfileProblem[] } {
   const check = schemaCheck();
-  const found = check(document) ? beyondSchema(document as BillerDocument, rules) : (check.errors ?? []).filter(tellsSomething).map(schemaProblem);
+  const found = check(document)
+    ? beyondSchema(document as BillerDocument, rules)
+    : (check.errors ?? []).filter(tellsSomething).map(schemaProblem);
   if (found.length > 0) return { problems: found.map(([path, expected]) => ({ file: where, path, expected })) };
   return { profile: profileFromDocument(document as BillerDocument, versionOf(document, rules.digest)) };
 }
@@ -40,11 +47,14 @@ let compiledSchema: ValidateFunction | undefined;
 function schemaCheck(): ValidateFunction {
   // From src/ and from dist/ alike the contracts stand three folders up.
   const file = join(__dirname, '../../../contracts/billers/biller-profile.schema.json');
-  return (compiledSchema ??= new Ajv({ allErrors: true, discriminator: true, strictTypes: false }).compile(JSON.parse(readFileSync(file, 'utf8')) as object));
+  return (compiledSchema ??= new Ajv({ allErrors: true, discriminator: true, strictTypes: false }).compile(
+    JSON.parse(readFileSync(file, 'utf8')) as object,
+  ));
 }
 
 /** `anyOf` repeats what its branches already said. */
-const tellsSomething = (error: ErrorObject): boolean => !['anyOf', 'oneOf', 'if', 'propertyNames'].includes(error.keyword);
+const tellsSomething = (error: ErrorObject): boolean =>
+  !['anyOf', 'oneOf', 'if', 'propertyNames'].includes(error.keyword);
 
 function schemaProblem(error: ErrorObject): Found {
   const params = error.params as Record<string, unknown>;
@@ -61,7 +71,12 @@ function schemaProblem(error: ErrorObject): Found {
     case 'discriminator':
       return [at(params['tag']), 'one of the documented kinds was expected'];
     case 'pattern':
-      return [error.instancePath, String(error.schemaPath).includes('duration') ? 'a duration such as "10s", "5m" or "24h" was expected' : `text of the form ${String(params['pattern'])} was expected`];
+      return [
+        error.instancePath,
+        String(error.schemaPath).includes('duration')
+          ? 'a duration such as "10s", "5m" or "24h" was expected'
+          : `text of the form ${String(params['pattern'])} was expected`,
+      ];
     default:
       return [error.instancePath, error.message ?? `must satisfy ${error.keyword}`];
   }
@@ -70,14 +85,21 @@ function schemaProblem(error: ErrorObject): Found {
 /** What a schema cannot say: URLs, expressions, and members that need one another. */
 function beyondSchema(document: BillerDocument, rules: ProfileRules): Found[] {
   const found: Found[] = [];
-  const note = (path: string, expected: string | undefined): void => void (expected !== undefined && found.push([path, expected]));
-  const expression = (path: string, text: string | undefined): void => note(path, text === undefined ? undefined : asExpression(text));
+  const note = (path: string, expected: string | undefined): void =>
+    void (expected !== undefined && found.push([path, expected]));
+  const expression = (path: string, text: string | undefined): void =>
+    note(path, text === undefined ? undefined : asExpression(text));
 
-  note('/BaseUrl', urlProblem(document.BaseUrl, rules.hosts) ?? (document.BaseUrl.includes('?') ? 'a URL without a query was expected' : undefined));
+  note(
+    '/BaseUrl',
+    urlProblem(document.BaseUrl, rules.hosts) ??
+      (document.BaseUrl.includes('?') ? 'a URL without a query was expected' : undefined),
+  );
   const { Authentication: auth } = document;
   if (auth.Kind === 'OAuth2ClientCredentials') {
     if (auth.TokenUrl !== undefined) note('/Authentication/TokenUrl', urlProblem(auth.TokenUrl, rules.hosts));
-    else if (rules.tokenAuthority === undefined) note('/Authentication/TokenUrl', 'is missing, and Auth:Authority is not set either');
+    else if (rules.tokenAuthority === undefined)
+      note('/Authentication/TokenUrl', 'is missing, and Auth:Authority is not set either');
   }
   for (const action of document.Actions) {
     if (!document.Requests[action]) note(`/Requests/${action}`, `is missing although ${action} is among the Actions`);
@@ -85,11 +107,14 @@ function beyondSchema(document: BillerDocument, rules: ProfileRules): Found[] {
   for (const [action, request] of Object.entries(document.Requests)) {
     note(`/Requests/${action}/Path`, pathProblem(request.Path));
     expression(`/Requests/${action}/Body`, request.Body);
-    if (request.Format === 'xml' && request.RootElement === undefined) note(`/Requests/${action}/RootElement`, 'is missing; Format xml needs it');
-    if (request.Format !== 'xml' && request.RootElement !== undefined) note(`/Requests/${action}/RootElement`, 'belongs to Format xml only');
+    if (request.Format === 'xml' && request.RootElement === undefined)
+      note(`/Requests/${action}/RootElement`, 'is missing; Format xml needs it');
+    if (request.Format !== 'xml' && request.RootElement !== undefined)
+      note(`/Requests/${action}/RootElement`, 'belongs to Format xml only');
   }
   document.Answers.forEach((rule, index) => expression(`/Answers/${index}/When`, rule.When));
-  if (!document.Answers.some((rule) => rule.Outcome === 'accepted')) note('/Answers', 'at least one rule with Outcome accepted was expected: without one nothing is ever delivered');
+  if (!document.Answers.some((rule) => rule.Outcome === 'accepted'))
+    note('/Answers', 'at least one rule with Outcome accepted was expected: without one nothing is ever delivered');
   expression('/Reference', document.Reference);
   expression('/Code', document.Code);
   const { StatusInquiry: inquiry, Idempotency: keys } = document;
@@ -99,7 +124,8 @@ function beyondSchema(document: BillerDocument, rules: ProfileRules): Found[] {
     expression('/StatusInquiry/Reference', inquiry.Reference);
     expression('/StatusInquiry/AmountMinorUnits', inquiry.AmountMinorUnits);
   }
-  if (keys && durationMs(keys.Margin ?? '5m') >= durationMs(keys.Retention)) note('/Idempotency/Margin', 'less than Retention was expected (default 5m): no time would be left to send again');
+  if (keys && durationMs(keys.Margin ?? '5m') >= durationMs(keys.Retention))
+    note('/Idempotency/Margin', 'less than Retention was expected (default 5m): no time would be left to send again');
   if (durationMs(document.Timeout) < 1) note('/Timeout', 'more than zero was expected');
   document.Windows?.forEach((window, index) => note(`/Windows/${index}/TimeZone`, timeZoneProblem(window.TimeZone)));
   return found;

@@ -28,11 +28,22 @@ export interface BillerDocument {
   readonly Limits: { readonly Concurrency: number; readonly PerSecond?: number };
   readonly RetrySchedule?: RetryDocument;
   readonly Breaker?: { readonly FailuresToOpen: number; readonly Open: string };
-  readonly Windows?: readonly { readonly Days: readonly Weekday[]; readonly From: string; readonly To: string; readonly TimeZone: string }[];
+  readonly Windows?: readonly {
+    readonly Days: readonly Weekday[];
+    readonly From: string;
+    readonly To: string;
+    readonly TimeZone: string;
+  }[];
 }
 
 export type AuthenticationDocument =
-  | { readonly Kind: 'OAuth2ClientCredentials'; readonly TokenUrl?: string; readonly ClientIdSecret: string; readonly ClientSecretSecret: string; readonly Scope?: string }
+  | {
+      readonly Kind: 'OAuth2ClientCredentials';
+      readonly TokenUrl?: string;
+      readonly ClientIdSecret: string;
+      readonly ClientSecretSecret: string;
+      readonly Scope?: string;
+    }
   | { readonly Kind: 'ApiKey'; readonly Header: string; readonly KeySecret: string }
   | { readonly Kind: 'Basic'; readonly UserSecret: string; readonly PasswordSecret: string }
   | { readonly Kind: 'None' };
@@ -73,7 +84,15 @@ export interface InquiryRuleDocument {
 
 export type RetryDocument =
   | { readonly Kind: 'Fixed'; readonly Waits: readonly string[]; readonly MaxAge: string }
-  | { readonly Kind: 'Exponential'; readonly Initial: string; readonly Factor: number; readonly Max: string; readonly Jitter: number; readonly AttemptsMax: number; readonly MaxAge: string };
+  | {
+      readonly Kind: 'Exponential';
+      readonly Initial: string;
+      readonly Factor: number;
+      readonly Max: string;
+      readonly Jitter: number;
+      readonly AttemptsMax: number;
+      readonly MaxAge: string;
+    };
 
 const UNIT_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 

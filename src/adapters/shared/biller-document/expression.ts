@@ -14,7 +14,8 @@ const FORBIDDEN = new Set(['now', 'millis', 'random', 'shuffle', 'eval']);
 export function compileExpression(text: string): Expression {
   const compiled = jsonata(text, GUARDS);
   const forbidden = forbiddenFunction(compiled.ast());
-  if (forbidden !== undefined) throw new SyntaxError(`$${forbidden}() is not allowed: the same record must give the same bytes`);
+  if (forbidden !== undefined)
+    throw new SyntaxError(`$${forbidden}() is not allowed: the same record must give the same bytes`);
   return { evaluate: (context) => compiled.evaluate(context) };
 }
 

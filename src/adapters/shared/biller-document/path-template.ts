@@ -28,10 +28,15 @@ export function renderPath(template: PathTemplate, context: object): string {
       if (typeof part === 'string') return part;
       let value: unknown = context;
       for (const name of part.path) {
-        value = typeof value === 'object' && value !== null && Object.hasOwn(value, name) ? (value as Record<string, unknown>)[name] : undefined;
+        value =
+          typeof value === 'object' && value !== null && Object.hasOwn(value, name)
+            ? (value as Record<string, unknown>)[name]
+            : undefined;
       }
-      const text = typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? String(value) : '';
-      if (text === '' || text === '.' || text === '..') throw new TypeError(`the placeholder {${part.path.join('.')}} found no usable value`);
+      const text =
+        typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? String(value) : '';
+      if (text === '' || text === '.' || text === '..')
+        throw new TypeError(`the placeholder {${part.path.join('.')}} found no usable value`);
       return encodeURIComponent(text);
     })
     .join('');
