@@ -44,6 +44,8 @@ export function openLedgerFile(file: string): Database.Database {
       throw new Error(`its version is ${version}, this program knows up to ${SCHEMA_VERSION}`);
     database.pragma('journal_mode = WAL');
     database.pragma('synchronous = FULL');
+    // KiB. The default of 16 MB would fill as the ledger grows and make memory depend on the number of records.
+    database.pragma('cache_size = -4000');
     if (tables === 0) {
       database.exec(
         `BEGIN; ${TABLES} PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`,
