@@ -2,7 +2,7 @@ import Database from 'better-sqlite3';
 import { PortFailure } from '../../application/ports/failures';
 
 /** What a file of ours holds. Its application_id says so, so that swapped paths are found before a byte is written. */
-export type SqliteFileKind = 'event-store' | 'bus' | 'shard' | 'allowance' | 'sandbox-ledger';
+export type SqliteFileKind = 'event-store' | 'bus' | 'shard' | 'allowance' | 'sandbox-ledger' | 'projection' | 'manifest';
 
 /** Stored in files for ever: 'DP' in ASCII, then the kind's number. Add at the end, never renumber. */
 const APPLICATION_ID: Record<SqliteFileKind, number> = {
@@ -11,6 +11,8 @@ const APPLICATION_ID: Record<SqliteFileKind, number> = {
   shard: 0x4450_0003,
   allowance: 0x4450_0004,
   'sandbox-ledger': 0x4450_0005,
+  projection: 0x4450_0006,
+  manifest: 0x4450_0007,
 };
 
 /** How long a statement waits for another process' lock. GroupCommit waits without blocking the thread instead. */
@@ -129,8 +131,8 @@ export function storageFailure(step: string, path: string, error: unknown): unkn
 /** SHMSIZE: the wal-index beside the file could not grow, which is a full disk too. */
 const STORAGE_FULL = new Set(['SQLITE_FULL', 'SQLITE_IOERR_WRITE', 'SQLITE_IOERR_SHMSIZE', 'ENOSPC', 'EDQUOT']);
 
+/** By code, not by class: the native part keeps the error class of whoever loaded it first, as each jest file does anew. */
 function sqliteCode(error: unknown): string | undefined {
-  if (error instanceof Database.SqliteError) return error.code;
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  return code === 'ENOSPC' || code === 'EDQUOT' ? code : undefined;
+  return typeof code === 'string' && (code.startsWith('SQLITE_') || code === 'ENOSPC' || code === 'EDQUOT') ? code : undefined;
 }

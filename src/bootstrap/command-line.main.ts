@@ -1,0 +1,4 @@
+#!/usr/bin/env node
+import { runCommandLine } from './command-line/program';
+
+void runCommandLine(process.argv);

@@ -1,0 +1,49 @@
+import { type Container } from 'inversify';
+import { type Settings } from '../configuration/declarations';
+import { loadSettings } from '../configuration/load-settings';
+import { problemLine } from '../configuration/setting-problem';
+import { createContainer } from '../container/create-container';
+import { TOKENS } from '../container/tokens';
+import { UsageProblems } from './problems';
+
+export interface GlobalOptions {
+  readonly config?: string;
+  readonly data?: string;
+  readonly json?: boolean;
+}
+
+/** Settings from defaults, file, environment and flags; all problems at once. */
+export function settingsOf(options: GlobalOptions): Settings {
+  const loaded = loadSettings({
+    environment: process.env,
+    ...(options.config === undefined ? {} : { file: options.config }),
+    overrides: options.data === undefined ? {} : { 'Data:Folder': options.data },
+  });
+  if ('problems' in loaded) throw new UsageProblems(loaded.problems.map(problemLine));
+  return loaded.settings;
+}
+
+/** Runs a command with a container and closes whatever it opened. */
+export async function withContainer<Result>(options: GlobalOptions, role: string, work: (container: Container) => Promise<Result>): Promise<Result> {
+  const container = createContainer(settingsOf(options), role);
+  const lifecycle = container.get(TOKENS.lifecycle);
+  try {
+    return await work(container);
+  } finally {
+    for (const { what, error } of await lifecycle.close()) container.get(TOKENS.telemetry).error(`failed to close the ${what}`, error);
+  }
+}
+
+/** A signal that SIGTERM and SIGINT abort; the second one ends the process at once. */
+export function stopSignal(): AbortSignal {
+  const controller = new AbortController();
+  let asked = 0;
+  for (const name of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(name, () => {
+      if (++asked > 1) process.exit(1);
+      controller.abort();
+    });
+  }
+  return controller.signal;
+}
+

@@ -1,0 +1,85 @@
+import { type Command } from 'commander';
+import { measureBacklog } from '../../application/queries/measure-backlog';
+import { DATA_TYPES, type DataType } from '../../domain/biller/data-type';
+import { TOKENS } from '../container/tokens';
+import { checkStart } from '../processes/check-start';
+import { type ProcessKind, processName, runProcess } from '../processes/run-process';
+import { supervise } from '../processes/supervise';
+import { createContainer } from '../container/create-container';
+import { type GlobalOptions, settingsOf, stopSignal, withContainer } from './command-context';
+import { EXIT, UsageProblems } from './problems';
+
+const DRAINED_LOOK_MS = 500;
+/** The backlog is empty when it was empty so many looks in a row: a message may be between two places. */
+const DRAINED_LOOKS = 3;
+
+export function addRunCommands(program: Command): void {
+  const run = program.command('run').description('run one process, or all of them under a supervisor');
+  for (const name of ['scanner', 'fetcher'] as const) {
+    run.command(name).description(`run the ${name} until it is told to stop`).action(async (_options, command: Command) => {
+      await runOne(command.optsWithGlobals(), { process: name });
+    });
+  }
+  run
+    .command('consumer')
+    .description('run the consumer of one data type')
+    .requiredOption('--type <type>', `one of ${DATA_TYPES.map((type) => type.toLowerCase()).join(', ')}`)
+    .action(async (options: { type: string }, command: Command) => {
+      await runOne(command.optsWithGlobals(), { process: 'consumer', dataType: dataTypeOf(options.type) });
+    });
+  run
+    .command('all')
+    .description('run scanner, fetcher and a consumer per data type as separate processes, and restart what ends')
+    .option('--until-drained', 'stop when nothing eligible is left and nothing is on its way')
+    .action(async (options: { untilDrained?: boolean }, command: Command) => runAll(command.optsWithGlobals(), options.untilDrained ?? false));
+}
+
+export function dataTypeOf(text: string): DataType {
+  const found = DATA_TYPES.find((type) => type.toLowerCase() === text.toLowerCase());
+  if (!found) throw new UsageProblems([`--type: found ${text}, expected one of ${DATA_TYPES.map((type) => type.toLowerCase()).join(', ')}`]);
+  return found;
+}
+
+async function runOne(options: GlobalOptions, kind: ProcessKind): Promise<void> {
+  const signal = stopSignal();
+  await withContainer(options, processName(kind), (container) => runProcess(container, kind, signal));
+}
+
+async function runAll(options: GlobalOptions, untilDrained: boolean): Promise<void> {
+  const settings = settingsOf(options);
+  const signal = stopSignal();
+  await withContainer(options, 'supervisor', async (container) => {
+    await checkStart(container);
+    const clock = container.get(TOKENS.clock);
+    const supervised = supervise({
+      environment: { Data__Folder: settings['Data:Folder'] },
+      restartMax: settings['Supervisor:RestartMax'],
+      restartWindowMs: settings['Supervisor:RestartWindowSeconds'] * 1_000,
+      stopMs: settings['Supervisor:StopSeconds'] * 1_000,
+      telemetry: container.get(TOKENS.telemetry),
+    });
+    signal.addEventListener('abort', () => void supervised.stop());
+    if (untilDrained) {
+      const drained = untilDrainedOrEnded(container, signal).then(() => supervised.stop());
+      await Promise.race([drained, supervised.ended]);
+    }
+    const why = await supervised.ended;
+    await clock.sleep(0);
+    if (why !== undefined) {
+      process.stderr.write(`datapump: gave up: ${why}\n`);
+      process.exitCode = EXIT.failed;
+    }
+  });
+}
+
+/** Resolves when the backlog stayed empty, or when the signal aborts. */
+export async function untilDrainedOrEnded(container: ReturnType<typeof createContainer>, signal: AbortSignal): Promise<void> {
+  const clock = container.get(TOKENS.clock);
+  const measure = measureBacklog({ shards: container.get(TOKENS.shards), bus: container.get(TOKENS.bus) }, container.get(TOKENS.topology));
+  const profiles = container.get(TOKENS.profiles);
+  for (let empty = 0; empty < DRAINED_LOOKS && !signal.aborted; ) {
+    await clock.sleep(DRAINED_LOOK_MS, signal);
+    const live = (await profiles.all()).filter(({ rollout }) => rollout === 'live').map(({ billerId }) => billerId);
+    empty = (await measure(new Set(live))).drained ? empty + 1 : 0;
+  }
+}

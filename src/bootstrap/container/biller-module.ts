@@ -1,0 +1,45 @@
+import { ContainerModule } from 'inversify';
+import { HttpBillerGateway } from '../../adapters/biller-http/http-biller-gateway';
+import { FileBillerProfiles } from '../../adapters/biller-profiles/file-biller-profiles';
+import { type Settings } from '../configuration/declarations';
+import { TOKENS } from './tokens';
+
+/** Which hosts a profile's URLs may name. */
+export const hostsOf = (settings: Settings) => ({
+  allowedHosts: settings['Billers:AllowedHosts'],
+  allowPlainLoopback: settings['Billers:AllowPlainLoopback'],
+});
+
+/** Billers: their profiles from files, their APIs over HTTP. */
+export const billerModule = new ContainerModule(({ bind }) => {
+  bind(TOKENS.profileFiles).toDynamicValue(({ get }) => {
+    const settings = get(TOKENS.settings);
+    return new FileBillerProfiles({
+      hosts: hostsOf(settings),
+      digest: get(TOKENS.digest),
+      folder: settings['Billers:Folder'],
+      eventStore: get(TOKENS.eventStore),
+      clock: get(TOKENS.clock),
+      chance: get(TOKENS.chance),
+      telemetry: get(TOKENS.telemetry),
+      by: get(TOKENS.processName),
+      refreshMs: settings['Billers:RefreshSeconds'] * 1_000,
+    });
+  }).inSingletonScope();
+
+  bind(TOKENS.profiles).toService(TOKENS.profileFiles);
+
+  bind(TOKENS.gateway).toDynamicValue(({ get }) => {
+    const settings = get(TOKENS.settings);
+    const gateway = new HttpBillerGateway({
+      clock: get(TOKENS.clock),
+      digest: get(TOKENS.digest),
+      secrets: get(TOKENS.secrets),
+      tokens: get(TOKENS.tokens),
+      allowance: get(TOKENS.allowance),
+      hosts: hostsOf(settings),
+      ...(settings['Auth:Authority'] === '' ? {} : { tokenAuthority: settings['Auth:Authority'] }),
+    });
+    return get(TOKENS.lifecycle).opened('biller gateway', gateway, (open) => open.close());
+  }).inSingletonScope();
+});

@@ -1,0 +1,24 @@
+import 'reflect-metadata';
+import { hostname } from 'node:os';
+import { createLogger, stdSerializers } from 'bunyan';
+import { Container } from 'inversify';
+import { BunyanTelemetry } from '../../adapters/telemetry/bunyan-telemetry';
+import { type Settings } from '../configuration/declarations';
+import { Lifecycle } from '../lifecycle';
+import { applicationModule } from './application-module';
+import { billerModule } from './biller-module';
+import { embeddedModule } from './embedded-module';
+import { systemModule } from './system-module';
+import { TOKENS } from './tokens';
+
+/** Binds everything and opens nothing: what a process does not ask for is never opened. */
+export function createContainer(settings: Settings, role: string): Container {
+  const container = new Container();
+  container.bind(TOKENS.settings).toConstantValue(settings);
+  container.bind(TOKENS.processName).toConstantValue(`${role}@${hostname()}:${process.pid}`);
+  container.bind(TOKENS.lifecycle).toConstantValue(new Lifecycle());
+  const logger = createLogger({ name: role, level: settings['Log:Level'], stream: process.stderr, serializers: stdSerializers });
+  container.bind(TOKENS.telemetry).toConstantValue(new BunyanTelemetry(logger));
+  container.loadSync(systemModule, applicationModule, billerModule, embeddedModule);
+  return container;
+}

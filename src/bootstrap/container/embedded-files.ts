@@ -1,0 +1,32 @@
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { type ShardName } from '../../domain/identifiers';
+import { type Settings } from '../configuration/declarations';
+
+/** Where the embedded stack keeps its files below Data:Folder: one file per shard and per port. */
+export function embeddedFiles(settings: Settings) {
+  const folder = settings['Data:Folder'];
+  return {
+    folder,
+    shards: join(folder, 'shards'),
+    eventStore: join(folder, 'event-store.sqlite'),
+    bus: join(folder, 'bus.sqlite'),
+    allowance: join(folder, 'allowance.sqlite'),
+    projection: join(folder, 'record-projection.sqlite'),
+  };
+}
+
+const SHARD_FILE = /^(?<name>[^\s:]{1,64})\.sqlite$/;
+
+/** The shards named by setting, else every shard whose file lies there. */
+export function shardNames(settings: Settings): readonly ShardName[] {
+  const named = settings['Shards:Names'];
+  if (named.length > 0) return named as readonly ShardName[];
+  const { shards } = embeddedFiles(settings);
+  if (!existsSync(shards)) return [];
+  return readdirSync(shards).flatMap((file) => SHARD_FILE.exec(file)?.groups?.['name'] ?? []).sort() as unknown as readonly ShardName[];
+}
+
+export function makeEmbeddedFolders(settings: Settings): void {
+  mkdirSync(embeddedFiles(settings).shards, { recursive: true });
+}

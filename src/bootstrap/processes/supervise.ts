@@ -1,0 +1,101 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { resolve } from 'node:path';
+import { type Telemetry } from '../../application/ports/telemetry';
+import { ALL_PROCESSES, type ProcessKind, processName } from './run-process';
+
+export interface SuperviseOptions {
+  readonly processes?: readonly ProcessKind[];
+  /** Added to this process's environment; settings travel as `Section__Name`. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly restartMax: number;
+  readonly restartWindowMs: number;
+  readonly stopMs: number;
+  readonly telemetry: Telemetry;
+  /** Where the children's log lines go. */
+  readonly logTo?: 'inherit' | number;
+}
+
+export interface Supervised {
+  /** Resolves when all have ended: undefined after `stop`, else why the supervisor gave up. */
+  readonly ended: Promise<string | undefined>;
+  stop(): Promise<void>;
+  /** Process ids by name, of those running now. */
+  running(): ReadonlyMap<string, number>;
+  restarts(): number;
+}
+
+/** First wait before a restart; it doubles with each restart in the window. */
+const RESTART_WAIT_FIRST_MS = 200;
+const RESTART_WAIT_MAX_MS = 10_000;
+/** A child that ends with "usage or configuration" would only say the same again. */
+const EXIT_USAGE = 2;
+
+/** starting → running → (ended → starting)* → stopped; gives up when one process ends too often in the window. */
+export function supervise(options: SuperviseOptions): Supervised {
+  const children = new Map<string, ChildProcess>();
+  const waiting = new Set<NodeJS.Timeout>();
+  let stopping = false;
+  let restarts = 0;
+  let finish: (why: string | undefined) => void = () => undefined;
+  const ended = new Promise<string | undefined>((resolveEnd) => (finish = resolveEnd));
+
+  const start = (kind: ProcessKind, earlier: readonly number[]): void => {
+    const name = processName(kind);
+    const child = spawn(process.execPath, [commandLine(), ...argumentsOf(kind)], {
+      env: { ...process.env, ...options.environment },
+      stdio: ['ignore', 'ignore', options.logTo ?? 'inherit'],
+    });
+    children.set(name, child);
+    child.once('exit', (code, signal) => {
+      children.delete(name);
+      if (stopping) return endWhenEmpty(undefined);
+      options.telemetry.warn('a process ended', { process: name, code: code ?? undefined, signal: signal ?? undefined });
+      const now = performance.now();
+      const recent = [...earlier.filter((at) => now - at < options.restartWindowMs), now];
+      if (code === EXIT_USAGE || recent.length > options.restartMax) {
+        void giveUp(code === EXIT_USAGE ? `${name} ended over its configuration` : `${name} ended ${recent.length} times within ${options.restartWindowMs / 1_000} s`);
+        return undefined;
+      }
+      restarts++;
+      const timer = setTimeout(() => {
+        waiting.delete(timer);
+        start(kind, recent);
+      }, Math.min(RESTART_WAIT_MAX_MS, RESTART_WAIT_FIRST_MS * 2 ** (recent.length - 1)));
+      waiting.add(timer);
+      return undefined;
+    });
+  };
+
+  const endWhenEmpty = (why: string | undefined): void => {
+    if (children.size === 0) finish(why);
+  };
+
+  const stop = async (why?: string): Promise<void> => {
+    if (!stopping) {
+      stopping = true;
+      for (const timer of waiting) clearTimeout(timer);
+      for (const child of children.values()) child.kill('SIGTERM');
+      const killer = setTimeout(() => {
+        for (const child of children.values()) child.kill('SIGKILL');
+      }, options.stopMs);
+      if (children.size > 0) await Promise.all([...children.values()].map((child) => new Promise((gone) => child.once('exit', gone))));
+      clearTimeout(killer);
+      finish(why);
+    }
+    await ended;
+  };
+  const giveUp = (why: string): Promise<void> => stop(why);
+
+  for (const kind of options.processes ?? ALL_PROCESSES) start(kind, []);
+  return {
+    ended,
+    stop: () => stop(),
+    running: () => new Map([...children].flatMap(([name, child]) => (child.pid === undefined ? [] : [[name, child.pid] as const]))),
+    restarts: () => restarts,
+  };
+}
+
+export const commandLine = (): string => resolve(__dirname, '..', 'command-line.main.js');
+
+const argumentsOf = (kind: ProcessKind): readonly string[] =>
+  kind.process === 'consumer' ? ['run', 'consumer', '--type', kind.dataType.toLowerCase()] : ['run', kind.process];
