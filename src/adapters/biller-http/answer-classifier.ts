@@ -3,7 +3,7 @@ import { statusMatches } from '../shared/biller-document/biller-document';
 import { type Expression } from '../shared/biller-document/expression';
 import { parseBody, type ParsedBody } from './body-formats';
 import { type CompiledProfile, type CompiledRule } from './compiled-profile';
-import { ExchangeFailure, type HttpAnswer } from './undici-transport';
+import { type ExchangeFailure, type HttpAnswer } from './undici-transport';
 
 /** References and codes of billers are short; a longer one is cut, so that no body hides in it. */
 const TEXT_MAX = 128;

@@ -151,7 +151,7 @@ export class UndiciTransport {
           {
             origin: url.origin,
             path: url.pathname + url.search,
-            method: config.method!.toUpperCase() as 'POST',
+            method: config.method!.toUpperCase(),
             headers: config.headers.toJSON() as Record<string, string>,
             body: (config.data as string | undefined) ?? null,
           },
