@@ -5,7 +5,7 @@
 const NAME = /^[A-Za-z_][\w.-]*$/;
 const DEPTH_MAX = 32;
 const NAMED: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
- 
+
 const UNWRITABLE = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/;
 
 /** Members become elements, `@name` members attributes, arrays repeat their element. Throws on what XML cannot carry. */
@@ -92,7 +92,8 @@ function closeInto(parent: Node | undefined, node: Node): void {
 
 function addChild(parent: Node, name: string, value: unknown): void {
   const before = parent.children[name];
-  parent.children[name] = before === undefined ? value : Array.isArray(before) ? [...(before as unknown[]), value] : [before, value];
+  parent.children[name] =
+    before === undefined ? value : Array.isArray(before) ? [...(before as unknown[]), value] : [before, value];
   parent.hasChildren = true;
 }
 
