@@ -41,6 +41,16 @@ const KEEPING: Readonly<Record<string, string>> = {
   'test/support/builders.ts': 'export const built = 1;',
 };
 
+/** The other halves of the circles: the tool reports a circle once, at whichever file it met first. */
+const OTHER_HALF: Readonly<Record<string, string>> = {
+  'src/bootstrap/one.ts': 'src/bootstrap/two.ts',
+  'src/domain/here.ts': 'src/domain/there.ts',
+};
+const OTHER_HALVES: Readonly<Record<string, string>> = {
+  'src/bootstrap/two.ts': "import { one } from './one';\nexport const two: number = one;",
+  'src/domain/there.ts': "import { type Here } from './here';\nexport type There = Here[];",
+};
+
 /** One or more files per rule, each of which breaks that rule and no other. */
 const BREAKING: readonly { readonly rule: string; readonly path: string; readonly text: string }[] = [
   {
@@ -100,18 +110,8 @@ const BREAKING: readonly { readonly rule: string; readonly path: string; readonl
   },
   {
     rule: 'no-circle',
-    path: 'src/bootstrap/two.ts',
-    text: "import { one } from './one';\nexport const two: number = one;",
-  },
-  {
-    rule: 'no-circle',
     path: 'src/domain/here.ts',
     text: "import { type There } from './there';\nexport type Here = There[];",
-  },
-  {
-    rule: 'no-circle',
-    path: 'src/domain/there.ts',
-    text: "import { type Here } from './here';\nexport type There = Here[];",
   },
   {
     rule: 'everything-imported-exists',
@@ -133,7 +133,11 @@ describe('the dependency rules', () => {
     folder = mkdtempSync(join(tmpdir(), 'dependency-rules-'));
     for (const name of [CONFIG, 'tsconfig.json', 'package.json']) copyFileSync(join(ROOT, name), join(folder, name));
     symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
-    const files = { ...KEEPING, ...Object.fromEntries(BREAKING.map(({ path, text }) => [path, text])) };
+    const files = {
+      ...KEEPING,
+      ...OTHER_HALVES,
+      ...Object.fromEntries(BREAKING.map(({ path, text }) => [path, text])),
+    };
     for (const [path, text] of Object.entries(files)) {
       mkdirSync(dirname(join(folder, path)), { recursive: true });
       writeFileSync(join(folder, path), text);
@@ -143,7 +147,9 @@ describe('the dependency rules', () => {
   afterAll(() => rmSync(folder, { recursive: true }));
 
   it.each(BREAKING)('$rule is broken by $path', ({ rule, path }) => {
-    expect(found.filter((line) => line.endsWith(`: ${path}`))).toEqual([`${rule}: ${path}`]);
+    const places = [path, OTHER_HALF[path] ?? path];
+    const broken = found.filter((line) => places.some((place) => line.endsWith(`: ${place}`)));
+    expect([...new Set(broken.map((line) => line.split(': ')[0]))]).toEqual([rule]);
   });
 
   it('leave files that keep them alone', () => {
