@@ -17,8 +17,7 @@ const APPLICATION_ID: Record<SqliteFileKind, number> = {
 
 /** How long a statement waits for another process' lock. GroupCommit waits without blocking the thread instead. */
 export const BUSY_TIMEOUT_MS = 5_000;
-/** Switching a new file to WAL does not always honour busy_timeout, so opening tries again this often. */
-const OPEN_TRIES_MAX = 50;
+/** Switching a new file to WAL does not always honour busy_timeout, so opening tries again until that has passed. */
 const OPEN_PAUSE_MS = 20;
 
 export interface SqliteFileOptions {
@@ -36,7 +35,8 @@ export interface SqliteFileOptions {
  * A file that is not ours, or from a newer version, is refused and left exactly as it was.
  */
 export function openSqliteFile(options: SqliteFileOptions): Database.Database {
-  for (let attempt = 1; ; attempt++) {
+  const deadline = performance.now() + BUSY_TIMEOUT_MS;
+  for (;;) {
     let database: Database.Database | undefined;
     try {
       database = new Database(options.path, { timeout: BUSY_TIMEOUT_MS });
@@ -45,7 +45,7 @@ export function openSqliteFile(options: SqliteFileOptions): Database.Database {
     } catch (error) {
       database?.close();
       const failure = openingFailure(error, options);
-      if (!(failure instanceof PortFailure) || failure.code !== 'storage-busy' || attempt >= OPEN_TRIES_MAX) throw failure;
+      if (!(failure instanceof PortFailure) || failure.code !== 'storage-busy' || performance.now() >= deadline) throw failure;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, OPEN_PAUSE_MS);
     }
   }
@@ -131,8 +131,8 @@ export function storageFailure(step: string, path: string, error: unknown): unkn
 /** SHMSIZE: the wal-index beside the file could not grow, which is a full disk too. */
 const STORAGE_FULL = new Set(['SQLITE_FULL', 'SQLITE_IOERR_WRITE', 'SQLITE_IOERR_SHMSIZE', 'ENOSPC', 'EDQUOT']);
 
-/** By code, not by class: the native part keeps the error class of whoever loaded it first, as each jest file does anew. */
+/** By code, not by class: the native part keeps the Error of whoever loaded it first, and each jest file has its own. */
 function sqliteCode(error: unknown): string | undefined {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  const code = typeof error === 'object' && error && 'code' in error ? error.code : undefined;
   return typeof code === 'string' && (code.startsWith('SQLITE_') || code === 'ENOSPC' || code === 'EDQUOT') ? code : undefined;
 }
