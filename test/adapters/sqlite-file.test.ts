@@ -7,7 +7,8 @@ import { type SqliteFileKind, openSqliteFile } from '../../src/adapters/sqlite/s
 describe('opening a SQLite file', () => {
   let folder: string;
   let path: string;
-  const open = (schema: readonly string[] = ['CREATE TABLE a (x)'], kind: SqliteFileKind = 'shard') => openSqliteFile({ path, kind, schema });
+  const open = (schema: readonly string[] = ['CREATE TABLE a (x)'], kind: SqliteFileKind = 'shard') =>
+    openSqliteFile({ path, kind, schema });
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'datapump-file-'));
     path = join(folder, 'a.db');
@@ -57,7 +58,10 @@ describe('opening a SQLite file', () => {
 
   it('refuses a text file, unchanged', () => {
     writeFileSync(path, 'billerId,amount\n'.repeat(200));
-    expect(failureOf(() => open())).toMatchObject({ code: 'storage-foreign', message: expect.stringMatching(/a\.db is not a SQLite database, expected a datapump shard file/) });
+    expect(failureOf(() => open())).toMatchObject({
+      code: 'storage-foreign',
+      message: expect.stringMatching(/a\.db is not a SQLite database, expected a datapump shard file/),
+    });
     expect(readFileSync(path, 'utf8')).toBe('billerId,amount\n'.repeat(200));
   });
 
@@ -66,17 +70,26 @@ describe('opening a SQLite file', () => {
     stranger.exec('CREATE TABLE theirs (x)');
     stranger.close();
     const before = readFileSync(path);
-    expect(failureOf(() => open())).toMatchObject({ code: 'storage-foreign', message: expect.stringContaining('another program') });
+    expect(failureOf(() => open())).toMatchObject({
+      code: 'storage-foreign',
+      message: expect.stringContaining('another program'),
+    });
     expect(readFileSync(path).equals(before)).toBe(true);
   });
 
   it('refuses a datapump file of another kind and names both kinds', () => {
     open().close();
-    expect(failureOf(() => open(undefined, 'bus'))).toMatchObject({ code: 'storage-foreign', message: expect.stringMatching(/is a datapump shard file, expected a datapump bus file/) });
+    expect(failureOf(() => open(undefined, 'bus'))).toMatchObject({
+      code: 'storage-foreign',
+      message: expect.stringMatching(/is a datapump shard file, expected a datapump bus file/),
+    });
   });
 
   it('names a folder that is missing', () => {
     path = join(folder, 'no/such/a.db');
-    expect(failureOf(() => open())).toMatchObject({ code: 'storage-broken', message: expect.stringContaining('create the folder') });
+    expect(failureOf(() => open())).toMatchObject({
+      code: 'storage-broken',
+      message: expect.stringContaining('create the folder'),
+    });
   });
 });

@@ -57,7 +57,11 @@ describe('group commit', () => {
 
   it('splits a rush into groups of at most operationsMax, so that later operations see earlier commits', async () => {
     const seen: number[] = [];
-    await Promise.all(Array.from({ length: 25 }, (_, index) => group.run(() => (add(`${index}`), seen.push((lines() as unknown[]).length)))));
+    await Promise.all(
+      Array.from({ length: 25 }, (_, index) =>
+        group.run(() => (add(`${index}`), seen.push((lines() as unknown[]).length))),
+      ),
+    );
     expect(seen[9]).toBe(0);
     expect(seen[10]).toBe(10);
     expect(seen[24]).toBe(20);
@@ -66,10 +70,15 @@ describe('group commit', () => {
   it('refuses the whole group with storage-full where the disk is full, keeps nothing, and works again with room', async () => {
     const pages = database.pragma('page_count', { simple: true }) as number;
     database.pragma(`max_page_count = ${pages + 2}`);
-    const results = await Promise.allSettled([group.run(() => add('small')), group.run(() => add('x'.repeat(100_000)), 'add a large line')]);
+    const results = await Promise.allSettled([
+      group.run(() => add('small')),
+      group.run(() => add('x'.repeat(100_000)), 'add a large line'),
+    ]);
     expect(results[1]).toMatchObject({ status: 'rejected', reason: { code: 'storage-full', retryable: true } });
-    expect((results[1] as PromiseRejectedResult).reason.message).toMatch(/failed to add a large line: no room to write .*a\.db.*free space/);
-    expect(lines()).toEqual(results[0]!.status === 'fulfilled' ? ['small'] : []);
+    expect((results[1] as PromiseRejectedResult).reason.message).toMatch(
+      /failed to add a large line: no room to write .*a\.db.*free space/,
+    );
+    expect(lines()).toEqual(results[0].status === 'fulfilled' ? ['small'] : []);
     database.pragma('max_page_count = 1000000');
     await group.run(() => add('after'));
     expect(lines()).toContain('after');

@@ -89,7 +89,10 @@ describe('the SQLite bus and event store between processes', () => {
     const bus = new SqliteMessageBus({ path: busPath, topology: TOPOLOGY });
     const ids = Array.from({ length: 2_000 }, (_, index) => `m${index}`);
     for (let at = 0; at < ids.length; at += 50) {
-      await bus.send('records', ids.slice(at, at + 50).map((messageId) => ({ messageId, body: 0, properties: {} })));
+      await bus.send(
+        'records',
+        ids.slice(at, at + 50).map((messageId) => ({ messageId, body: 0, properties: {} })),
+      );
     }
     const received = (await Promise.all(outputs)).flat();
     expect(received.sort()).toEqual([...ids].sort());
@@ -120,7 +123,7 @@ describe('the SQLite bus and event store between processes', () => {
     const store = new SqliteEventStore({ path: storePath });
     const bus = new SqliteMessageBus({ path: busPath, topology: TOPOLOGY });
     const messages = new Set<string>();
-    for (let after = '0'; ; ) {
+    for (let after = '0'; ;) {
       const page = await bus.peek(SOURCE, { after, max: 1_000 });
       if (page.length === 0) break;
       for (const message of page) messages.add(message.messageId);

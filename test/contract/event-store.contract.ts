@@ -1,5 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { APPEND_EVENTS_MAX, READ_EVENTS_MAX, type EventStore, type NewEvent, type Position, type StoredEvent } from '../../src/application/ports/event-store';
+import {
+  APPEND_EVENTS_MAX,
+  READ_EVENTS_MAX,
+  type EventStore,
+  type NewEvent,
+  type Position,
+  type StoredEvent,
+} from '../../src/application/ports/event-store';
 import { VersionConflict } from '../../src/application/ports/failures';
 import { type StreamName } from '../../src/domain/identifiers';
 import { instantFromMs } from '../../src/domain/instant';
@@ -33,7 +40,11 @@ export function eventStoreContract(name: string, makeFixture: () => Promise<Even
 
     it('2: an append elsewhere than at the newest revision is a VersionConflict that tells both', async () => {
       const stream = newStream();
-      await expect(store.append(stream, 0, events(1))).rejects.toMatchObject({ name: 'VersionConflict', expected: 0, actual: 'new' });
+      await expect(store.append(stream, 0, events(1))).rejects.toMatchObject({
+        name: 'VersionConflict',
+        expected: 0,
+        actual: 'new',
+      });
       await store.append(stream, 'new', events(2));
       await expect(store.append(stream, 'new', events(1))).rejects.toMatchObject({ expected: 'new', actual: 1 });
       await expect(store.append(stream, 0, events(1))).rejects.toMatchObject({ expected: 0, actual: 1 });
@@ -44,8 +55,12 @@ export function eventStoreContract(name: string, makeFixture: () => Promise<Even
     it('3: an append is whole or not at all, whatever fails beside it', async () => {
       const streams = Array.from({ length: 20 }, newStream);
       await Promise.all(streams.map((stream) => store.append(stream, 'new', events(1))));
-      const results = await Promise.allSettled(streams.map((stream, index) => store.append(stream, index % 2 === 0 ? 0 : 'new', events(5))));
-      expect(results.map(({ status }) => status)).toEqual(streams.map((_, index) => (index % 2 === 0 ? 'fulfilled' : 'rejected')));
+      const results = await Promise.allSettled(
+        streams.map((stream, index) => store.append(stream, index % 2 === 0 ? 0 : 'new', events(5))),
+      );
+      expect(results.map(({ status }) => status)).toEqual(
+        streams.map((_, index) => (index % 2 === 0 ? 'fulfilled' : 'rejected')),
+      );
       const lengths = await Promise.all(streams.map(async (stream) => (await store.readStream(stream)).length));
       expect(lengths).toEqual(streams.map((_, index) => (index % 2 === 0 ? 6 : 1)));
     });
@@ -83,10 +98,13 @@ export function eventStoreContract(name: string, makeFixture: () => Promise<Even
       for (const expected of ['new', 0] as const) {
         const stream = newStream();
         if (expected === 0) await store.append(stream, 'new', events(1));
-        const racers = Array.from({ length: 40 }, (_, index) => (index % 2 === 0 ? store : fixture.other).append(stream, expected, events(2)));
+        const racers = Array.from({ length: 40 }, (_, index) =>
+          (index % 2 === 0 ? store : fixture.other).append(stream, expected, events(2)),
+        );
         const results = await Promise.allSettled(racers);
         expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
-        for (const result of results) if (result.status === 'rejected') expect(result.reason).toBeInstanceOf(VersionConflict);
+        for (const result of results)
+          if (result.status === 'rejected') expect(result.reason).toBeInstanceOf(VersionConflict);
         expect(await store.readStream(stream)).toHaveLength(expected === 0 ? 3 : 2);
       }
     });
@@ -94,8 +112,11 @@ export function eventStoreContract(name: string, makeFixture: () => Promise<Even
     it('7: an append never fails because of another stream, not even with the same ids', async () => {
       const batch = events(2);
       const streams = Array.from({ length: 30 }, newStream);
-      await Promise.all(streams.map((stream, index) => (index % 2 === 0 ? store : fixture.other).append(stream, 'new', batch)));
-      for (const stream of streams) expect((await store.readStream(stream)).map(({ id }) => id)).toEqual(batch.map(({ id }) => id));
+      await Promise.all(
+        streams.map((stream, index) => (index % 2 === 0 ? store : fixture.other).append(stream, 'new', batch)),
+      );
+      for (const stream of streams)
+        expect((await store.readStream(stream)).map(({ id }) => id)).toEqual(batch.map(({ id }) => id));
     });
 
     it('8: a stream is read in order and exactly as appended; one that does not exist is empty', async () => {
@@ -103,7 +124,13 @@ export function eventStoreContract(name: string, makeFixture: () => Promise<Even
       const event: NewEvent = {
         id: randomUUID(),
         type: 'DpRecordDiscovered',
-        data: { text: "Robert'); DROP TABLE event;-- žlutý 🐎 \u0000\u2028\n", big: '9223372036854775807', fraction: 0.1, no: false, list: [1, [], {}] },
+        data: {
+          text: "Robert'); DROP TABLE event;-- žlutý 🐎 \u0000\u2028\n",
+          big: '9223372036854775807',
+          fraction: 0.1,
+          no: false,
+          list: [1, [], {}],
+        },
         metadata: { by: 'test@host:1', at: instantFromMs(1_700_000_000_123), traceparent: '00-ab-cd-01' },
       };
       await store.append(stream, 'new', [event, ...events(3)]);
@@ -115,7 +142,8 @@ export function eventStoreContract(name: string, makeFixture: () => Promise<Even
 
     it('9: a stream is read from a revision on and in bounded pages', async () => {
       const stream = newStream();
-      for (let at = 0; at < 3; at++) await store.append(stream, at === 0 ? 'new' : at * APPEND_EVENTS_MAX - 1, events(APPEND_EVENTS_MAX));
+      for (let at = 0; at < 3; at++)
+        await store.append(stream, at === 0 ? 'new' : at * APPEND_EVENTS_MAX - 1, events(APPEND_EVENTS_MAX));
       const page = await store.readStream(stream, { fromRevision: 60, max: 10 });
       expect(page.map(({ revision }) => revision)).toEqual([60, 61, 62, 63, 64, 65, 66, 67, 68, 69]);
       expect(await store.readStream(stream, { fromRevision: 190 })).toHaveLength(2);
@@ -130,7 +158,8 @@ export function eventStoreContract(name: string, makeFixture: () => Promise<Even
       let writing = true;
       const writers = Promise.all(
         streams.map(async (stream, index) => {
-          for (let at = 0; at < 25; at++) await (index % 2 === 0 ? store : fixture.other).append(stream, at === 0 ? 'new' : at * 2 - 1, events(2));
+          for (let at = 0; at < 25; at++)
+            await (index % 2 === 0 ? store : fixture.other).append(stream, at === 0 ? 'new' : at * 2 - 1, events(2));
         }),
       ).finally(() => (writing = false));
       const seen: StoredEvent[] = [];
@@ -147,7 +176,9 @@ export function eventStoreContract(name: string, makeFixture: () => Promise<Even
       const own = seen.filter(({ stream }) => streams.includes(stream));
       expect(new Set(own.map(({ stream, revision }) => `${stream}@${revision}`)).size).toBe(own.length);
       for (const stream of streams) {
-        expect(own.filter((event) => event.stream === stream).map(({ revision }) => revision)).toEqual(Array.from({ length: 50 }, (_, index) => index));
+        expect(own.filter((event) => event.stream === stream).map(({ revision }) => revision)).toEqual(
+          Array.from({ length: 50 }, (_, index) => index),
+        );
       }
       const middle = seen[Math.floor(seen.length / 2)]!;
       const rest = await fixture.other.readAll({ after: middle.position, max: READ_EVENTS_MAX });
@@ -166,7 +197,11 @@ export function eventStoreContract(name: string, makeFixture: () => Promise<Even
       const found: string[] = [];
       let after: Position | undefined;
       for (;;) {
-        const page = await store.readAll({ ...(after === undefined ? {} : { after }), max: 7, categories: [names[0]!, names[2]!] });
+        const page = await store.readAll({
+          ...(after === undefined ? {} : { after }),
+          max: 7,
+          categories: [names[0]!, names[2]!],
+        });
         if (page.events.length === 0) break;
         found.push(...page.events.map(({ id }) => id));
         after = page.next;
@@ -184,7 +219,8 @@ export function eventStoreContract(name: string, makeFixture: () => Promise<Even
   });
 }
 
-const newStream = (suffix: unknown = ''): StreamName => `dpRecord-${randomUUID()}${typeof suffix === 'string' ? suffix : ''}` as StreamName;
+const newStream = (suffix: unknown = ''): StreamName =>
+  `dpRecord-${randomUUID()}${typeof suffix === 'string' ? suffix : ''}` as StreamName;
 
 const events = (count: number): readonly NewEvent[] =>
   Array.from({ length: count }, (_, index) => ({

@@ -32,13 +32,23 @@ export const CONTRACT_TOPOLOGY: readonly TopicDeclaration[] = [
     name: 'contract-records',
     duplicateDetectionWindowMs: 30_000,
     timeToLiveMs: undefined,
-    subscriptions: ['Payments', 'Paperless'].map((eventType) => ({ name: eventType.toLowerCase(), eventType, lockMs: 5_000, deliveryCountMax: 3 })),
+    subscriptions: ['Payments', 'Paperless'].map((eventType) => ({
+      name: eventType.toLowerCase(),
+      eventType,
+      lockMs: 5_000,
+      deliveryCountMax: 3,
+    })),
   },
   {
     name: 'contract-notes',
     duplicateDetectionWindowMs: 30_000,
     timeToLiveMs: 60_000,
-    subscriptions: ['left', 'right'].map((name) => ({ name, eventType: undefined, lockMs: 5_000, deliveryCountMax: 3 })),
+    subscriptions: ['left', 'right'].map((name) => ({
+      name,
+      eventType: undefined,
+      lockMs: 5_000,
+      deliveryCountMax: 3,
+    })),
   },
 ];
 const LOCK_MS = 5_000;
@@ -66,11 +76,17 @@ export function messageBusContract(name: string, makeFixture: () => Promise<Mess
       if (message === undefined) throw new Error('expected a message within 2 s');
       return message;
     };
-    const idsIn = async (source: MessageSource): Promise<readonly string[]> => (await bus.peek(source, { max: 100 })).map(({ messageId }) => messageId);
-    const nothingIn = async (receiver: MessageReceiver): Promise<void> => expect(await receiver.receive({ max: 10, waitMs: 0 })).toEqual([]);
+    const idsIn = async (source: MessageSource): Promise<readonly string[]> =>
+      (await bus.peek(source, { max: 100 })).map(({ messageId }) => messageId);
+    const nothingIn = async (receiver: MessageReceiver): Promise<void> =>
+      expect(await receiver.receive({ max: 10, waitMs: 0 })).toEqual([]);
 
     it('1: a message reaches each subscription whose filter takes it, once, and no other', async () => {
-      await bus.send(TOPIC, [message('pay'), message('paper', { eventType: 'Paperless' }), message('other', { eventType: 'AutoPay' })]);
+      await bus.send(TOPIC, [
+        message('pay'),
+        message('paper', { eventType: 'Paperless' }),
+        message('other', { eventType: 'AutoPay' }),
+      ]);
       await bus.send(TOPIC, [message('aimed', { target: 'payments' }), message('astray', { target: 'paperless' })]);
       await bus.send('contract-notes', [message('both'), message('right-only', { target: 'right' })]);
       expect(await idsIn(PAYMENTS)).toEqual(['pay', 'aimed']);
@@ -81,7 +97,10 @@ export function messageBusContract(name: string, makeFixture: () => Promise<Mess
 
     it('2: a received message is locked: concurrent receivers never share one', async () => {
       const ids = Array.from({ length: 200 }, (_, index) => `m${index}`);
-      await bus.send(TOPIC, ids.map((id) => message(id)));
+      await bus.send(
+        TOPIC,
+        ids.map((id) => message(id)),
+      );
       const seen: string[] = [];
       await Promise.all(
         Array.from({ length: 8 }, async (_, index) => {
@@ -119,7 +138,11 @@ export function messageBusContract(name: string, makeFixture: () => Promise<Mess
       await bus.send(TOPIC, [message('slow')]);
       const first = await take();
       await fixture.advance(LOCK_MS + 1);
-      for (const settle of [payments.complete(first), payments.abandon(first), payments.deadLetter(first, { reason: 'r', description: 'd' })]) {
+      for (const settle of [
+        payments.complete(first),
+        payments.abandon(first),
+        payments.deadLetter(first, { reason: 'r', description: 'd' }),
+      ]) {
         await expect(settle).rejects.toMatchObject({ name: 'PortFailure', code: 'lock-lost' });
       }
       const second = await take();
@@ -161,7 +184,11 @@ export function messageBusContract(name: string, makeFixture: () => Promise<Mess
     });
 
     it('8: a dead letter keeps body, properties and id, and carries reason and description', async () => {
-      const sent = message('bad', { hop: 3, 'it\'s "odd"': true, traceparent: '00-x' }, { deep: ['žlutý 🐎', 0.1, { a: [] }] });
+      const sent = message(
+        'bad',
+        { hop: 3, 'it\'s "odd"': true, traceparent: '00-x' },
+        { deep: ['žlutý 🐎', 0.1, { a: [] }] },
+      );
       await bus.send(TOPIC, [{ ...sent, correlationId: '12' }]);
       await payments.deadLetter(await take(), { reason: 'InvalidContract', description: "no 'dpId'" });
       const dead = await take(bus.receiver(DEAD_PAYMENTS));
@@ -177,7 +204,8 @@ export function messageBusContract(name: string, makeFixture: () => Promise<Mess
 
     it('9: dead letters are received, peeked and completed like messages; peeking locks nothing', async () => {
       await bus.send(TOPIC, [message('a'), message('b')]);
-      for (let round = 0; round < 2; round++) await payments.deadLetter(await take(), { reason: 'why', description: '' });
+      for (let round = 0; round < 2; round++)
+        await payments.deadLetter(await take(), { reason: 'why', description: '' });
       const dead = fixture.other.receiver(DEAD_PAYMENTS);
       const first = await bus.peek(DEAD_PAYMENTS, { max: 1 });
       const rest = await bus.peek(DEAD_PAYMENTS, { after: first[0]!.sequenceNumber, max: 10 });
@@ -194,7 +222,10 @@ export function messageBusContract(name: string, makeFixture: () => Promise<Mess
     });
 
     it('10: a scheduled message is not received before its time and is soon after it', async () => {
-      await bus.send(TOPIC, [message('later', {}, {}, plus(fixture.now(), 3_000)), message('much-later', {}, {}, plus(fixture.now(), 60_000))]);
+      await bus.send(TOPIC, [
+        message('later', {}, {}, plus(fixture.now(), 3_000)),
+        message('much-later', {}, {}, plus(fixture.now(), 60_000)),
+      ]);
       await bus.send(TOPIC, [message('past', {}, {}, plus(fixture.now(), -3_000))]);
       expect(await bus.depth(PAYMENTS)).toEqual({ active: 1, scheduled: 2, deadLettered: 0 });
       await payments.complete(await take());
@@ -208,8 +239,20 @@ export function messageBusContract(name: string, makeFixture: () => Promise<Mess
     });
 
     it('11: a repeated message id is accepted and dropped within the window: in a call, across calls and clients, scheduled too', async () => {
-      await bus.send(TOPIC, [message('x', {}, 1), message('x', {}, 2), message('s', {}, 1, plus(fixture.now(), 3_000))]);
-      await Promise.all(Array.from({ length: 10 }, (_, index) => (index % 2 === 0 ? bus : fixture.other).send(TOPIC, [message('x', {}, 3), message('s', {}, 4), message('r', {}, index)])));
+      await bus.send(TOPIC, [
+        message('x', {}, 1),
+        message('x', {}, 2),
+        message('s', {}, 1, plus(fixture.now(), 3_000)),
+      ]);
+      await Promise.all(
+        Array.from({ length: 10 }, (_, index) =>
+          (index % 2 === 0 ? bus : fixture.other).send(TOPIC, [
+            message('x', {}, 3),
+            message('s', {}, 4),
+            message('r', {}, index),
+          ]),
+        ),
+      );
       await payments.complete(await take());
       await bus.send(TOPIC, [message('x', {}, 5)]);
       await bus.send('contract-notes', [message('x')]);
@@ -233,7 +276,11 @@ export function messageBusContract(name: string, makeFixture: () => Promise<Mess
 
     it('13: messages sent earlier are received earlier', async () => {
       const ids = Array.from({ length: 60 }, (_, index) => `m${index}`);
-      for (let at = 0; at < 60; at += 20) await (at === 20 ? fixture.other : bus).send(TOPIC, ids.slice(at, at + 20).map((id) => message(id)));
+      for (let at = 0; at < 60; at += 20)
+        await (at === 20 ? fixture.other : bus).send(
+          TOPIC,
+          ids.slice(at, at + 20).map((id) => message(id)),
+        );
       const received: PeekedMessage[] = [];
       while (received.length < 60) {
         const next = await take();
@@ -266,12 +313,21 @@ export function messageBusContract(name: string, makeFixture: () => Promise<Mess
 
     it('15: a too large message or a too long id is refused and nothing of that call is sent', async () => {
       const refusal = { name: 'PortFailure', code: 'message-too-large', retryable: false };
-      await expect(bus.send(TOPIC, [message('fine'), message('big', {}, 'x'.repeat(2_000_000))])).rejects.toMatchObject(refusal);
-      await expect(bus.send(TOPIC, [message('fine'), message('i'.repeat(MESSAGE_ID_LENGTH_MAX + 1))])).rejects.toMatchObject(refusal);
+      await expect(bus.send(TOPIC, [message('fine'), message('big', {}, 'x'.repeat(2_000_000))])).rejects.toMatchObject(
+        refusal,
+      );
+      await expect(
+        bus.send(TOPIC, [message('fine'), message('i'.repeat(MESSAGE_ID_LENGTH_MAX + 1))]),
+      ).rejects.toMatchObject(refusal);
       expect(await idsIn(PAYMENTS)).toEqual([]);
       await bus.send(TOPIC, [message('i'.repeat(MESSAGE_ID_LENGTH_MAX))]);
       expect(await idsIn(PAYMENTS)).toHaveLength(1);
-      await expect(bus.send(TOPIC, Array.from({ length: MESSAGES_PER_CALL_MAX + 1 }, () => message(randomUUID())))).rejects.toThrow('at most');
+      await expect(
+        bus.send(
+          TOPIC,
+          Array.from({ length: MESSAGES_PER_CALL_MAX + 1 }, () => message(randomUUID())),
+        ),
+      ).rejects.toThrow('at most');
     });
 
     it('16: closing a receiver with unsettled messages loses none', async () => {
@@ -311,6 +367,16 @@ export function messageBusContract(name: string, makeFixture: () => Promise<Mess
 
 const plus = (from: Instant, ms: number): Instant => instantFromMs(msOf(from) + ms);
 
-function message(messageId: string, properties: OutgoingMessage['properties'] = {}, body: unknown = { messageId }, scheduledFor?: Instant): OutgoingMessage {
-  return { messageId, body, properties: { eventType: 'Payments', ...properties }, ...(scheduledFor === undefined ? {} : { scheduledFor }) };
+function message(
+  messageId: string,
+  properties: OutgoingMessage['properties'] = {},
+  body: unknown = { messageId },
+  scheduledFor?: Instant,
+): OutgoingMessage {
+  return {
+    messageId,
+    body,
+    properties: { eventType: 'Payments', ...properties },
+    ...(scheduledFor === undefined ? {} : { scheduledFor }),
+  };
 }

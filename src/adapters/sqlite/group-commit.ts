@@ -160,6 +160,10 @@ export class GroupCommit {
   }
 
   private failure(code: 'closed' | 'storage-busy', retryable: boolean, why: string): PortFailure {
-    return new PortFailure(`${this.database.name} takes no further operation: ${why}`, { code, retryable, facts: { path: this.database.name } });
+    return new PortFailure(`${this.database.name} takes no further operation: ${why}`, {
+      code,
+      retryable,
+      facts: { path: this.database.name },
+    });
   }
 }

@@ -54,7 +54,8 @@ interface PreparedEvent {
   readonly metadata: string;
 }
 
-const COLUMNS = 'event.position, stream.name AS stream, event.revision, event.id, event.type, event.data, event.metadata';
+const COLUMNS =
+  'event.position, stream.name AS stream, event.revision, event.id, event.type, event.data, event.metadata';
 
 /** The event store in one SQLite file, for any number of processes on one machine. A position is the row's number. */
 export class SqliteEventStore implements EventStore {
@@ -68,10 +69,23 @@ export class SqliteEventStore implements EventStore {
     this.statements = prepare(this.database);
   }
 
-  async append(stream: StreamName, expected: ExpectedRevision, events: readonly NewEvent[]): Promise<{ readonly revision: number }> {
-    invariant(events.length >= 1 && events.length <= APPEND_EVENTS_MAX, `an append holds 1 to ${APPEND_EVENTS_MAX} events, got ${events.length}`);
-    invariant(expected === 'new' || (Number.isSafeInteger(expected) && expected >= 0), `an expected revision is 'new' or a whole number from 0, got ${expected}`);
-    invariant(new Set(events.map(({ id }) => id)).size === events.length, `an append to ${stream} holds one event id twice`);
+  async append(
+    stream: StreamName,
+    expected: ExpectedRevision,
+    events: readonly NewEvent[],
+  ): Promise<{ readonly revision: number }> {
+    invariant(
+      events.length >= 1 && events.length <= APPEND_EVENTS_MAX,
+      `an append holds 1 to ${APPEND_EVENTS_MAX} events, got ${events.length}`,
+    );
+    invariant(
+      expected === 'new' || (Number.isSafeInteger(expected) && expected >= 0),
+      `an expected revision is 'new' or a whole number from 0, got ${expected}`,
+    );
+    invariant(
+      new Set(events.map(({ id }) => id)).size === events.length,
+      `an append to ${stream} holds one event id twice`,
+    );
     // Text is made now, not in the group: what the caller changes later must not change what is stored.
     const prepared = events.map(preparedEvent);
     return this.group.run(
@@ -80,16 +94,28 @@ export class SqliteEventStore implements EventStore {
     );
   }
 
-  async readStream(stream: StreamName, options: { readonly fromRevision?: number; readonly max?: number } = {}): Promise<readonly StoredEvent[]> {
+  async readStream(
+    stream: StreamName,
+    options: { readonly fromRevision?: number; readonly max?: number } = {},
+  ): Promise<readonly StoredEvent[]> {
     const { fromRevision = 0, max = READ_EVENTS_MAX } = options;
     checkPage(max);
-    return this.read(`read stream ${stream}`, () => this.statements.readStream.all(stream, fromRevision, max).map(storedEvent));
+    return this.read(`read stream ${stream}`, () =>
+      this.statements.readStream.all(stream, fromRevision, max).map(storedEvent),
+    );
   }
 
-  async readAll(options: { readonly after?: Position; readonly max: number; readonly categories?: readonly string[] }): Promise<{ readonly events: readonly StoredEvent[]; readonly next: Position | undefined }> {
+  async readAll(options: {
+    readonly after?: Position;
+    readonly max: number;
+    readonly categories?: readonly string[];
+  }): Promise<{ readonly events: readonly StoredEvent[]; readonly next: Position | undefined }> {
     checkPage(options.max);
     const after = Number(options.after ?? '0');
-    invariant(Number.isSafeInteger(after) && after >= 0, `a position is one that readAll returned, got ${JSON.stringify(options.after)}`);
+    invariant(
+      Number.isSafeInteger(after) && after >= 0,
+      `a position is one that readAll returned, got ${JSON.stringify(options.after)}`,
+    );
     const rows = this.read('read all streams', () => this.pageAfter(after, options.max, options.categories));
     const events = rows.map(storedEvent);
     return { events, next: events.at(-1)?.position ?? options.after };
@@ -117,7 +143,16 @@ export class SqliteEventStore implements EventStore {
     const owner = streamId ?? Number(statements.addStream.run(stream).lastInsertRowid);
     const category = categoryOf(stream);
     events.forEach((event, index) => {
-      statements.addEvent.run(owner, first + index, index === 0 ? events.length : 0, category, event.id, event.type, event.data, event.metadata);
+      statements.addEvent.run(
+        owner,
+        first + index,
+        index === 0 ? events.length : 0,
+        category,
+        event.id,
+        event.type,
+        event.data,
+        event.metadata,
+      );
     });
     return last;
   }
@@ -130,8 +165,13 @@ export class SqliteEventStore implements EventStore {
   private pageAfter(after: number, max: number, categories: readonly string[] | undefined): readonly EventRow[] {
     if (categories === undefined) return this.statements.readAll.all(after, max);
     // One state for all categories: an event committed between two reads could otherwise be passed over for ever.
-    const pages = this.database.transaction(() => [...new Set(categories)].map((category) => this.statements.readCategory.all(category, after, max)))();
-    return pages.flat().sort((a, b) => a.position - b.position).slice(0, max);
+    const pages = this.database.transaction(() =>
+      [...new Set(categories)].map((category) => this.statements.readCategory.all(category, after, max)),
+    )();
+    return pages
+      .flat()
+      .sort((a, b) => a.position - b.position)
+      .slice(0, max);
   }
 
   private read<T>(step: string, work: () => T): T {
@@ -146,7 +186,10 @@ export class SqliteEventStore implements EventStore {
 const categoryOf = (stream: string): string => stream.split('-', 1)[0]!;
 
 function checkPage(max: number): void {
-  invariant(Number.isSafeInteger(max) && max >= 1 && max <= READ_EVENTS_MAX, `a page holds 1 to ${READ_EVENTS_MAX} events, got ${max}`);
+  invariant(
+    Number.isSafeInteger(max) && max >= 1 && max <= READ_EVENTS_MAX,
+    `a page holds 1 to ${READ_EVENTS_MAX} events, got ${max}`,
+  );
 }
 
 function preparedEvent({ id, type, data, metadata }: NewEvent): PreparedEvent {
@@ -171,8 +214,12 @@ function prepare(database: Database) {
   return {
     streamId: database.prepare<[string], { id: number }>('SELECT id FROM stream WHERE name = ?'),
     addStream: database.prepare<[string]>('INSERT INTO stream (name) VALUES (?)'),
-    newestRevision: database.prepare<[number], { revision: number }>('SELECT revision FROM event WHERE stream = ? ORDER BY revision DESC LIMIT 1'),
-    idInStream: database.prepare<[number, string], { found: number }>('SELECT 1 AS found FROM event WHERE stream = ? AND id = ?'),
+    newestRevision: database.prepare<[number], { revision: number }>(
+      'SELECT revision FROM event WHERE stream = ? ORDER BY revision DESC LIMIT 1',
+    ),
+    idInStream: database.prepare<[number, string], { found: number }>(
+      'SELECT 1 AS found FROM event WHERE stream = ? AND id = ?',
+    ),
     storedBatch: database.prepare<[number, number, number], { id: string; batch_events: number }>(
       'SELECT id, batch_events FROM event WHERE stream = ? AND revision >= ? ORDER BY revision LIMIT ?',
     ),

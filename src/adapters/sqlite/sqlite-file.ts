@@ -2,7 +2,8 @@ import Database from 'better-sqlite3';
 import { PortFailure } from '../../application/ports/failures';
 
 /** What a file of ours holds. Its application_id says so, so that swapped paths are found before a byte is written. */
-export type SqliteFileKind = 'event-store' | 'bus' | 'shard' | 'allowance' | 'sandbox-ledger' | 'projection' | 'manifest';
+export type SqliteFileKind =
+  'event-store' | 'bus' | 'shard' | 'allowance' | 'sandbox-ledger' | 'projection' | 'manifest';
 
 /** Stored in files for ever: 'DP' in ASCII, then the kind's number. Add at the end, never renumber. */
 const APPLICATION_ID: Record<SqliteFileKind, number> = {
@@ -45,7 +46,8 @@ export function openSqliteFile(options: SqliteFileOptions): Database.Database {
     } catch (error) {
       database?.close();
       const failure = openingFailure(error, options);
-      if (!(failure instanceof PortFailure) || failure.code !== 'storage-busy' || performance.now() >= deadline) throw failure;
+      if (!(failure instanceof PortFailure) || failure.code !== 'storage-busy' || performance.now() >= deadline)
+        throw failure;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, OPEN_PAUSE_MS);
     }
   }
@@ -81,7 +83,11 @@ function checkedVersion(database: Database.Database, { path, kind, schema }: Sql
     throw new PortFailure(
       `${path} is a datapump ${kind} file of version ${version}, and this program knows versions up to ${schema.length}: ` +
         'run the newer datapump that wrote it, or name another file',
-      { code: 'storage-from-newer-version', retryable: false, facts: { path, kind, version, versionMax: schema.length } },
+      {
+        code: 'storage-from-newer-version',
+        retryable: false,
+        facts: { path, kind, version, versionMax: schema.length },
+      },
     );
   }
   return version;
@@ -89,7 +95,9 @@ function checkedVersion(database: Database.Database, { path, kind, schema }: Sql
 
 function describeApplication(applicationId: number): string {
   const known = Object.entries(APPLICATION_ID).find(([, id]) => id === applicationId);
-  return known ? `a datapump ${known[0]} file` : `a SQLite database of another program (application_id ${applicationId})`;
+  return known
+    ? `a datapump ${known[0]} file`
+    : `a SQLite database of another program (application_id ${applicationId})`;
 }
 
 function foreign(path: string, kind: SqliteFileKind, found: string, cause: unknown): PortFailure {
@@ -117,15 +125,31 @@ function openingFailure(error: unknown, { path, kind }: SqliteFileOptions): unkn
 export function storageFailure(step: string, path: string, error: unknown): unknown {
   const code = sqliteCode(error);
   if (code === undefined) return error;
-  const failure = (kind: 'storage-full' | 'storage-busy' | 'storage-broken', retryable: boolean, remedy: string): PortFailure =>
+  const failure = (
+    kind: 'storage-full' | 'storage-busy' | 'storage-broken',
+    retryable: boolean,
+    remedy: string,
+  ): PortFailure =>
     new PortFailure(`${step}: ${remedy}`, { code: kind, retryable, facts: { path, sqlite: code }, cause: error });
   if (STORAGE_FULL.has(code)) {
-    return failure('storage-full', true, `no room to write ${path}, expected free space on its disk; free some, work goes on by itself`);
+    return failure(
+      'storage-full',
+      true,
+      `no room to write ${path}, expected free space on its disk; free some, work goes on by itself`,
+    );
   }
   if (code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED')) {
-    return failure('storage-busy', true, `${path} is locked by another process, expected its turn within ${BUSY_TIMEOUT_MS} ms; look for a process that hangs with this file open`);
+    return failure(
+      'storage-busy',
+      true,
+      `${path} is locked by another process, expected its turn within ${BUSY_TIMEOUT_MS} ms; look for a process that hangs with this file open`,
+    );
   }
-  return failure('storage-broken', false, `SQLite cannot use ${path} (${code}), expected a sound and writable file; check the disk and the permissions, or restore the file`);
+  return failure(
+    'storage-broken',
+    false,
+    `SQLite cannot use ${path} (${code}), expected a sound and writable file; check the disk and the permissions, or restore the file`,
+  );
 }
 
 /** SHMSIZE: the wal-index beside the file could not grow, which is a full disk too. */
@@ -134,5 +158,7 @@ const STORAGE_FULL = new Set(['SQLITE_FULL', 'SQLITE_IOERR_WRITE', 'SQLITE_IOERR
 /** By code, not by class: the native part keeps the Error of whoever loaded it first, and each jest file has its own. */
 function sqliteCode(error: unknown): string | undefined {
   const code = typeof error === 'object' && error && 'code' in error ? error.code : undefined;
-  return typeof code === 'string' && (code.startsWith('SQLITE_') || code === 'ENOSPC' || code === 'EDQUOT') ? code : undefined;
+  return typeof code === 'string' && (code.startsWith('SQLITE_') || code === 'ENOSPC' || code === 'EDQUOT')
+    ? code
+    : undefined;
 }

@@ -1,5 +1,10 @@
 import { PortFailure } from '../../application/ports/failures';
-import { MESSAGES_PER_CALL_MAX, type MessageReceiver, type PeekedMessage, type ReceivedMessage } from '../../application/ports/message-bus';
+import {
+  MESSAGES_PER_CALL_MAX,
+  type MessageReceiver,
+  type PeekedMessage,
+  type ReceivedMessage,
+} from '../../application/ports/message-bus';
 import { instantFromMs, type Instant } from '../../domain/instant';
 import { invariant } from '../../domain/invariant';
 import { type GroupCommit } from './group-commit';
@@ -28,9 +33,16 @@ export class SqliteMessageReceiver implements MessageReceiver {
 
   constructor(private readonly parts: ReceiverParts) {}
 
-  async receive(options: { readonly max: number; readonly waitMs: number; readonly signal?: AbortSignal }): Promise<readonly ReceivedMessage[]> {
+  async receive(options: {
+    readonly max: number;
+    readonly waitMs: number;
+    readonly signal?: AbortSignal;
+  }): Promise<readonly ReceivedMessage[]> {
     const { max, waitMs, signal } = options;
-    invariant(Number.isSafeInteger(max) && max >= 1 && max <= MESSAGES_PER_CALL_MAX, `a receive takes 1 to ${MESSAGES_PER_CALL_MAX} messages, got ${max}`);
+    invariant(
+      Number.isSafeInteger(max) && max >= 1 && max <= MESSAGES_PER_CALL_MAX,
+      `a receive takes 1 to ${MESSAGES_PER_CALL_MAX} messages, got ${max}`,
+    );
     this.checkOpen('receive from');
     const deadline = performance.now() + waitMs;
     const changes = this.changes(signal);
@@ -61,7 +73,10 @@ export class SqliteMessageReceiver implements MessageReceiver {
     if (queue.deadLetters !== undefined) wake.signal(queue.deadLetters.name);
   }
 
-  async deadLetter(message: ReceivedMessage, why: { readonly reason: string; readonly description: string }): Promise<void> {
+  async deadLetter(
+    message: ReceivedMessage,
+    why: { readonly reason: string; readonly description: string },
+  ): Promise<void> {
     const { queue, tables, wake } = this.parts;
     await this.settle('dead-letter', message, (seq, now) => tables.deadLetter(queue, seq, message.lockToken, why, now));
     wake.signal((queue.deadLetters ?? queue).name);
@@ -69,7 +84,9 @@ export class SqliteMessageReceiver implements MessageReceiver {
 
   async renewLock(message: ReceivedMessage): Promise<Instant> {
     const { queue, tables } = this.parts;
-    const renewedAt = await this.settle('renew the lock of', message, (seq, now) => tables.renew(queue, seq, message.lockToken, now));
+    const renewedAt = await this.settle('renew the lock of', message, (seq, now) =>
+      tables.renew(queue, seq, message.lockToken, now),
+    );
     return instantFromMs(renewedAt + queue.lockMs);
   }
 
@@ -91,7 +108,11 @@ export class SqliteMessageReceiver implements MessageReceiver {
   }
 
   /** Runs one change of a locked message; when it was applied, in the bus' clock. */
-  private async settle(verb: string, message: ReceivedMessage, change: (seq: number, now: number) => boolean): Promise<number> {
+  private async settle(
+    verb: string,
+    message: ReceivedMessage,
+    change: (seq: number, now: number) => boolean,
+  ): Promise<number> {
     const { queue, group, now } = this.parts;
     this.checkOpen(`${verb} message ${message.messageId} of`);
     const step = `${verb} message ${message.messageId} of ${queue.name}`;
@@ -145,7 +166,10 @@ export class SqliteMessageReceiver implements MessageReceiver {
 
   private checkOpen(step: string): void {
     if (!this.closing.signal.aborted) return;
-    throw new PortFailure(`failed to ${step} ${this.parts.queue.name}: the receiver is closed`, { code: 'closed', retryable: false });
+    throw new PortFailure(`failed to ${step} ${this.parts.queue.name}: the receiver is closed`, {
+      code: 'closed',
+      retryable: false,
+    });
   }
 
   private read<T>(work: () => T): T {

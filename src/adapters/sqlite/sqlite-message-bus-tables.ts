@@ -1,5 +1,10 @@
 import { type Database } from 'better-sqlite3';
-import { BROKER_DEAD_LETTER_REASON, type SubscriptionDeclaration, type SubscriptionDepth, type TopicDeclaration } from '../../application/ports/message-bus';
+import {
+  BROKER_DEAD_LETTER_REASON,
+  type SubscriptionDeclaration,
+  type SubscriptionDepth,
+  type TopicDeclaration,
+} from '../../application/ports/message-bus';
 
 /*
  * A row is one message in one queue; a subscription has two queues, its own (even number) and its dead letters (the
@@ -79,7 +84,8 @@ export interface MessageRow {
   readonly description: string | null;
 }
 
-const ROW = 'seq, due_at, lock_token, delivery_count, enqueued_at, message_id, correlation_id, properties, body, reason, description';
+const ROW =
+  'seq, due_at, lock_token, delivery_count, enqueued_at, message_id, correlation_id, properties, body, reason, description';
 
 /** The bus' tables and what may be done to them, synchronously; whoever calls a writing method is in a transaction. */
 export class BusTables {
@@ -92,17 +98,37 @@ export class BusTables {
   /** The queue of a subscription, entered in the file where it is new. */
   queueOf(topic: TopicDeclaration, subscription: SubscriptionDeclaration): Queue {
     const find = () => this.statements.subscription.get(topic.name, subscription.name)?.id;
-    if (find() === undefined) this.database.transaction(() => this.statements.addSubscription.run(topic.name, subscription.name)).immediate();
+    if (find() === undefined)
+      this.database.transaction(() => this.statements.addSubscription.run(topic.name, subscription.name)).immediate();
     const id = 2 * find()!;
     const name = `${topic.name}/${subscription.name}`;
     const { lockMs, eventType } = subscription;
     const shared = { lockMs, eventType, subscription: subscription.name };
-    const deadLetters: Queue = { ...shared, id: id + 1, name: `${name}/dead`, deliveryCountMax: Infinity, timeToLiveMs: undefined, deadLetters: undefined };
-    return { ...shared, id, name, deliveryCountMax: subscription.deliveryCountMax, timeToLiveMs: topic.timeToLiveMs, deadLetters };
+    const deadLetters: Queue = {
+      ...shared,
+      id: id + 1,
+      name: `${name}/dead`,
+      deliveryCountMax: Infinity,
+      timeToLiveMs: undefined,
+      deadLetters: undefined,
+    };
+    return {
+      ...shared,
+      id,
+      name,
+      deliveryCountMax: subscription.deliveryCountMax,
+      timeToLiveMs: topic.timeToLiveMs,
+      deadLetters,
+    };
   }
 
   /** Puts each message that is no duplicate into the queues whose filter takes it; the queues that got any. */
-  add(topic: TopicDeclaration, queues: readonly Queue[], messages: readonly PreparedMessage[], now: number): ReadonlySet<Queue> {
+  add(
+    topic: TopicDeclaration,
+    queues: readonly Queue[],
+    messages: readonly PreparedMessage[],
+    now: number,
+  ): ReadonlySet<Queue> {
     const { statements } = this;
     const touched = new Set<Queue>();
     const window = topic.duplicateDetectionWindowMs;
@@ -114,15 +140,23 @@ export class BusTables {
         if (!takes(queue, message)) continue;
         touched.add(queue);
         statements.add.run(
-          queue.id, ++seq, scheduled ? SCHEDULED : READY, scheduled ? message.scheduledFor : null,
-          scheduled ? message.scheduledFor : now, message.messageId, message.correlationId ?? null, message.properties, message.body,
+          queue.id,
+          ++seq,
+          scheduled ? SCHEDULED : READY,
+          scheduled ? message.scheduledFor : null,
+          scheduled ? message.scheduledFor : now,
+          message.messageId,
+          message.correlationId ?? null,
+          message.properties,
+          message.body,
         );
       }
     }
     statements.setSequence.run(seq);
     statements.forget.run(topic.name, now - window, messages.length + PURGE_EXTRA);
     for (const queue of queues) {
-      if (queue.timeToLiveMs !== undefined) statements.dropOld.run(queue.id, messages.length + PURGE_EXTRA, now - queue.timeToLiveMs);
+      if (queue.timeToLiveMs !== undefined)
+        statements.dropOld.run(queue.id, messages.length + PURGE_EXTRA, now - queue.timeToLiveMs);
     }
     return touched;
   }
@@ -135,7 +169,8 @@ export class BusTables {
       if (queue.timeToLiveMs === undefined) return rows;
       const oldest = now - queue.timeToLiveMs;
       const alive = rows.filter((row) => row.enqueued_at >= oldest);
-      for (const row of rows) if (row.enqueued_at < oldest) statements.complete.run(queue.id, row.seq, row.lock_token!, now);
+      for (const row of rows)
+        if (row.enqueued_at < oldest) statements.complete.run(queue.id, row.seq, row.lock_token!, now);
       if (alive.length > 0 || rows.length === 0) return alive;
     }
   }
@@ -162,7 +197,13 @@ export class BusTables {
     if (!this.isDue(queue, now)) return;
     if (queue.deadLetters !== undefined) {
       this.statements.buryExhausted.run(
-        queue.deadLetters.id, BROKER_DEAD_LETTER_REASON, exhausted(queue), queue.id, now, HOUSEKEEPING_MAX, queue.deliveryCountMax,
+        queue.deadLetters.id,
+        BROKER_DEAD_LETTER_REASON,
+        exhausted(queue),
+        queue.id,
+        now,
+        HOUSEKEEPING_MAX,
+        queue.deliveryCountMax,
       );
     }
     this.statements.release.run(queue.id, LOCKED, now, HOUSEKEEPING_MAX);
@@ -176,15 +217,33 @@ export class BusTables {
 
   abandon(queue: Queue, seq: number, token: string, now: number): boolean {
     const { deadLetters } = queue;
-    if (deadLetters !== undefined && (this.statements.deliveryCount.get(queue.id, seq)?.delivery_count ?? 0) >= queue.deliveryCountMax) {
-      return this.deadLetter(queue, seq, token, { reason: BROKER_DEAD_LETTER_REASON, description: exhausted(queue) }, now);
+    if (
+      deadLetters !== undefined &&
+      (this.statements.deliveryCount.get(queue.id, seq)?.delivery_count ?? 0) >= queue.deliveryCountMax
+    ) {
+      return this.deadLetter(
+        queue,
+        seq,
+        token,
+        { reason: BROKER_DEAD_LETTER_REASON, description: exhausted(queue) },
+        now,
+      );
     }
     return this.statements.abandon.run(queue.id, seq, token, now).changes === 1;
   }
 
   /** A dead letter dead-lettered again stays where it is and takes the new reason. */
-  deadLetter(queue: Queue, seq: number, token: string, why: { readonly reason: string; readonly description: string }, now: number): boolean {
-    return this.statements.bury.run((queue.deadLetters ?? queue).id, why.reason, why.description, queue.id, seq, token, now).changes === 1;
+  deadLetter(
+    queue: Queue,
+    seq: number,
+    token: string,
+    why: { readonly reason: string; readonly description: string },
+    now: number,
+  ): boolean {
+    return (
+      this.statements.bury.run((queue.deadLetters ?? queue).id, why.reason, why.description, queue.id, seq, token, now)
+        .changes === 1
+    );
   }
 
   renew(queue: Queue, seq: number, token: string, now: number): boolean {
@@ -211,13 +270,18 @@ export class BusTables {
 const exhausted = (queue: Queue): string => `received ${queue.deliveryCountMax} times without being settled`;
 
 const takes = (queue: Queue, { eventType, target }: PreparedMessage): boolean =>
-  (queue.eventType === undefined || queue.eventType === eventType) && (target === undefined || target === queue.subscription);
+  (queue.eventType === undefined || queue.eventType === eventType) &&
+  (target === undefined || target === queue.subscription);
 
 function prepare(database: Database) {
   const locked = 'queue = ? AND seq = ? AND lock_token = ? AND due_at > ?';
   return {
-    subscription: database.prepare<[string, string], { id: number }>('SELECT id FROM subscription WHERE topic = ? AND name = ?'),
-    addSubscription: database.prepare<[string, string]>('INSERT INTO subscription (topic, name) VALUES (?, ?) ON CONFLICT DO NOTHING'),
+    subscription: database.prepare<[string, string], { id: number }>(
+      'SELECT id FROM subscription WHERE topic = ? AND name = ?',
+    ),
+    addSubscription: database.prepare<[string, string]>(
+      'INSERT INTO subscription (topic, name) VALUES (?, ?) ON CONFLICT DO NOTHING',
+    ),
     newestSequence: database.prepare<[], { newest: number }>('SELECT newest FROM sequence'),
     setSequence: database.prepare<[number]>('UPDATE sequence SET newest = ?'),
     accept: database.prepare<[string, string, number, number]>(
@@ -241,7 +305,9 @@ function prepare(database: Database) {
        WHERE (queue, seq) IN (SELECT queue, seq FROM message INDEXED BY message_ready WHERE queue = ? AND state = 0 ORDER BY seq LIMIT ?)
        RETURNING ${ROW}`,
     ),
-    anyReady: database.prepare<[number], { found: number }>('SELECT 1 AS found FROM message INDEXED BY message_ready WHERE queue = ? AND state = 0 LIMIT 1'),
+    anyReady: database.prepare<[number], { found: number }>(
+      'SELECT 1 AS found FROM message INDEXED BY message_ready WHERE queue = ? AND state = 0 LIMIT 1',
+    ),
     nextDue: database.prepare<[number, number], { due_at: number }>(
       'SELECT due_at FROM message INDEXED BY message_waiting WHERE queue = ? AND state = ? AND due_at IS NOT NULL ORDER BY due_at LIMIT 1',
     ),
@@ -258,8 +324,12 @@ function prepare(database: Database) {
          SELECT queue, seq FROM message INDEXED BY message_waiting WHERE queue = ? AND state = ? AND due_at <= ? ORDER BY due_at LIMIT ?)`,
     ),
     complete: database.prepare<[number, number, string, number]>(`DELETE FROM message WHERE ${locked}`),
-    abandon: database.prepare<[number, number, string, number]>(`UPDATE message SET state = 0, due_at = NULL, lock_token = NULL WHERE ${locked}`),
-    deliveryCount: database.prepare<[number, number], { delivery_count: number }>('SELECT delivery_count FROM message WHERE queue = ? AND seq = ?'),
+    abandon: database.prepare<[number, number, string, number]>(
+      `UPDATE message SET state = 0, due_at = NULL, lock_token = NULL WHERE ${locked}`,
+    ),
+    deliveryCount: database.prepare<[number, number], { delivery_count: number }>(
+      'SELECT delivery_count FROM message WHERE queue = ? AND seq = ?',
+    ),
     bury: database.prepare<[number, string, string, number, number, string, number]>(
       `UPDATE message SET queue = ?, state = 0, due_at = NULL, lock_token = NULL, reason = ?, description = ? WHERE ${locked}`,
     ),
@@ -267,7 +337,9 @@ function prepare(database: Database) {
     page: database.prepare<[number, number, number, number], MessageRow>(
       `SELECT ${ROW} FROM message WHERE queue = ? AND seq > ? AND enqueued_at >= ? ORDER BY seq LIMIT ?`,
     ),
-    countReady: database.prepare<[number], { count: number }>('SELECT count(*) AS count FROM message INDEXED BY message_ready WHERE queue = ? AND state = 0'),
+    countReady: database.prepare<[number], { count: number }>(
+      'SELECT count(*) AS count FROM message INDEXED BY message_ready WHERE queue = ? AND state = 0',
+    ),
     countWaiting: database.prepare<[number, number], { count: number }>(
       'SELECT count(*) AS count FROM message INDEXED BY message_waiting WHERE queue = ? AND state = ? AND due_at IS NOT NULL',
     ),

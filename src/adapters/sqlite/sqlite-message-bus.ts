@@ -57,13 +57,19 @@ export class SqliteMessageBus implements MessageBus {
     this.topics = new Map(
       options.topology.map((declaration) => [
         declaration.name,
-        { declaration, queues: declaration.subscriptions.map((subscription) => this.tables.queueOf(declaration, subscription)) },
+        {
+          declaration,
+          queues: declaration.subscriptions.map((subscription) => this.tables.queueOf(declaration, subscription)),
+        },
       ]),
     );
   }
 
   async send(topic: string, messages: readonly OutgoingMessage[]): Promise<void> {
-    invariant(messages.length <= MESSAGES_PER_CALL_MAX, `a call sends at most ${MESSAGES_PER_CALL_MAX} messages, got ${messages.length}`);
+    invariant(
+      messages.length <= MESSAGES_PER_CALL_MAX,
+      `a call sends at most ${MESSAGES_PER_CALL_MAX} messages, got ${messages.length}`,
+    );
     const { declaration, queues } = this.topic(topic);
     const prepared = messages.map((message) => preparedMessage(topic, message));
     if (prepared.length === 0) return;
@@ -89,13 +95,24 @@ export class SqliteMessageBus implements MessageBus {
     return receiver;
   }
 
-  async peek(source: MessageSource, options: { readonly after?: string; readonly max: number }): Promise<readonly PeekedMessage[]> {
+  async peek(
+    source: MessageSource,
+    options: { readonly after?: string; readonly max: number },
+  ): Promise<readonly PeekedMessage[]> {
     const { after = '0', max } = options;
-    invariant(Number.isSafeInteger(max) && max >= 1 && max <= MESSAGES_PER_CALL_MAX, `a peek yields 1 to ${MESSAGES_PER_CALL_MAX} messages, got ${max}`);
-    invariant(/^\d{1,15}$/.test(after), `a sequence number is one that a message carried, got ${JSON.stringify(after)}`);
+    invariant(
+      Number.isSafeInteger(max) && max >= 1 && max <= MESSAGES_PER_CALL_MAX,
+      `a peek yields 1 to ${MESSAGES_PER_CALL_MAX} messages, got ${max}`,
+    );
+    invariant(
+      /^\d{1,15}$/.test(after),
+      `a sequence number is one that a message carried, got ${JSON.stringify(after)}`,
+    );
     const queue = this.queue(source);
     await this.housekeep(this.queue({ ...source, deadLetters: false }));
-    return this.read(`peek at ${queue.name}`, () => this.tables.page(queue, Number(after), max, this.now()).map(peekedMessage));
+    return this.read(`peek at ${queue.name}`, () =>
+      this.tables.page(queue, Number(after), max, this.now()).map(peekedMessage),
+    );
   }
 
   async depth(source: { readonly topic: string; readonly subscription: string }): Promise<SubscriptionDepth> {
@@ -126,7 +143,11 @@ export class SqliteMessageBus implements MessageBus {
     const topic = this.topics.get(name);
     if (topic) return topic;
     const known = [...this.topics.keys()].join(', ');
-    throw new PortFailure(`there is no topic ${name}, expected one of: ${known}`, { code: 'not-found', retryable: false, facts: { topic: name } });
+    throw new PortFailure(`there is no topic ${name}, expected one of: ${known}`, {
+      code: 'not-found',
+      retryable: false,
+      facts: { topic: name },
+    });
   }
 
   private queue({ topic, subscription, deadLetters }: MessageSource): Queue {
@@ -142,7 +163,8 @@ export class SqliteMessageBus implements MessageBus {
   }
 
   private read<T>(step: string, work: () => T): T {
-    if (!this.database.open) throw new PortFailure(`failed to ${step}: the bus is closed`, { code: 'closed', retryable: false });
+    if (!this.database.open)
+      throw new PortFailure(`failed to ${step}: the bus is closed`, { code: 'closed', retryable: false });
     try {
       return work();
     } catch (error) {
@@ -155,13 +177,18 @@ function preparedMessage(topic: string, message: OutgoingMessage): PreparedMessa
   const { messageId, correlationId } = message;
   invariant(messageId.length > 0, `a message to topic ${topic} has an empty message id`);
   if (messageId.length > MESSAGE_ID_LENGTH_MAX) {
-    throw tooLarge(topic, messageId, `its id has ${messageId.length} characters, expected at most ${MESSAGE_ID_LENGTH_MAX}`);
+    throw tooLarge(
+      topic,
+      messageId,
+      `its id has ${messageId.length} characters, expected at most ${MESSAGE_ID_LENGTH_MAX}`,
+    );
   }
   const body = JSON.stringify(message.body) as string | undefined;
   invariant(body !== undefined, `the body of message ${messageId} to topic ${topic} is not JSON`);
   const properties = JSON.stringify(message.properties);
   const bytes = Buffer.byteLength(body) + Buffer.byteLength(properties);
-  if (bytes > MESSAGE_BYTES_MAX) throw tooLarge(topic, messageId, `it has ${bytes} bytes, expected at most ${MESSAGE_BYTES_MAX}`);
+  if (bytes > MESSAGE_BYTES_MAX)
+    throw tooLarge(topic, messageId, `it has ${bytes} bytes, expected at most ${MESSAGE_BYTES_MAX}`);
   return {
     messageId,
     correlationId,
@@ -174,9 +201,12 @@ function preparedMessage(topic: string, message: OutgoingMessage): PreparedMessa
 }
 
 function tooLarge(topic: string, messageId: string, why: string): PortFailure {
-  return new PortFailure(`failed to send message ${messageId.slice(0, MESSAGE_ID_LENGTH_MAX)} to topic ${topic}: ${why}`, {
-    code: 'message-too-large',
-    retryable: false,
-    facts: { topic },
-  });
+  return new PortFailure(
+    `failed to send message ${messageId.slice(0, MESSAGE_ID_LENGTH_MAX)} to topic ${topic}: ${why}`,
+    {
+      code: 'message-too-large',
+      retryable: false,
+      facts: { topic },
+    },
+  );
 }

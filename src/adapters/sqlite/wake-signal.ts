@@ -60,7 +60,8 @@ export class WakeSignal {
     if (this.folder === undefined || this.closed) return;
     try {
       let file = this.files.get(queue);
-      if (file === undefined) this.files.set(queue, (file = openSync(join(this.folder, encodeURIComponent(queue)), 'w')));
+      if (file === undefined)
+        this.files.set(queue, (file = openSync(join(this.folder, encodeURIComponent(queue)), 'w')));
       writeSync(file, '!', 0);
     } catch {
       // The messages are committed already; receivers elsewhere find them at their next poll.
