@@ -1,5 +1,4 @@
-import { plusMs } from '../../src/domain/instant';
-import { BILLER_KINDS, type BillerKind, realRules, type Rules } from './rules';
+import { BILLER_KINDS, type BillerKind, realRules, RETENTION_S, type Rules } from './rules';
 import { explore } from './search';
 
 const STATES_MAX = 400_000;
@@ -97,10 +96,10 @@ const MUTATIONS: readonly { readonly without: string; readonly kind: BillerKind;
     without: 'resending early enough for a late effect', kind: 'keys', faults: 2, pauses: 1,
     rules: {
       onlyCallsFail: true,
-      resolveDoubt: (attempt, terms, now) => {
-        const step = realRules.resolveDoubt(attempt, terms, now);
-        return step.step === 'resend' ? { ...step, before: plusMs(step.before, 3_000) } : step;
-      },
+      // As if a resend had only to leave, not to arrive, before the key is forgotten.
+      resolveDoubt: (attempt, terms, now) => realRules.resolveDoubt(attempt, {
+        ...terms, capability: { inquiry: undefined, keys: { retentionMs: RETENTION_S * 1000 + terms.quarantineMs, marginMs: 0 } },
+      }, now),
     },
   },
 ];

@@ -112,7 +112,7 @@ function nextTime(world: World, kind: BillerKind): number | undefined {
     const attempt = attempts.state(version);
     if (attempt.status !== 'open') continue;
     const begins = secondsOf(doubtBeginsAt(attempt, termsOf(kind)));
-    times.push(secondsOf(attempt.ownedUntil) + 1, begins, begins + LAG_S);
+    times.push(secondsOf(attempt.ownedUntil) + 1, begins, ...(kind === 'inquiry' || kind === 'both' ? [begins + LAG_S] : []));
   }
   for (const { until } of world.biller.late) times.push(until - 1);
   for (const [, seenAt] of world.biller.keys) times.push(seenAt + RETENTION_S - CALL_S - 1, seenAt + RETENTION_S);
