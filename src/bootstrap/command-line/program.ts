@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { causeChain, PortFailure } from '../../application/ports/failures';
 import { EXIT, RefusedForSafety, UsageProblems } from './problems';
+import { addLoadCommand } from './load-command';
 import { addRunCommands } from './run-commands';
 
 const STARTUP_CODES: ReadonlySet<string> = new Set(['storage-foreign', 'storage-from-newer-version', 'storage-broken', 'secret-missing', 'profile-invalid', 'profile-missing']);
@@ -15,6 +16,7 @@ export function createProgram(): Command {
     .showSuggestionAfterError(true)
     .exitOverride();
   addRunCommands(program);
+  addLoadCommand(program);
   return program;
 }
 
