@@ -13,9 +13,12 @@ export function decimalText(money: Money): string {
   return `${sign}${digits.slice(0, -2)}.${digits.slice(-2)}`;
 }
 
-/** `12.3`, `12`, `12.34` → minor units; undefined where the text is not a plain amount with two decimals at most. */
+/**
+ * `12.3`, `12`, `12.34`, `.80` (real exports leave the zero out) → minor units; undefined where the text is not a plain
+ * amount with two decimals at most.
+ */
 export function minorUnitsFromText(text: string): number | undefined {
-  const match = /^(-?)(\d{1,13})(?:\.(\d{1,2}))?$/.exec(text);
+  const match = /^(-?)(?=\.?\d)(\d{0,13})(?:\.(\d{1,2}))?$/.exec(text);
   if (!match) return undefined;
   const units = Number(match[2]) * 100 + Number((match[3] ?? '').padEnd(2, '0'));
   return match[1] === '-' ? -units : units;

@@ -684,9 +684,10 @@ export function shardContract(name: string, makeFixture: () => Promise<ShardFixt
       expect(await shard.importPayments([payment(1), payment(2), payment(1), payment(4)])).toEqual({
         added: 3,
         known: 1,
+        conflicts: [],
       });
-      expect(await shard.importPayments([payment(2), payment(3)])).toEqual({ added: 1, known: 1 });
-      expect(await shard.importPayments([])).toEqual({ added: 0, known: 0 });
+      expect(await shard.importPayments([payment(2), payment(3)])).toEqual({ added: 1, known: 1, conflicts: [] });
+      expect(await shard.importPayments([])).toEqual({ added: 0, known: 0, conflicts: [] });
       const [chunk] = await claimFrom(shard, [billerId('YZ')]);
       const rows = await shard.rowsOfChunk(chunk!.chunkId);
       expect(rows.map((row) => row.payment!.amount.minorUnits).sort()).toEqual([245_201, 245_202, 245_203, 245_204]);
@@ -712,6 +713,46 @@ export function shardContract(name: string, makeFixture: () => Promise<ShardFixt
           achReturnCode: undefined,
         },
       });
+    });
+
+    it('13: names a known reference with another payment and a known customer with another account, and changes nothing', async () => {
+      await shard.importPayments([payment(1), payment(2)]);
+      const before = await shard.rowsByStatus({ statuses: ['New'], max: 10 });
+      const others: readonly Partial<PaymentImport>[] = [
+        { amount: { minorUnits: 1, currency: 'CZK' } },
+        { amount: { ...payment(1).amount, currency: 'EUR' } },
+        { invoiceType: 'loan' },
+        { billerId: WATER },
+        { customerReference: 'c-2' },
+        { paidAt: plusMs(PAST, 1) },
+      ];
+      const changed = others.map((other) => ({ ...payment(1), ...other }));
+      expect(
+        await shard.importPayments([
+          payment(2),
+          ...changed,
+          { ...payment(3), customerReference: 'c-1', accountNumber: '000124' },
+        ]),
+      ).toEqual({
+        added: 0,
+        known: 1,
+        conflicts: [
+          ...changed.map((_, index) => ({ index: index + 1, why: 'another-payment' })),
+          { index: changed.length + 1, why: 'another-account' },
+        ],
+      });
+      expect(await shard.rowsByStatus({ statuses: ['New'], max: 10 })).toEqual(before);
+    });
+
+    it('14: tells which references it holds', async () => {
+      await shard.importPayments([payment(1), payment(2)]);
+      const [known, unknown] = [payment(2), payment(3)];
+      const elsewhere = { ...payment(1), source: 'another-source' };
+      const named = ({ source, externalReference }: PaymentImport) => ({ source, externalReference });
+      expect(
+        (await shard.knownReferences([known, unknown, elsewhere].map(named))).map((each) => ({ ...each })),
+      ).toEqual([named(known)]);
+      expect(await shard.knownReferences([])).toEqual([]);
     });
 
     it('13: adds each payment once when several importers load the same ones at the same time', async () => {
@@ -746,8 +787,8 @@ export function shardContract(name: string, makeFixture: () => Promise<ShardFixt
         source: source!,
         externalReference: externalReference!,
       }));
-      expect(await shard.importPayments(payments)).toEqual({ added: pairs.length, known: 0 });
-      expect(await shard.importPayments(payments)).toEqual({ added: 0, known: pairs.length });
+      expect(await shard.importPayments(payments)).toEqual({ added: pairs.length, known: 0, conflicts: [] });
+      expect(await shard.importPayments(payments)).toEqual({ added: 0, known: pairs.length, conflicts: [] });
       for (const row of await shard.rowsByStatus({ statuses: ['New'], max: 100 }))
         expect(dpId(row.dpId)).toBe(row.dpId);
     });

@@ -94,7 +94,8 @@ describe('a delivery outcome', () => {
 describe('values', () => {
   it('money is exact text and minor units', () => {
     expect([5, -5, 1234].map((minorUnits) => decimalText({ minorUnits, currency: 'EUR' }))).toEqual(['0.05', '-0.05', '12.34']);
-    expect(['12', '12.3', '-0.05', '1.234', '1,2', ''].map(minorUnitsFromText)).toEqual([1200, 1230, -5, undefined, undefined, undefined]);
+    expect(['12', '12.3', '-0.05', '.80'].map(minorUnitsFromText)).toEqual([1200, 1230, -5, 80]);
+    for (const text of ['1.234', '1,2', '', '.', '-', '5.', '1e3', ' 1']) expect(minorUnitsFromText(text)).toBeUndefined();
   });
   it('an instant is brought to one form, and an impossible one is refused', () => {
     expect(instant('2026-11-20T09:00:00+01:00')).toBe('2026-11-20T08:00:00.000Z');

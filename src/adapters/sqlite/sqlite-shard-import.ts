@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type Database, type Statement } from 'better-sqlite3';
-import { type PaymentImport } from '../../application/ports/shard';
+import { type ImportResult, type PaymentImport, type PaymentReference } from '../../application/ports/shard';
+import { type Instant } from '../../domain/instant';
 import { type SqliteShardClock } from './sqlite-shard-clock';
 
 /**
@@ -12,6 +13,8 @@ export class SqliteShardImport {
   private readonly insertCustomer: Statement;
   private readonly insertPayment: Statement;
   private readonly insertRow: Statement;
+  private readonly selectAccount: Statement<[string], string>;
+  private readonly selectPayment: Statement<[string, string], readonly (string | number)[]>;
 
   constructor(
     database: Database,
@@ -30,33 +33,52 @@ export class SqliteShardImport {
     this.insertRow = database.prepare(`
       INSERT INTO datapump (DpId, BillerId, EventType, CustomerId, PaymentId, CreatedAt, DueAt, ProgressAt)
       VALUES (?, ?, 'Payments', ?, ?, ?, ?, ?)`);
+    this.selectAccount = database
+      .prepare<[string], string>('SELECT AccountNumber FROM Customer WHERE CustomerId = ?')
+      .pluck();
+    this.selectPayment = database
+      .prepare<[string, string], readonly (string | number)[]>(
+        `SELECT CustomerId, BillerId, AmountMinor, Currency, InvoiceType, PaidAt FROM Payment
+         WHERE Source = ? AND ExternalReference = ?`,
+      )
+      .raw();
   }
 
-  import(payments: readonly PaymentImport[]): { readonly added: number; readonly known: number } {
+  import(payments: readonly PaymentImport[]): ImportResult {
     const now = this.clock.now();
+    const conflicts: ImportResult['conflicts'][number][] = [];
     let added = 0;
-    for (const payment of payments) {
-      const { source, externalReference, billerId, amount, invoiceType, paidAt } = payment;
-      const paymentId = derivedId(source, externalReference);
-      const customerId = derivedId(billerId, payment.customerReference);
-      const { changes } = this.insertPayment.run(
-        paymentId,
-        customerId,
-        billerId,
-        amount.minorUnits,
-        amount.currency,
-        invoiceType,
-        paidAt,
-        source,
-        externalReference,
-      );
-      if (changes === 0) continue;
-      this.insertBiller.run(billerId, payment.billerName);
-      this.insertCustomer.run(customerId, billerId, payment.accountNumber, payment.customerName);
-      this.insertRow.run(paymentId, billerId, customerId, paymentId, now, now, now);
-      added++;
+    payments.forEach((payment, index) => {
+      const result = this.importOne(payment, now);
+      if (result === 'added') added++;
+      else if (result !== 'known') conflicts.push({ index, why: result });
+    });
+    return { added, known: payments.length - added - conflicts.length, conflicts };
+  }
+
+  known(references: readonly PaymentReference[]): readonly PaymentReference[] {
+    return references.filter(
+      ({ source, externalReference }) => this.selectPayment.get(source, externalReference) !== undefined,
+    );
+  }
+
+  private importOne(payment: PaymentImport, now: Instant): 'added' | 'known' | 'another-payment' | 'another-account' {
+    const { source, externalReference, billerId, amount, invoiceType, paidAt } = payment;
+    const paymentId = derivedId(source, externalReference);
+    const customerId = derivedId(billerId, payment.customerReference);
+    const account = this.selectAccount.get(customerId);
+    // The row would be delivered to the stored account: another one must not pass unseen.
+    if (account !== undefined && account !== payment.accountNumber) return 'another-account';
+    const wanted = [customerId, billerId, amount.minorUnits, amount.currency, invoiceType, paidAt] as const;
+    const { changes } = this.insertPayment.run(paymentId, ...wanted, source, externalReference);
+    if (changes === 0) {
+      const stored = this.selectPayment.get(source, externalReference);
+      return stored && wanted.every((value, place) => stored[place] === value) ? 'known' : 'another-payment';
     }
-    return { added, known: payments.length - added };
+    this.insertBiller.run(billerId, payment.billerName);
+    this.insertCustomer.run(customerId, billerId, payment.accountNumber, payment.customerName);
+    this.insertRow.run(paymentId, billerId, customerId, paymentId, now, now, now);
+    return 'added';
   }
 }
 

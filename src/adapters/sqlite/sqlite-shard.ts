@@ -3,8 +3,10 @@ import { PortFailure } from '../../application/ports/failures';
 import {
   ROWS_PER_CALL_MAX,
   type ClaimRequest,
+  type ImportResult,
   type OutboxChunk,
   type PaymentImport,
+  type PaymentReference,
   type RowResult,
   type Shard,
   type ShardTotal,
@@ -144,8 +146,12 @@ export class SqliteShard implements Shard {
     return this.read('read the biller settings', () => this.counting.billersWithSettings());
   }
 
-  importPayments(payments: readonly PaymentImport[]): Promise<{ readonly added: number; readonly known: number }> {
+  importPayments(payments: readonly PaymentImport[]): Promise<ImportResult> {
     return this.write(payments.length, () => this.importing.import(payments));
+  }
+
+  knownReferences(references: readonly PaymentReference[]): Promise<readonly PaymentReference[]> {
+    return this.read('read external references', () => this.importing.known(references), references.length);
   }
 
   /** For demo, load tests and tests: one transaction a call. How many rows of datapump were new. */

@@ -30,7 +30,9 @@ export const ROWS_PER_CALL_MAX = 5_000;
  * 11  Text, Unicode, quotes and injection strings, NULLs, 64-bit ids and money come back exactly as stored.
  * 12  now is the database's clock, UTC, to the millisecond, and never runs backwards within a process.
  * 13  importPayments inserts a payment once per (source, external reference), with its customer and a New row;
- *     repeated, it adds nothing and says so.
+ *     repeated, it adds nothing and says so. A known reference with another payment, or a known customer with another
+ *     account number, is named as a conflict and changes nothing.
+ * 14  knownReferences yields those of the given references that a payment here already has.
  */
 export interface Shard {
   readonly name: ShardName;
@@ -44,7 +46,13 @@ export interface Shard {
 
   rowsOfChunk(chunkId: ChunkId): Promise<readonly DpRow[]>;
   /** Rows of a foreign chunk: a biller's rows by id range (numeric where both ends are numbers), New or Queued, at most `max`. */
-  rowsInRange(range: { readonly billerId: BillerId; readonly dataType: DataType | undefined; readonly from: DpId; readonly to: DpId; readonly max: number }): Promise<readonly DpRow[]>;
+  rowsInRange(range: {
+    readonly billerId: BillerId;
+    readonly dataType: DataType | undefined;
+    readonly from: DpId;
+    readonly to: DpId;
+    readonly max: number;
+  }): Promise<readonly DpRow[]>;
   findRow(dpId: DpId): Promise<DpRow | undefined>;
   /** Adopts foreign rows: New → Queued with this ChunkId. */
   adopt(dpIds: readonly DpId[], chunkId: ChunkId): Promise<void>;
@@ -56,11 +64,17 @@ export interface Shard {
   reopen(dpId: DpId): Promise<number | undefined>;
 
   /** Rows by status, oldest first, after a dpId; for the operator's lists and the proofs. */
-  rowsByStatus(query: { readonly statuses: readonly RowStatus[]; readonly billerId?: BillerId; readonly after?: DpId; readonly max: number }): Promise<readonly DpRow[]>;
+  rowsByStatus(query: {
+    readonly statuses: readonly RowStatus[];
+    readonly billerId?: BillerId;
+    readonly after?: DpId;
+    readonly max: number;
+  }): Promise<readonly DpRow[]>;
   totals(): Promise<readonly ShardTotal[]>;
   billers(): Promise<readonly BillerId[]>;
 
-  importPayments(rows: readonly PaymentImport[]): Promise<{ readonly added: number; readonly known: number }>;
+  importPayments(rows: readonly PaymentImport[]): Promise<ImportResult>;
+  knownReferences(references: readonly PaymentReference[]): Promise<readonly PaymentReference[]>;
 }
 
 export interface ClaimRequest {
@@ -128,6 +142,17 @@ export interface PaymentImport {
   readonly amount: Money;
   readonly invoiceType: string;
   readonly paidAt: Instant;
+}
+
+/** What a payment is called outside: unique over all shards. */
+export type PaymentReference = Pick<PaymentImport, 'source' | 'externalReference'>;
+
+export interface ImportResult {
+  readonly added: number;
+  /** There already, the same. */
+  readonly known: number;
+  /** By their place in the call. */
+  readonly conflicts: readonly { readonly index: number; readonly why: 'another-payment' | 'another-account' }[];
 }
 
 /** Which shard holds which biller; the registry decides, and a biller moves only when drained. */
