@@ -53,6 +53,7 @@ async function runAll(options: GlobalOptions, untilDrained: boolean): Promise<vo
     const clock = container.get(TOKENS.clock);
     const supervised = supervise({
       environment: { Data__Folder: settings['Data:Folder'] },
+      ...(options.config === undefined ? {} : { configFile: options.config }),
       restartMax: settings['Supervisor:RestartMax'],
       restartWindowMs: settings['Supervisor:RestartWindowSeconds'] * 1_000,
       stopMs: settings['Supervisor:StopSeconds'] * 1_000,

@@ -16,6 +16,7 @@ export const billerModule = new ContainerModule(({ bind }) => {
     const settings = get(TOKENS.settings);
     return new FileBillerProfiles({
       hosts: hostsOf(settings),
+      ...(settings['Auth:Authority'] === '' ? {} : { tokenAuthority: settings['Auth:Authority'] }),
       digest: get(TOKENS.digest),
       folder: settings['Billers:Folder'],
       eventStore: get(TOKENS.eventStore),

@@ -7,6 +7,8 @@ export interface SuperviseOptions {
   readonly processes?: readonly ProcessKind[];
   /** Added to this process's environment; settings travel as `Section__Name`. */
   readonly environment: Readonly<Record<string, string>>;
+  /** The settings file the supervisor itself was given: its children read the same. */
+  readonly configFile?: string;
   readonly restartMax: number;
   readonly restartWindowMs: number;
   readonly stopMs: number;
@@ -41,7 +43,7 @@ export function supervise(options: SuperviseOptions): Supervised {
 
   const start = (kind: ProcessKind, earlier: readonly number[]): void => {
     const name = processName(kind);
-    const child = spawn(process.execPath, [commandLine(), ...argumentsOf(kind)], {
+    const child = spawn(process.execPath, [commandLine(), ...configArguments(options), ...argumentsOf(kind)], {
       env: { ...process.env, ...options.environment },
       stdio: ['ignore', 'ignore', options.logTo ?? 'inherit'],
     });
@@ -99,3 +101,6 @@ export const commandLine = (): string => resolve(__dirname, '..', 'command-line.
 
 const argumentsOf = (kind: ProcessKind): readonly string[] =>
   kind.process === 'consumer' ? ['run', 'consumer', '--type', kind.dataType.toLowerCase()] : ['run', kind.process];
+
+const configArguments = ({ configFile }: SuperviseOptions): readonly string[] =>
+  configFile === undefined ? [] : ['--config', configFile];
