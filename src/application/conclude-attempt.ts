@@ -4,6 +4,7 @@ import { type Instant, plusMs } from '../domain/instant';
 import { invariant, InvariantViolation } from '../domain/invariant';
 import { DEFAULT_RETRY_SCHEDULE, nextTry, type RetryDecision } from '../domain/policies/retry-schedule';
 import { decideRecord, type Delivery, type DeliverRecordPorts, type DeliverRecordSettings, sendSuccessor, type Settlement } from './delivery';
+import { sweepChain } from './message-chain';
 import { resultOfAttempt } from './row-result';
 import { type DpRecordCommand } from '../domain/dp-record/dp-record.decider';
 
@@ -65,13 +66,14 @@ async function tryAgain(
     await decideRecord(ports, delivery, [{ type: 'DeadLetterDpRecord', reason: next.reason, description, attempt, ...keyFirstUsedAt }], now);
     return undefined;
   }
-  if (held) await delivery.shard.reopen(delivery.message.dpId);
+  // Row first: should this process die now, the sweep finds it. Its ordinal names a message id nobody has used.
+  const ordinal = held ? await delivery.shard.reopen(delivery.message.dpId) : undefined;
   const command: DpRecordCommand =
     closing.as === 'throttled' && !held
       ? { type: 'ParkDpRecord', cause: 'throttled', until: next.at, attempt, ...keyFirstUsedAt }
       : { type: 'ScheduleRetry', attempt, at: next.at, spent: closing.as === 'not-executed', ...keyFirstUsedAt };
   await decideRecord(ports, delivery, [command], now);
-  await sendSuccessor(ports, settings, delivery, next.at);
+  await sendSuccessor(ports, settings, delivery, next.at, ordinal === undefined ? undefined : sweepChain(ordinal));
   return { settle: 'complete' };
 }
 

@@ -64,6 +64,8 @@ async function load(ports: DeliverRecordPorts, shard: Shard, message: RecordMess
     ports.control.state(message.billerId).catch(() => uncontrolled),
   ]);
   const number = record.state.status === 'unknown' ? 1 : record.state.status === 'in-doubt' ? record.state.attempt : record.state.nextAttempt;
+  // After the row, never before it: a result that reaches the row between two reads in the other order would look like a
+  // shard that knows more than its stream.
   const attempt = await ports.history.attempt(key, number);
   const attemptProfile =
     attempt.state.status === 'open' ? await ports.profiles.version(message.billerId, attempt.state.started.profileVersion) : undefined;

@@ -11,7 +11,7 @@ import { type DoubtTerms } from '../domain/policies/in-doubt-resolution';
 import { type BillerControl } from './biller-control';
 import { type Gate } from './biller-gate';
 import { type History, type Loaded } from './history';
-import { linkOf, nextHop, recordMessage } from './message-chain';
+import { type ChainLink, linkOf, nextHop, recordMessage } from './message-chain';
 import { type MessageContracts, type RecordMessage } from './messages';
 import { type BillerGateway } from './ports/biller-gateway';
 import { type BillerProfiles } from './ports/biller-profiles';
@@ -99,11 +99,11 @@ export async function park(ports: DeliverRecordPorts, settings: DeliverRecordSet
  * process's clock, so that a skew between the two does not bring the message early again and again. The row's sweep
  * is put off as long.
  */
-export async function sendSuccessor(ports: DeliverRecordPorts, settings: DeliverRecordSettings, delivery: Delivery, until: Instant): Promise<void> {
+export async function sendSuccessor(ports: DeliverRecordPorts, settings: DeliverRecordSettings, delivery: Delivery, until: Instant, link?: ChainLink): Promise<void> {
   const { key, message, received, shard } = delivery;
   const waitMs = Math.max(SUCCESSOR_WAIT_MIN_MS, msBetween(await ports.shardClock.atLeast(shard), until));
   const successor = recordMessage(message, {
-    link: nextHop(linkOf(key, received)),
+    link: link ?? nextHop(linkOf(key, received)),
     tenant: String(received.properties['tenant'] ?? delivery.profile?.tenant ?? message.billerId),
     traceparent: traceparentOf(received),
     target: settings.subscriptions[message.eventType],

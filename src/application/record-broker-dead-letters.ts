@@ -1,5 +1,6 @@
 import { type DataType } from '../domain/biller/data-type';
 import { type Instant } from '../domain/instant';
+import { claimWithoutCall } from './claim-attempt';
 import { decideRecord } from './delivery';
 import { type History } from './history';
 import { type MessageContracts } from './messages';
@@ -55,15 +56,16 @@ async function recordOne(ports: RecordBrokerDeadLettersPorts, letter: PeekedMess
   const shard = ports.shards.all().find(({ name }) => name === message.source.shard);
   if (!shard) return false;
   for (let conflicts = 0; conflicts < CONFLICTS_MAX; conflicts++) {
-    const delivery = { key, record: await ports.history.record(key) };
-    const { state } = delivery.record;
+    const record = await ports.history.record(key);
+    const { state } = record;
     if (state.status !== 'pending') return false;
-    const attempt = await ports.history.attempt(key, state.nextAttempt);
-    if (attempt.state.status !== 'absent') return false;
+    const delivery = { key, record, attempt: await ports.history.attempt(key, state.nextAttempt) };
+    if (delivery.attempt.state.status !== 'absent') return false;
     const now: Instant = await ports.shardClock.atLeast(shard);
     const description = `delivered ${letter.deliveryCount} times without being settled (message ${letter.messageId})`;
     try {
-      await decideRecord(ports, delivery, [{ type: 'DeadLetterDpRecord', reason: 'DeadLetteredByBroker', description }], now);
+      await claimWithoutCall(ports, delivery, state, undefined, now);
+      await decideRecord(ports, delivery, [{ type: 'DeadLetterDpRecord', reason: 'DeadLetteredByBroker', description, attempt: state.nextAttempt }], now);
       await shard.reconcile(rowResultOf(delivery.record.state, message.dpId, now));
       await decideRecord(ports, delivery, [{ type: 'ConfirmReconciled', status: 'Failed' }], now);
       ports.telemetry.warn('recorded a dead letter of the broker', { record: key });

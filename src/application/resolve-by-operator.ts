@@ -1,9 +1,13 @@
 import { type ResolvedOutcome } from '../domain/delivery-attempt/delivery-attempt.events';
+import { type DeliveryAttempt } from '../domain/delivery-attempt/delivery-attempt.state';
 import { type RecordKey, recordKey } from '../domain/identifiers';
+import { type Instant } from '../domain/instant';
+import { doubtBeginsAt } from '../domain/policies/in-doubt-resolution';
 import { closeAttempt } from './close-attempt';
 import { type History } from './history';
 import { recordMessage, sweepChain } from './message-chain';
 import { type RecordMessage } from './messages';
+import { type BillerProfiles } from './ports/biller-profiles';
 import { type Chance } from './ports/chance';
 import { type MessageBus } from './ports/message-bus';
 import { type Shard, type Shards } from './ports/shard';
@@ -17,6 +21,7 @@ export interface ResolveByOperatorPorts {
   readonly bus: MessageBus;
   readonly shards: Shards;
   readonly shardClock: ShardClock;
+  readonly profiles: BillerProfiles;
   readonly chance: Chance;
   readonly telemetry: Telemetry;
 }
@@ -47,6 +52,8 @@ export function resolveByOperator(ports: ResolveByOperatorPorts, settings: Event
     const hand = { key: order.record, attempt: await ports.history.attempt(order.record, state.attempt) };
     const resendsSeen = hand.attempt.state.status === 'open' ? hand.attempt.state.resends : 0;
     const now = await ports.shardClock.atLeast(shard);
+    const early = order.outcome === 'not-executed' ? await stillOwned(ports, hand.attempt.state, now) : undefined;
+    if (early) return { result: 'refused', why: early };
     const evidence = `${order.evidence} (${order.reason})`;
     await closeAttempt(ports, hand, state.attempt, {
       type: 'DeliveryAttemptResolvedByOperator',
@@ -55,6 +62,15 @@ export function resolveByOperator(ports: ResolveByOperatorPorts, settings: Event
     await wake(ports, settings, shard, state, now);
     return { result: 'resolved', attempt: state.attempt };
   };
+}
+
+/** "Not executed" frees the next attempt: a person may not say so while the call, or its late effect, may be on its way. */
+async function stillOwned(ports: Pick<ResolveByOperatorPorts, 'profiles'>, attempt: DeliveryAttempt, now: Instant): Promise<string | undefined> {
+  if (attempt.status !== 'open') return undefined;
+  const profile = await ports.profiles.version(attempt.started.billerId, attempt.started.profileVersion);
+  if (!profile) return `profile version ${attempt.started.profileVersion} cannot be read, so nobody can say when the attempt is over`;
+  const begins = doubtBeginsAt(attempt, { quarantineMs: profile.quarantineMs, capability: profile.capability });
+  return now < begins ? `until ${begins} the call or a late effect of it may still be on its way; say not-executed after that` : undefined;
 }
 
 /** The consequence is the consumer's work: it gets a message under an id from the row's own count. */

@@ -7,6 +7,7 @@ import { invariant } from '../domain/invariant';
 import { closingEventOf, type CallOutcome } from '../domain/policies/delivery-outcome';
 import { validatedFields } from '../domain/policies/validation';
 import { sameAmount } from '../domain/dp-record/dp-record.decider';
+import { claimWithoutCall } from './claim-attempt';
 import { closeAttempt, observeUnknown } from './close-attempt';
 import { decideRecord, type Delivery, type DeliverRecordPorts, type DeliverRecordSettings, park, type Settlement, traceparentOf } from './delivery';
 import { verdictOf } from './discover-record';
@@ -70,12 +71,14 @@ async function freshRow(ports: DeliverRecordPorts, delivery: Delivery, profile: 
   const record = delivery.record.state as Pending;
   const now = await ports.shardClock.atLeast(delivery.shard);
   if (!row) {
+    await claimWithoutCall(ports, delivery, record, profile.version, now);
     await decideRecord(ports, delivery, [{ type: 'WithdrawDpRecord', at: now }], now);
     return undefined;
   }
   if (row.paymentId !== record.paymentId || row.billerId !== record.billerId) return 'identity-conflict';
   if (ports.digest(validatedFields(row)) === record.validatedHash && sameAmount(record, row.payment?.amount)) return row;
   const verdict = verdictOf(row, profile, ports.digest);
+  if (verdict.type !== 'DpRecordValidated') await claimWithoutCall(ports, delivery, record, profile.version, now);
   await decideRecord(ports, delivery, [{ type: 'RevalidateDpRecord', verdict }], now);
   return verdict.type === 'DpRecordValidated' ? row : undefined;
 }
@@ -99,7 +102,9 @@ async function prepare(
     ports.telemetry.warn('failed to prepare a call', { record: delivery.key, code: error.code });
     if (error.code === 'request-unbuildable') {
       const description = error.message.slice(0, 500);
-      await decideRecord(ports, delivery, [{ type: 'DeadLetterDpRecord', reason: 'CannotPrepare', description }], now);
+      const record = delivery.record.state as Pending;
+      await claimWithoutCall(ports, delivery, record, profile.version, now);
+      await decideRecord(ports, delivery, [{ type: 'DeadLetterDpRecord', reason: 'CannotPrepare', description, attempt: record.nextAttempt }], now);
       return { settlement: undefined };
     }
     const until = plusMs(now, error.retryAfterMs ?? GATE_LOOK_AGAIN_MS);

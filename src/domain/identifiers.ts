@@ -16,11 +16,12 @@ export type StreamName = Brand<'StreamName'>;
 /** The content hash of a biller profile: the same text is the same version. */
 export type ProfileVersion = Brand<'ProfileVersion'>;
 
-const ID = /^[^\s:]{1,64}$/;
+/** `billerId:dpId:r<ordinal>.<hop>` must fit the 128 characters of a broker's MessageId. */
+const ID = /^[^\s:]{1,56}$/;
 
 function id<T extends string>(kind: string) {
   return (text: string): T => {
-    if (!ID.test(text)) throw new TypeError(`${kind} must be 1 to 64 characters without blanks or colons, got ${JSON.stringify(text)}`);
+    if (!ID.test(text)) throw new TypeError(`${kind} must be 1 to 56 characters without blanks or colons, got ${JSON.stringify(text)}`);
     return text as T;
   };
 }

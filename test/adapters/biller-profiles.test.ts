@@ -97,7 +97,7 @@ describe('a profile document', () => {
       '/Requests/ACHRejects',
       '/Answers/0/When',
       '/Answers',
-      '/Idempotency/Margin',
+      '/Idempotency/Retention',
       '/Windows/0/TimeZone',
     ];
     for (const place of places) expect(problems).toContainEqual(expect.stringContaining(`12.json ${place}: `));

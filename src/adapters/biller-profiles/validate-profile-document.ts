@@ -124,11 +124,18 @@ function beyondSchema(document: BillerDocument, rules: ProfileRules): Found[] {
     expression('/StatusInquiry/Reference', inquiry.Reference);
     expression('/StatusInquiry/AmountMinorUnits', inquiry.AmountMinorUnits);
   }
-  if (keys && durationMs(keys.Margin ?? '5m') >= durationMs(keys.Retention))
-    note('/Idempotency/Margin', 'less than Retention was expected (default 5m): no time would be left to send again');
+  if (keys) note('/Idempotency/Retention', retentionProblem(document, keys));
   if (durationMs(document.Timeout) < 1) note('/Timeout', 'more than zero was expected');
   document.Windows?.forEach((window, index) => note(`/Windows/${index}/TimeZone`, timeZoneProblem(window.TimeZone)));
   return found;
+}
+
+/** The first resend leaves after Timeout and Quarantine, and must end, its late effect included, while the key is known. */
+function retentionProblem(document: BillerDocument, keys: NonNullable<BillerDocument['Idempotency']>): string | undefined {
+  const needed = durationMs(keys.Margin ?? '5m') + 2 * (durationMs(document.Timeout) + durationMs(document.Quarantine));
+  return durationMs(keys.Retention) > needed
+    ? undefined
+    : `more than ${needed / 1_000}s was expected (Margin, default 5m, and twice Timeout and Quarantine): no time would be left to send again`;
 }
 
 const asExpression = (text: string): string | undefined => {

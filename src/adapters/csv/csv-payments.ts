@@ -97,7 +97,7 @@ function paymentOf(
     if (value[field] !== '')
       problems.push(`${field} is ${JSON.stringify(value[field].slice(0, 40))}, expected ${expected}`);
   };
-  if (!isBillerId(value.billerId)) wrong('billerId', '1 to 64 characters without blanks or colons');
+  if (!isBillerId(value.billerId)) wrong('billerId', '1 to 56 characters without blanks or colons');
   if (minorUnits === undefined) wrong('amount', 'digits with at most two decimals after a point');
   else if (minorUnits <= 0) wrong('amount', 'more than 0');
   else if (minorUnits > AMOUNT_MAX_MINOR_UNITS) wrong('amount', 'at most one hundred million');
@@ -121,7 +121,7 @@ function textProblem(text: string): string | undefined {
   return undefined;
 }
 
-const isBillerId = (text: string): boolean => /^[^\s:]{1,64}$/.test(text);
+const isBillerId = (text: string): boolean => /^[^\s:]{1,56}$/.test(text);
 
 /** A date alone is its midnight in UTC. A day that is in no calendar is none. */
 function instantOf(text: string): Instant | undefined {

@@ -11,7 +11,7 @@ export class ChunkMessageDto {
   @IsId() readonly billerId: unknown;
   @IsId() readonly dpStart: unknown;
   @IsId() readonly dpEnd: unknown;
-  @MatchesText(/^[^\s:]{1,64}:[^\s:]{3,129}$/, 'billerId:dpStart+dpEnd') readonly messageId: unknown;
+  @MatchesText(/^[^\s:]{1,56}:[^\s:]{3,113}$/, 'billerId:dpStart+dpEnd') readonly messageId: unknown;
   @WhenPresent() @MatchesText(/^\S{1,128}$/, '1 to 128 characters without blanks') readonly chunkId: unknown;
   @WhenPresent() @IsId() readonly shard: unknown;
   @WhenPresent() @IsOneOf(DATA_TYPES) readonly eventType: unknown;

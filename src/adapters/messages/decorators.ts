@@ -1,6 +1,6 @@
 import { ValidateBy } from 'class-validator';
 
-const ID = /^[^\s:]{1,64}$/;
+const ID = /^[^\s:]{1,56}$/;
 const INSTANT = /^\d{4}-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.\d{1,9})?(?:Z|[+-](\d\d):(\d\d))$/;
 
 /** One decorator, one call: class-validator's own (IsString + Matches) would cost two on each member of each message. */
@@ -12,7 +12,7 @@ function check(name: string, expected: string, holds: (value: unknown) => boolea
 export const IsId = () =>
   check(
     'isId',
-    'an id: 1 to 64 characters without blanks or colons',
+    'an id: 1 to 56 characters without blanks or colons',
     (value) => typeof value === 'string' && ID.test(value),
   );
 

@@ -2,7 +2,7 @@ import { DATA_TYPES } from '../../domain/biller/data-type';
 import { IsId, IsInstantWithOffset, IsOneOf, MatchesText } from './decorators';
 import { idText } from './id-text';
 
-const RECORD_KEY = /^[^\s:]{1,64}:[^\s:]{1,64}$/;
+const RECORD_KEY = /^[^\s:]{1,56}:[^\s:]{1,56}$/;
 
 /**
  * The form of contracts/messages/record.v1.schema.json. Unknown members are left out: version 1 is add-only.

@@ -34,7 +34,7 @@ export const DECLARATIONS = {
     sentence: 'Folder of the embedded stack: shard, event store and bus files.',
   }),
   'Shards:Names': declare({
-    kind: listOf('shard names', /^[^\s:]{1,64}$/),
+    kind: listOf('shard names', /^[^\s:]{1,56}$/),
     default: [],
     sentence: 'Shards this installation works on; empty: every shard whose file lies in Data:Folder.',
   }),

@@ -16,7 +16,7 @@ export function embeddedFiles(settings: Settings) {
   };
 }
 
-const SHARD_FILE = /^(?<name>[^\s:]{1,64})\.sqlite$/;
+const SHARD_FILE = /^(?<name>[^\s:]{1,56})\.sqlite$/;
 
 /** The shards named by setting, else every shard whose file lies there. */
 export function shardNames(settings: Settings): readonly ShardName[] {

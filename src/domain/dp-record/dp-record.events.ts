@@ -124,6 +124,7 @@ export type DoubtCause =
   | 'key-retention-over'
   | 'another-amount'
   | 'inquiry-cannot-tell'
+  | 'inquiry-contradicts-itself'
   | 'inquiry-unavailable'
   | 'still-pending'
   | 'bytes-changed'

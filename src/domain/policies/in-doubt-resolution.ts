@@ -98,6 +98,8 @@ export function judgeInquiry(answer: InquiryAnswer, attempt: OpenAttempt, terms:
     case 'declined':
       return { judged: 'closed', outcome: 'declined' };
     case 'absent': {
+      // It knew of the call before: an answer that contradicts itself is for a person.
+      if (attempt.inquiries.pending > 0) return { judged: 'operator', cause: 'inquiry-contradicts-itself' };
       const trustedFrom = plusMs(doubtBeginsAt(attempt, terms), terms.capability.inquiry?.lagMs ?? 0);
       return askedAt < trustedFrom ? { judged: 'too-early', until: trustedFrom } : { judged: 'closed', outcome: 'not-executed' };
     }
