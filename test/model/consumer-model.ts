@@ -1,7 +1,6 @@
 import { type ClosingEvent } from '../../src/domain/delivery-attempt/delivery-attempt.decider';
 import { type ClosedAttempt, effectOf, type OpenAttempt } from '../../src/domain/delivery-attempt/delivery-attempt.state';
 import { type DpRecordCommand } from '../../src/domain/dp-record/dp-record.decider';
-import { type DpRecordEvent } from '../../src/domain/dp-record/dp-record.events';
 import { type KnownDpRecord } from '../../src/domain/dp-record/dp-record.state';
 import { allowedPredecessors } from '../../src/domain/dp-record/row-status';
 import { profileVersion } from '../../src/domain/identifiers';
@@ -285,7 +284,7 @@ export class ConsumerModel {
     for (const command of commands) {
       const decision = this.rules.decideRecord(command, records.state(next));
       if (decision.outcome === 'refused') return undefined;
-      if (decision.events.length > 0) next = records.append(next, decision.events as readonly DpRecordEvent[]);
+      if (decision.events.length > 0) next = records.append(next, decision.events);
     }
     return next;
   }

@@ -1,4 +1,3 @@
-import { type OpenAttempt } from '../../src/domain/delivery-attempt/delivery-attempt.state';
 import { isFinished } from '../../src/domain/dp-record/dp-record.decider';
 import { type KnownDpRecord } from '../../src/domain/dp-record/dp-record.state';
 import { doubtBeginsAt } from '../../src/domain/policies/in-doubt-resolution';
@@ -177,7 +176,7 @@ function operatorActs(world: World, rules: Rules, kind: BillerKind): readonly Mo
   if (state.status !== 'in-doubt') return [];
   const version = attemptOf(world, state.nextAttempt);
   const attempt = attempts.state(version);
-  if (attempt.status === 'open' && rules.operatorWaitsForQuarantine && at(world.now) < doubtBeginsAt(attempt as OpenAttempt, termsOf(kind))) return [];
+  if (attempt.status === 'open' && rules.operatorWaitsForQuarantine && at(world.now) < doubtBeginsAt(attempt, termsOf(kind))) return [];
   const outcome = world.biller.effects > 0 ? 'accepted' : 'not-executed';
   const decision = rules.decideAttempt({
     type: 'CloseAttempt', closing: { type: 'DeliveryAttemptResolvedByOperator', data: { outcome, by: 'a person', evidence: 'books' } },
