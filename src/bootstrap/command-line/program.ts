@@ -2,6 +2,8 @@ import { Command, CommanderError } from 'commander';
 import { causeChain, PortFailure } from '../../application/ports/failures';
 import { EXIT, RefusedForSafety, UsageProblems } from './problems';
 import { addLoadCommand } from './load-command';
+import { addControlTotalsCommand } from './operator-control-totals';
+import { addRecordCommands } from './operator-records';
 import { addRunCommands } from './run-commands';
 
 const STARTUP_CODES: ReadonlySet<string> = new Set(['storage-foreign', 'storage-from-newer-version', 'storage-broken', 'secret-missing', 'profile-invalid', 'profile-missing']);
@@ -17,6 +19,8 @@ export function createProgram(): Command {
     .exitOverride();
   addRunCommands(program);
   addLoadCommand(program);
+  addRecordCommands(program);
+  addControlTotalsCommand(program);
   return program;
 }
 

@@ -1,0 +1,55 @@
+import { type Explanation } from '../../application/queries/explain-record';
+import { type DpRecord } from '../../domain/dp-record/dp-record.state';
+import { type DpRow } from '../../domain/dp-record/dp-row';
+import { DOUBTED, PARKED, sentenceOf } from './event-sentences';
+import { moneyText, timeText } from './words';
+
+/** A record's history as a timeline for people: no names and no account numbers, as in the events themselves. */
+export function recordStory(explanation: Explanation): string {
+  const { record, asOf, state, timeline, row, next } = explanation;
+  const columns = timeline.map((entry) => [timeText(entry.at), sentenceOf(entry.type, entry.data), entry.by] as const);
+  const width = Math.max(0, ...columns.map(([, sentence]) => Math.min(sentence.length, SENTENCE_WIDTH_MAX)));
+  return [
+    `record  ${record}${asOf === undefined ? '' : ` as of ${timeText(asOf)}`}`,
+    `state   ${stateText(state)}`,
+    `row     ${row ? rowText(row) : 'there is none in the shards'}${asOf === undefined ? '' : ' (as it is now)'}`,
+    '',
+    ...(columns.length === 0 ? ['no events'] : columns.map(([at, sentence, by]) => `${at}  ${sentence.padEnd(width)}  ${by}`)),
+    '',
+    `next    ${next.what}${next.at === undefined ? '' : ` at ${timeText(next.at)}`}`,
+  ].join('\n');
+}
+
+const SENTENCE_WIDTH_MAX = 100;
+
+export function stateText(state: DpRecord): string {
+  if (state.status === 'unknown') return 'not in the event store';
+  const what = `${state.dataType}${state.amount ? `, ${moneyText(state.amount)}` : ''}`;
+  switch (state.status) {
+    case 'delivered':
+      return `delivered by attempt ${state.attempt}${state.result === undefined ? '' : ` as ${state.result}`} (${what})`;
+    case 'declined':
+      return `declined in attempt ${state.attempt}${state.result === undefined ? '' : `: ${state.result}`} (${what})`;
+    case 'in-doubt':
+      return `in doubt over attempt ${state.attempt}: ${DOUBTED[state.cause]} (${what})`;
+    case 'dead-lettered':
+      return `dead-lettered: ${state.reason} (${what})`;
+    case 'pending':
+      return `${state.parked ? `waits: ${PARKED[state.parked]}` : 'on its way'} (${what})`;
+    case 'rejected':
+    case 'skipped':
+    case 'withdrawn':
+      return `${state.status} (${what})`;
+  }
+}
+
+function rowText(row: DpRow): string {
+  const details = row.details.map(({ attempt, outcome, code }) => `attempt ${attempt} ${outcome}${code === undefined ? '' : ` (${code})`}`);
+  return [
+    `${row.status} in ${row.shard}`,
+    `since ${timeText(row.createdAt)}`,
+    ...(row.payment ? [moneyText(row.payment.amount), `payment ${row.payment.paymentId}`] : []),
+    `customer ${row.customerId}`,
+    ...details,
+  ].join(', ');
+}

@@ -1,0 +1,28 @@
+import { type ControlLine, type ControlTotals, emptyTally, type End, ENDS, type Tally, tallyText } from '../../application/queries/control-totals';
+import { tableText } from './table';
+
+const TITLES: Record<End, string> = {
+  delivered: 'delivered', declined: 'declined', rejected: 'rejected', skipped: 'skipped', withdrawn: 'withdrawn',
+  deadLettered: 'dead letters', inDoubt: 'in doubt', open: 'open',
+}; // prettier-ignore
+
+/** Both sources, a line each, so that a difference is seen where it is. Ends that nobody reached get no column. */
+export function totalsTable(totals: ControlTotals): string {
+  const lines = [...totals.shards, ...totals.eventStore];
+  const ends = ENDS.filter((end) => end === 'delivered' || lines.some((line) => line.ends[end].count > 0));
+  const names = [...new Set(lines.map(nameOf))];
+  const row = (source: string, name: string, line: ControlLine | undefined): readonly string[] => {
+    const [biller, dataType] = name.split(' ');
+    return [biller!, dataType!, source, text(line?.eligible), ...ends.map((end) => text(line?.ends[end]))];
+  };
+  return tableText(
+    [{ title: 'biller' }, { title: 'type' }, { title: 'source' }, ...['eligible', ...ends.map((end) => TITLES[end])].map((title) => ({ title, align: 'right' as const }))],
+    names.flatMap((name) => [
+      row('shards', name, totals.shards.find((line) => nameOf(line) === name)),
+      row('event store', name, totals.eventStore.find((line) => nameOf(line) === name)),
+    ]),
+  );
+}
+
+const nameOf = ({ billerId, dataType }: ControlLine): string => `${billerId} ${dataType}`;
+const text = (tally: Tally = emptyTally()): string => tallyText(tally);
