@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { causeChain, PortFailure } from '../../application/ports/failures';
 import { EXIT, RefusedForSafety, UsageProblems } from './problems';
+import { addDemoCommand } from './demo-command';
 import { addLoadCommand } from './load-command';
 import { addControlTotalsCommand } from './operator-control-totals';
 import { addRecordCommands } from './operator-records';
@@ -17,6 +18,7 @@ export function createProgram(): Command {
     .showHelpAfterError('(run with --help for the words this command takes)')
     .showSuggestionAfterError(true)
     .exitOverride();
+  addDemoCommand(program);
   addRunCommands(program);
   addLoadCommand(program);
   addRecordCommands(program);
