@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { type Container } from 'inversify';
+import { type Instant } from '../../domain/instant';
 import { type Settings } from '../configuration/declarations';
 import { createContainer } from '../container/create-container';
 import { TOKENS } from '../container/tokens';
@@ -12,7 +13,7 @@ export interface OperatorContext {
   readonly container: Container;
   readonly settings: Settings;
   /** When the command looked: each table says so. */
-  readonly readAt: string;
+  readonly readAt: Instant;
 }
 
 /**

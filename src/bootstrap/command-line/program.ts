@@ -3,8 +3,12 @@ import { causeChain, PortFailure } from '../../application/ports/failures';
 import { EXIT, RefusedForSafety, UsageProblems } from './problems';
 import { addDemoCommand } from './demo-command';
 import { addLoadCommand } from './load-command';
+import { addBillerCommands } from './operator-billers';
 import { addControlTotalsCommand } from './operator-control-totals';
+import { addDeadLetterCommands } from './operator-dead-letters';
+import { addInDoubtCommands } from './operator-in-doubt';
 import { addRecordCommands } from './operator-records';
+import { addStatusCommand } from './operator-status';
 import { addRunCommands } from './run-commands';
 
 const STARTUP_CODES: ReadonlySet<string> = new Set(['storage-foreign', 'storage-from-newer-version', 'storage-broken', 'secret-missing', 'profile-invalid', 'profile-missing']);
@@ -21,7 +25,11 @@ export function createProgram(): Command {
   addDemoCommand(program);
   addRunCommands(program);
   addLoadCommand(program);
+  addStatusCommand(program);
   addRecordCommands(program);
+  addDeadLetterCommands(program);
+  addInDoubtCommands(program);
+  addBillerCommands(program);
   addControlTotalsCommand(program);
   return program;
 }
