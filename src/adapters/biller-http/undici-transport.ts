@@ -139,8 +139,12 @@ export class UndiciTransport {
           reject(failure);
           abort?.();
         };
+        const giveUp = (): void =>
+          fail(new ExchangeFailure(wire.started ? 'timed-out' : 'connect-timeout', wire.started));
+        // Timers fire before sockets are read: a process that was stopped, or was busy, past the deadline looks once at
+        // what has long arrived before it calls the outcome unknown.
         const timer = setTimeout(
-          () => fail(new ExchangeFailure(wire.started ? 'timed-out' : 'connect-timeout', wire.started)),
+          () => (wire.started ? setImmediate(giveUp) : giveUp()),
           Math.max(0, deadline.remainingMs()),
         );
         let status = 0;
