@@ -32,7 +32,7 @@ export function addBillerCommands(program: Command): void {
   withOrder(biller.command('resume').description('make calls to a paused biller again').argument('<biller>', "the biller's id")).action(
     async (id: string, _options, command: Command) => {
       const options: GlobalOptions & OrderOptions = command.optsWithGlobals();
-      await orderBiller(id, options, [], 'calls to it are made again; its waiting records go on within a minute or so', (order, at) => ({ type: 'BillerResumed', data: { ...order, at } }));
+      await orderBiller(id, options, [], 'calls to it are made again; its waiting records go on within half a minute or so', (order, at) => ({ type: 'BillerResumed', data: { ...order, at } }));
     },
   );
   withOrder(

@@ -101,7 +101,7 @@ function listText(letters: readonly Letter[], cut: readonly DataType[], readAt: 
     lettersTable(letters, readAt),
     counted(letters.length, 'dead letter'),
     ...more,
-    'next: mend the cause (docs/runbooks/dead-letters.md), then: datapump deadletter redrive --type <type> --record <record>',
+    'next: datapump record explain <record>, mend the cause (docs/runbooks/dead-letters.md), then: datapump deadletter redrive --type <type> --record <record>',
   ].join('\n');
 }
 
