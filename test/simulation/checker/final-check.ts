@@ -1,0 +1,110 @@
+import { foldAttempt, foldRecord, isFinal, type RawEvent } from './fold';
+import { CANARY } from './watch';
+
+/** The state of the world when nothing moves any more, as plain values. */
+export interface FinalState {
+  readonly records: readonly FinalRecord[];
+  readonly streams: ReadonlyMap<string, readonly RawEvent[]>;
+  readonly unpublishedChunks: number;
+  readonly waitingMessages: number;
+  readonly deadLetters: readonly { readonly messageId: string; readonly record: string | undefined; readonly reason: string | undefined }[];
+  readonly poisons: readonly string[];
+  /** A message was taken from the broker, so a dead letter may be gone and a vanished row's message too. */
+  readonly messagesWereLost: boolean;
+}
+
+export interface FinalRecord {
+  readonly record: string;
+  readonly eligible: boolean;
+  /** Undefined: its owner took the row away. */
+  readonly row: { readonly status: string; readonly details: readonly { readonly attempt: number; readonly outcome: string }[] } | undefined;
+  readonly effects: readonly { readonly minorUnits: number }[];
+}
+
+export interface Verdict {
+  readonly lost: readonly string[];
+  readonly doubled: readonly string[];
+  readonly differences: readonly string[];
+  readonly other: readonly string[];
+  readonly ends: Readonly<Record<string, number>>;
+  /** Damage that the system itself told of. */
+  readonly suspected: readonly string[];
+}
+
+const ENDS = new Set(['Delivered', 'Declined', 'Rejected', 'Skipped', 'Withdrawn', 'Failed', 'InDoubt']);
+
+export function finalCheck(state: FinalState): Verdict {
+  const lost: string[] = [];
+  const doubled: string[] = [];
+  const differences: string[] = [];
+  const other: string[] = [];
+  const suspected: string[] = [];
+  const ends: Record<string, number> = {};
+  const streamOf = (name: string): readonly RawEvent[] => state.streams.get(name) ?? [];
+
+  for (const { record, eligible, row, effects } of state.records) {
+    const folded = foldRecord(streamOf(`dpRecord-${record}`));
+    const tell = (list: string[], what: string): number => list.push(`${record}: ${what}`);
+    for (const fault of folded.faults) tell(other, fault);
+    if (effects.length > 1) tell(doubled, `${effects.length} effects at the biller, its stream says ${folded.status}`);
+    if (!eligible) {
+      if ((row && row.status !== 'New') || effects.length > 0) tell(other, `of a biller that is not live, yet its row is ${row?.status} with ${effects.length} effects`);
+      continue;
+    }
+    const status = row?.status ?? (folded.status === 'none' ? 'gone' : folded.status);
+    ends[status] = (ends[status] ?? 0) + 1;
+    if (row && !ENDS.has(row.status)) tell(lost, `its row stands at ${row.status}, its stream says ${folded.status}`);
+    if (!row && folded.status === 'pending' && !state.messagesWereLost) tell(lost, 'its row is gone and its stream still pending');
+    // The fetcher ends a record in its stream and its row by itself; nobody confirms that in a third place.
+    const confirmed = folded.reconciledAs === row?.status || ((row?.status === 'Rejected' || row?.status === 'Skipped') && folded.reconciledAs === undefined);
+    if (row && (folded.status !== row.status || !confirmed)) {
+      tell(differences, `its row says ${row.status}, its stream ${folded.status}, reconciled as ${folded.reconciledAs}`);
+    }
+    if (row) checkDetails(row.details, folded, (what) => tell(differences, what));
+    if (folded.status === 'Delivered' && effects.length === 0) tell(lost, 'delivered without an effect at the biller');
+    const dutyGone = !row && state.messagesWereLost;
+    if (effects.length > 0 && folded.status !== 'Delivered' && folded.status !== 'InDoubt' && !dutyGone) {
+      tell(lost, `has an effect at the biller while its stream says ${folded.status}`);
+    }
+    if (row?.status === 'Failed' && !state.messagesWereLost && !state.deadLetters.some((letter) => letter.record === record)) {
+      tell(other, 'is dead-lettered and no dead letter of it exists, so that nobody can redrive it');
+    }
+    checkAttempts(record, streamOf, folded, (what) => tell(other, what), () => suspected.push(record));
+  }
+  if (state.unpublishedChunks > 0) other.push(`the outbox holds ${state.unpublishedChunks} unpublished chunks`);
+  if (state.waitingMessages > 0) other.push(`${state.waitingMessages} messages are still waiting`);
+  for (const poison of state.poisons) {
+    if (!state.deadLetters.some(({ messageId, reason }) => messageId === poison && reason === 'InvalidContract')) other.push(`the poison ${poison} is not among the dead letters`);
+  }
+  for (const [name, events] of state.streams) if (JSON.stringify(events).includes(CANARY)) other.push(`stream ${name} holds a secret`);
+  return { lost, doubled, differences, other, ends, suspected };
+}
+
+function checkDetails(details: readonly { readonly attempt: number; readonly outcome: string }[], folded: ReturnType<typeof foldRecord>, tell: (what: string) => void): void {
+  const expected = folded.status === 'Delivered' || folded.status === 'Declined' ? [`${folded.attempt} ${folded.status}`] : [];
+  const found = details.map(({ attempt, outcome }) => `${attempt} ${outcome}`);
+  if (found.join() !== expected.join()) tell(`DpDetail holds [${found.join()}], its stream folds to [${expected.join()}]`);
+}
+
+/** One closing each; the next only after the one before it was closed as not executed; one key for all. */
+function checkAttempts(
+  record: string, streamOf: (name: string) => readonly RawEvent[], folded: ReturnType<typeof foldRecord>, tell: (what: string) => void, suspect: () => void,
+): void {
+  let before: ReturnType<typeof foldAttempt> | undefined;
+  const keys = new Set<unknown>();
+  for (let number = 1; ; number++) {
+    const events = streamOf(`deliveryAttempt-${record}:${number}`);
+    if (events.length === 0) break;
+    const attempt = foldAttempt(events);
+    for (const fault of attempt.faults) tell(`attempt ${number} ${fault}`);
+    if (attempt.suspected) suspect();
+    if (before && before.closedAs !== 'not-executed') tell(`attempt ${number} began though attempt ${number - 1} was ${before.closedAs ?? 'open'}`);
+    if (before && before.closedAtPosition > events[0]!.position) tell(`attempt ${number} began before attempt ${number - 1} was closed`);
+    const key = attempt.started?.['idempotencyKey'];
+    // An attempt that is taken and closed in one append, to end a record without a call, has no request and no key.
+    if (key !== 'none' && keys.add(key).size > 1) tell(`attempt ${number} has another idempotency key`);
+    before = attempt;
+  }
+  if (isFinal(folded.status) && before && before.closedAs === undefined) tell(`ended as ${folded.status} with an open attempt`);
+  if (folded.status === 'Failed' && before && before.closedAs !== 'not-executed') tell(`dead-lettered after an attempt that was ${before.closedAs ?? 'open'}`);
+}
