@@ -40,6 +40,8 @@ export interface DeliverRecordPorts {
 }
 
 export interface DeliverRecordSettings extends EventsTopology {
+  /** For how long the broker locks a message: with a message's lockedUntil it tells the broker's time. */
+  readonly lockMs: number;
   /** How long a record may wait for the biller's permit before it is parked. */
   readonly permitWaitMs: number;
 }
@@ -54,6 +56,8 @@ export interface Delivery {
   readonly key: RecordKey;
   readonly message: RecordMessage;
   readonly received: ReceivedMessage;
+  /** By the monotonic clock of this process. */
+  readonly receivedAtMs: number;
   readonly shard: Shard;
   record: Loaded<DpRecord>;
   attempt: Loaded<DeliveryAttempt>;
@@ -95,9 +99,9 @@ export async function park(ports: DeliverRecordPorts, settings: DeliverRecordSet
 }
 
 /**
- * Accepted by the broker when this returns. `until` is by the shard's clock; the broker gets the same wait on this
- * process's clock, so that a skew between the two does not bring the message early again and again. The row's sweep
- * is put off as long.
+ * Accepted by the broker when this returns. `until` is by the shard's clock; the broker gets the same wait on its own
+ * clock, which the lock of the message in hand tells: by the clock of this process, a broker that is ahead would hand
+ * the successor out at once, and hops would spin until `until`. The row's sweep is put off as long.
  */
 export async function sendSuccessor(ports: DeliverRecordPorts, settings: DeliverRecordSettings, delivery: Delivery, until: Instant, link?: ChainLink): Promise<void> {
   const { key, message, received, shard } = delivery;
@@ -107,11 +111,14 @@ export async function sendSuccessor(ports: DeliverRecordPorts, settings: Deliver
     tenant: String(received.properties['tenant'] ?? delivery.profile?.tenant ?? message.billerId),
     traceparent: traceparentOf(received),
     target: settings.subscriptions[message.eventType],
-    scheduledFor: plusMs(ports.clock.now(), waitMs),
+    scheduledFor: plusMs(brokerNow(ports, settings, delivery), waitMs),
   });
   await ports.bus.send(settings.eventsTopic, [successor]);
   await shard.noteProgress(message.dpId, until);
 }
+
+const brokerNow = (ports: DeliverRecordPorts, settings: DeliverRecordSettings, { received, receivedAtMs }: Delivery): Instant =>
+  plusMs(received.lockedUntil, ports.clock.monotonicMs() - receivedAtMs - settings.lockMs);
 
 export function traceparentOf(received: ReceivedMessage): string | undefined {
   const value = received.properties['traceparent'];
