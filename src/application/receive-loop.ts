@@ -19,11 +19,16 @@ export interface ReceiveLoopOptions {
   readonly signal: AbortSignal;
 }
 
+interface LoopInHand extends ReceiveLoopOptions {
+  readonly outages: OutageTeller;
+}
+
 const IDLE_WAIT_FIRST_MS = 250;
 /** While a port fails, a message is held under its renewed lock and tried again: an outage must not spend delivery counts. */
 const OUTAGE_RETRIES_MAX = 40;
 const OUTAGE_WAIT_FIRST_MS = 100;
 const OUTAGE_WAIT_MAX_MS = 15_000;
+const OUTAGE_TELL_EVERY_MS = 10_000;
 const RECEIVE_FAILURE_WAIT_MS = 1_000;
 
 /**
@@ -36,6 +41,7 @@ export async function receiveLoop(options: ReceiveLoopOptions): Promise<void> {
   const inHand = new Map<string, ReceivedMessage>();
   const under = new Set<Promise<void>>();
   const drained = new AbortController();
+  const loop: LoopInHand = { ...options, outages: new OutageTeller(clock, telemetry) };
   const renewing = renewLocks(options, inHand, drained.signal);
   let slotFreed = (): void => undefined;
   let idleWaitMs = IDLE_WAIT_FIRST_MS;
@@ -50,7 +56,7 @@ export async function receiveLoop(options: ReceiveLoopOptions): Promise<void> {
       idleWaitMs = messages.length > 0 ? IDLE_WAIT_FIRST_MS : Math.min(options.idleWaitMaxMs, idleWaitMs * 2);
       for (const message of messages) {
         inHand.set(message.lockToken, message);
-        const task: Promise<void> = handleOne(options, message).finally(() => {
+        const task: Promise<void> = handleOne(loop, message).finally(() => {
           inHand.delete(message.lockToken);
           under.delete(task);
           slotFreed();
@@ -67,7 +73,7 @@ export async function receiveLoop(options: ReceiveLoopOptions): Promise<void> {
   await renewing;
 }
 
-async function handleOne(options: ReceiveLoopOptions, message: ReceivedMessage): Promise<void> {
+async function handleOne(options: LoopInHand, message: ReceivedMessage): Promise<void> {
   const { receiver, telemetry } = options;
   try {
     const settlement = await handleThroughOutages(options, message);
@@ -84,17 +90,32 @@ async function handleOne(options: ReceiveLoopOptions, message: ReceivedMessage):
   }
 }
 
-async function handleThroughOutages(options: ReceiveLoopOptions, message: ReceivedMessage): Promise<Settlement> {
+async function handleThroughOutages(options: LoopInHand, message: ReceivedMessage): Promise<Settlement> {
   for (let retries = 0; ; retries++) {
     try {
       return await options.handle(message, options.signal);
     } catch (error) {
       if (!isOutage(error) || retries >= OUTAGE_RETRIES_MAX || options.signal.aborted) throw error;
       options.telemetry.count('messages.outage-retries');
-      if (retries === 0) options.telemetry.warn('a port fails, holding the message', { messageId: message.messageId, code: error.code });
+      options.outages.tell(error, message.messageId);
       const waitMs = error.retryAfterMs ?? Math.min(OUTAGE_WAIT_MAX_MS, OUTAGE_WAIT_FIRST_MS * 2 ** retries);
       await options.clock.sleep(waitMs, options.signal);
     }
+  }
+}
+
+/** An outage meets every message in hand: it is told once, with its remedy, and then now and again. */
+class OutageTeller {
+  private readonly toldAt = new Map<string, number>();
+
+  constructor(private readonly clock: Clock, private readonly telemetry: Telemetry) {}
+
+  tell(failure: PortFailure, messageId: string): void {
+    const now = this.clock.monotonicMs();
+    const before = this.toldAt.get(failure.code);
+    if (before !== undefined && now - before < OUTAGE_TELL_EVERY_MS) return;
+    this.toldAt.set(failure.code, now);
+    this.telemetry.error('a port fails, holding messages under their locks until it works again', failure, { code: failure.code, messageId });
   }
 }
 
