@@ -9,7 +9,6 @@ import { closingEventOfResend } from '../domain/policies/delivery-outcome';
 import {
   doubtBeginsAt, type DoubtStep, type DoubtTerms, type InquiryAnswer, judgeInquiry, nextLookAt, resendFits, resolveDoubt,
 } from '../domain/policies/in-doubt-resolution';
-import { GATE_LOOK_AGAIN_MS } from './biller-gate';
 import { closeAttempt, observeUnknown } from './close-attempt';
 import { decideRecord, type Delivery, type DeliverRecordPorts, type DeliverRecordSettings, park, type Settlement, termsOf, traceparentOf } from './delivery';
 import { type PreparedCall } from './ports/biller-gateway';
@@ -102,7 +101,7 @@ async function resend(
   if (!permit.granted) return park(ports, settings, delivery, { cause: permit.cause, until: plusMs(now, permit.retryAfterMs) }, now);
   try {
     const call = await sameBytes(ports, delivery, doubt);
-    if (call === 'unavailable') return await park(ports, settings, delivery, { cause: 'token-unavailable', until: plusMs(now, GATE_LOOK_AGAIN_MS) }, now);
+    if (call === 'unavailable') return await park(ports, settings, delivery, { cause: 'token-unavailable', until: plusMs(now, doubt.profile.breaker.openMs) }, now);
     if (call === 'bytes-changed') return await holdInDoubt(ports, delivery, doubt, 'bytes-changed', now);
     const since = ports.clock.monotonicMs();
     const at = await ports.shardClock.atMost(delivery.shard);

@@ -11,7 +11,6 @@ import { claimWithoutCall } from './claim-attempt';
 import { closeAttempt, observeUnknown } from './close-attempt';
 import { decideRecord, type Delivery, type DeliverRecordPorts, type DeliverRecordSettings, park, type Settlement, traceparentOf } from './delivery';
 import { verdictOf } from './discover-record';
-import { GATE_LOOK_AGAIN_MS } from './biller-gate';
 import { type Permit, type PreparedCall } from './ports/biller-gateway';
 import { PortFailure } from './ports/failures';
 
@@ -107,7 +106,8 @@ async function prepare(
       await decideRecord(ports, delivery, [{ type: 'DeadLetterDpRecord', reason: 'CannotPrepare', description, attempt: record.nextAttempt }], now);
       return { settlement: undefined };
     }
-    const until = plusMs(now, error.retryAfterMs ?? GATE_LOOK_AGAIN_MS);
+    // Its token endpoint is a part of the biller: left alone as long as the biller itself would be.
+    const until = plusMs(now, error.retryAfterMs ?? profile.breaker.openMs);
     return { settlement: await park(ports, settings, delivery, { cause: 'token-unavailable', until }, now) };
   }
 }

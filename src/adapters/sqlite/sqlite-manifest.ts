@@ -58,7 +58,6 @@ export class SqliteManifest {
 
   constructor(options: { readonly path: string }) {
     this.database = openSqliteFile({ path: options.path, kind: 'manifest', schema: SCHEMA });
-    this.database.pragma('cache_size = -4000');
   }
 
   state(name: string): string | undefined {
