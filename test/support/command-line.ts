@@ -16,8 +16,14 @@ export function demandBuilt(): void {
 }
 
 /** The built command line in a process of its own, as a person runs it. */
-export async function datapump(words: readonly string[], options: { readonly environment?: NodeJS.ProcessEnv; readonly folder: string }): Promise<Said> {
-  const child = spawn(process.execPath, [MAIN, ...words], { cwd: options.folder, env: { PATH: process.env['PATH'], ...options.environment } });
+export async function datapump(
+  words: readonly string[],
+  options: { readonly environment?: NodeJS.ProcessEnv; readonly folder: string },
+): Promise<Said> {
+  const child = spawn(process.execPath, [MAIN, ...words], {
+    cwd: options.folder,
+    env: { PATH: process.env['PATH'], ...options.environment },
+  });
   let stdout = '';
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));

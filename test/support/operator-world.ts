@@ -9,7 +9,17 @@ import { createContainer } from '../../src/bootstrap/container/create-container'
 import { TOKENS } from '../../src/bootstrap/container/tokens';
 import { type DpRecordEvent } from '../../src/domain/dp-record/dp-record.events';
 import { type DeliveryAttemptEvent } from '../../src/domain/delivery-attempt/delivery-attempt.events';
-import { customerId, deliveryAttemptStream, dpRecordStream, parseRecordKey, paymentId, profileVersion, type RecordKey, shardName, type StreamName } from '../../src/domain/identifiers';
+import {
+  customerId,
+  deliveryAttemptStream,
+  dpRecordStream,
+  parseRecordKey,
+  paymentId,
+  profileVersion,
+  type RecordKey,
+  shardName,
+  type StreamName,
+} from '../../src/domain/identifiers';
 import { instant } from '../../src/domain/instant';
 import { template } from './biller-fixtures';
 
@@ -31,7 +41,8 @@ export const MAPPING = {
     paidAt: { constant: '2026-11-20' },
   },
 };
-export const CSV = 'order,biller,account,amount,category\n1,AB,000123,245.20,household\n2,AB,000124,.80,\n3,YZ,000125,12,loan\n';
+export const CSV =
+  'order,biller,account,amount,category\n1,AB,000123,245.20,household\n2,AB,000124,.80,\n3,YZ,000125,12,loan\n';
 
 /** A folder as an operator has it: profiles of two billers, a CSV file with its mapping, nothing loaded yet. */
 export class OperatorWorld {
@@ -39,8 +50,14 @@ export class OperatorWorld {
 
   constructor() {
     mkdirSync(join(this.folder, 'billers'));
-    for (const [billerId, name] of [['AB', 'json-basic-neither'], ['YZ', 'json-oauth2-keys-and-inquiry']] as const) {
-      this.write(`billers/${billerId}.json`, instantiateTemplate(template(name), { billerId, baseUrl: `https://api.${billerId.toLowerCase()}.example/v1` }));
+    for (const [billerId, name] of [
+      ['AB', 'json-basic-neither'],
+      ['YZ', 'json-oauth2-keys-and-inquiry'],
+    ] as const) {
+      this.write(
+        `billers/${billerId}.json`,
+        instantiateTemplate(template(name), { billerId, baseUrl: `https://api.${billerId.toLowerCase()}.example/v1` }),
+      );
     }
     this.write('datapump.config.json', {
       Data: { Folder: join(this.folder, 'data') },
@@ -79,7 +96,19 @@ export class OperatorWorld {
       const shard = container.get(TOKENS.shards).named(shardName('Shard-1'));
       const started = (key: RecordKey): DeliveryAttemptEvent => {
         const ids = parseRecordKey(key)!;
-        return { type: 'DeliveryAttemptStarted', data: { ...ids, attempt: 1, at: THEN, notAfter: THEN, idempotencyKey: 'key-1', requestHash: 'hash', profileVersion: profileVersion(version), amount: money } };
+        return {
+          type: 'DeliveryAttemptStarted',
+          data: {
+            ...ids,
+            attempt: 1,
+            at: THEN,
+            notAfter: THEN,
+            idempotencyKey: 'key-1',
+            requestHash: 'hash',
+            profileVersion: profileVersion(version),
+            amount: money,
+          },
+        };
       };
       await append(container, deliveryAttemptStream('AB:bank.1' as RecordKey, 1), [
         started('AB:bank.1' as RecordKey),
@@ -96,7 +125,10 @@ export class OperatorWorld {
       ]);
       await append(container, dpRecordStream('AB:bank.2' as RecordKey), [
         ...discovered('AB:bank.2' as RecordKey),
-        { type: 'DpRecordDeadLettered', data: { reason: 'AttemptsUsedUp', description: 'attempt 1 was not-executed (maintenance)', attempt: 1 } },
+        {
+          type: 'DpRecordDeadLettered',
+          data: { reason: 'AttemptsUsedUp', description: 'attempt 1 was not-executed (maintenance)', attempt: 1 },
+        },
         { type: 'DpRecordReconciled', data: { status: 'Failed' } },
       ]);
       const ids = ['AB:bank.1', 'AB:bank.2'].map((key) => parseRecordKey(key)!.dpId);
@@ -111,12 +143,26 @@ export class OperatorWorld {
   private async deadLetter(container: Container, key: RecordKey): Promise<void> {
     const { eventsTopic, subscriptions } = container.get(TOKENS.topology);
     const { billerId, dpId } = parseRecordKey(key)!;
-    const body = { dpId, billerId, eventType: 'Payments' as const, occurredAt: THEN, version: 1 as const, traceId: key, messageId: key, source: { shard: shardName('Shard-1'), table: 'dbo.datapump' } };
+    const body = {
+      dpId,
+      billerId,
+      eventType: 'Payments' as const,
+      occurredAt: THEN,
+      version: 1 as const,
+      traceId: key,
+      messageId: key,
+      source: { shard: shardName('Shard-1'), table: 'dbo.datapump' },
+    };
     const bus = container.get(TOKENS.bus);
-    await bus.send(eventsTopic, [recordMessage(body, { link: firstLink, tenant: billerId, traceparent: undefined, target: undefined })]);
+    await bus.send(eventsTopic, [
+      recordMessage(body, { link: firstLink, tenant: billerId, traceparent: undefined, target: undefined }),
+    ]);
     const receiver = bus.receiver({ topic: eventsTopic, subscription: subscriptions.Payments });
     const [message] = await receiver.receive({ max: 1, waitMs: 1_000 });
-    await receiver.deadLetter(message!, { reason: 'AttemptsUsedUp', description: `record ${key} is dead-lettered, its stream tells why` });
+    await receiver.deadLetter(message!, {
+      reason: 'AttemptsUsedUp',
+      description: `record ${key} is dead-lettered, its stream tells why`,
+    });
     await receiver.close();
   }
 }
@@ -125,13 +171,33 @@ function discovered(key: RecordKey): DpRecordEvent[] {
   const { billerId, dpId } = parseRecordKey(key)!;
   const amount = key === 'AB:bank.1' ? money : { minorUnits: 80, currency: 'CZK' };
   return [
-    { type: 'DpRecordDiscovered', data: { billerId, dpId, shard: shardName('Shard-1'), dataType: 'Payments', customerId: customerId('AB.000123'), paymentId: paymentId(dpId), amount, at: THEN } },
+    {
+      type: 'DpRecordDiscovered',
+      data: {
+        billerId,
+        dpId,
+        shard: shardName('Shard-1'),
+        dataType: 'Payments',
+        customerId: customerId('AB.000123'),
+        paymentId: paymentId(dpId),
+        amount,
+        at: THEN,
+      },
+    },
     { type: 'DpRecordValidated', data: { validatedHash: 'hash', amount } },
   ];
 }
 
 let drawn = 0;
-async function append(container: Container, stream: StreamName, events: readonly (DpRecordEvent | DeliveryAttemptEvent)[]): Promise<void> {
-  const batch = events.map((event) => ({ id: `00000000-0000-4000-8000-${String(++drawn).padStart(12, '0')}`, ...event, metadata: { by: 'consumer-payments@host:1', at: THEN } }));
+async function append(
+  container: Container,
+  stream: StreamName,
+  events: readonly (DpRecordEvent | DeliveryAttemptEvent)[],
+): Promise<void> {
+  const batch = events.map((event) => ({
+    id: `00000000-0000-4000-8000-${String(++drawn).padStart(12, '0')}`,
+    ...event,
+    metadata: { by: 'consumer-payments@host:1', at: THEN },
+  }));
   await container.get(TOKENS.eventStore).append(stream, 'new', batch);
 }

@@ -8,7 +8,9 @@ import { moneyText, timeText } from './words';
 export function recordStory(explanation: Explanation): string {
   const { record, asOf, state, timeline, row, next } = explanation;
   const width = Math.max(0, ...timeline.map(({ by }) => by.length));
-  const lines = timeline.map(({ at, by, type, data }) => `${timeText(at)}  ${by.padEnd(width)}  ${sentenceOf(type, data)}`);
+  const lines = timeline.map(
+    ({ at, by, type, data }) => `${timeText(at)}  ${by.padEnd(width)}  ${sentenceOf(type, data)}`,
+  );
   return [
     `record  ${record}${asOf === undefined ? '' : ` as of ${timeText(asOf)}`}`,
     `state   ${stateText(state)}`,
@@ -42,7 +44,9 @@ export function stateText(state: DpRecord): string {
 }
 
 function rowText(row: DpRow): string {
-  const details = row.details.map(({ attempt, outcome, code }) => `attempt ${attempt} ${outcome}${code === undefined ? '' : ` (${code})`}`);
+  const details = row.details.map(
+    ({ attempt, outcome, code }) => `attempt ${attempt} ${outcome}${code === undefined ? '' : ` (${code})`}`,
+  );
   return [
     `${row.status} in ${row.shard}`,
     `since ${timeText(row.createdAt)}`,

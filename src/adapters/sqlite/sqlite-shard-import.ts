@@ -82,13 +82,16 @@ export class SqliteShardImport {
   }
 }
 
+/** As long as an id may be. */
+const ID_LENGTH_MAX = 56;
+
 /**
  * `scope.name` where that makes a sound id and the scope holds no dot, so that it comes apart in one way only; else a
  * hash, which holds no dot and so never equals such an id.
  */
 export function derivedId(scope: string, name: string): string {
   const readable = `${scope}.${name}`;
-  if (/^[A-Za-z0-9_-]+$/.test(scope) && /^[^\s:]{1,62}$/.test(name) && readable.length <= 64) return readable;
+  if (/^[A-Za-z0-9_-]+$/.test(scope) && /^[^\s:]{1,56}$/.test(name) && readable.length <= ID_LENGTH_MAX) return readable;
   return `sha256-${createHash('sha256')
     .update(JSON.stringify([scope, name]))
     .digest('hex')

@@ -5,7 +5,14 @@ import { dpRecordDecider } from '../../domain/dp-record/dp-record.decider';
 import { type DoubtCause, type DpRecordEvent } from '../../domain/dp-record/dp-record.events';
 import { type DpRecord } from '../../domain/dp-record/dp-record.state';
 import { type DpRow } from '../../domain/dp-record/dp-row';
-import { type BillerId, deliveryAttemptStream, dpRecordStream, type RecordKey, recordKey, type ShardName } from '../../domain/identifiers';
+import {
+  type BillerId,
+  deliveryAttemptStream,
+  dpRecordStream,
+  type RecordKey,
+  recordKey,
+  type ShardName,
+} from '../../domain/identifiers';
 import { type Instant } from '../../domain/instant';
 import { type Money } from '../../domain/money';
 import { type EventStore, READ_EVENTS_MAX, type StoredEvent } from '../ports/event-store';
@@ -68,7 +75,10 @@ async function* rowsInDoubt(shard: Shard, { billerId, max }: DoubtQuery): AsyncG
 async function doubtOf(eventStore: EventStore, row: DpRow): Promise<DoubtfulRecord> {
   const record = recordKey(row.billerId, row.dpId);
   const events = await readWhole(eventStore, dpRecordStream(record));
-  const state = events.reduce((folded, event) => dpRecordDecider.evolve(folded, event as unknown as DpRecordEvent), dpRecordDecider.initialState);
+  const state = events.reduce(
+    (folded, event) => dpRecordDecider.evolve(folded, event as unknown as DpRecordEvent),
+    dpRecordDecider.initialState,
+  );
   const held = state.status === 'in-doubt' ? state : undefined;
   const attempt = held && (await attemptOf(eventStore, record, held.attempt));
   return {
@@ -87,10 +97,16 @@ async function doubtOf(eventStore: EventStore, row: DpRow): Promise<DoubtfulReco
 
 async function attemptOf(eventStore: EventStore, record: RecordKey, attempt: number): Promise<DeliveryAttempt> {
   const events = await readWhole(eventStore, deliveryAttemptStream(record, attempt));
-  return events.reduce((folded, event) => deliveryAttemptDecider.evolve(folded, event as unknown as DeliveryAttemptEvent), deliveryAttemptDecider.initialState);
+  return events.reduce(
+    (folded, event) => deliveryAttemptDecider.evolve(folded, event as unknown as DeliveryAttemptEvent),
+    deliveryAttemptDecider.initialState,
+  );
 }
 
-async function readWhole(eventStore: EventStore, stream: Parameters<EventStore['readStream']>[0]): Promise<readonly StoredEvent[]> {
+async function readWhole(
+  eventStore: EventStore,
+  stream: Parameters<EventStore['readStream']>[0],
+): Promise<readonly StoredEvent[]> {
   const events: StoredEvent[] = [];
   for (let page = 0; page < PAGES_MAX; page++) {
     const read = await eventStore.readStream(stream, { fromRevision: events.length });

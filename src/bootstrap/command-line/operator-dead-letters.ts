@@ -9,7 +9,14 @@ import { type Instant } from '../../domain/instant';
 import { TOKENS } from '../container/tokens';
 import { type GlobalOptions } from './command-context';
 import { billerIdOf, dataTypeIn, wholeNumberOf } from './operator-arguments';
-import { asOperator, demandNone, type OperatorContext, type Order, orderOf, type OrderOptions } from './operator-context';
+import {
+  asOperator,
+  demandNone,
+  type OperatorContext,
+  type Order,
+  orderOf,
+  type OrderOptions,
+} from './operator-context';
 import { answer, counted, NOTHING_CHANGED, sourceLine, withOrder } from './operator-output';
 import { recordKeyOf } from './operator-records';
 import { EXIT } from './problems';
@@ -53,11 +60,14 @@ export function addDeadLetterCommands(program: Command): void {
   ).action(async (_options, command: Command) => redrive(command.optsWithGlobals()));
 }
 
-async function list(options: GlobalOptions & { readonly type?: string; readonly biller?: string; readonly max: string }): Promise<void> {
+async function list(
+  options: GlobalOptions & { readonly type?: string; readonly biller?: string; readonly max: string },
+): Promise<void> {
   const problems: string[] = [];
   const max = wholeNumberOf(options.max, '--max', { min: 1, max: LIST_MAX }, problems);
   const dataType = options.type === undefined ? undefined : dataTypeIn(options.type, '--type', problems);
-  const biller: BillerId | undefined = options.biller === undefined ? undefined : billerIdOf(options.biller, '--biller', problems);
+  const biller: BillerId | undefined =
+    options.biller === undefined ? undefined : billerIdOf(options.biller, '--biller', problems);
   demandNone(problems);
   await asOperator(options, async (context) => {
     const letters: Letter[] = [];
@@ -67,7 +77,9 @@ async function list(options: GlobalOptions & { readonly type?: string; readonly 
       if (found.length === max) cut.push(type);
       letters.push(...found.filter(({ billerId }) => biller === undefined || billerId === biller));
     }
-    answer(options, { readAt: context.readAt, letters, notAllLookedAt: cut }, () => listText(letters, cut, context.readAt, max));
+    answer(options, { readAt: context.readAt, letters, notAllLookedAt: cut }, () =>
+      listText(letters, cut, context.readAt, max),
+    );
   });
 }
 
@@ -78,7 +90,9 @@ async function lettersOf({ container }: OperatorContext, dataType: DataType, max
 
 /** A dead letter may be anything that was ever sent: what cannot be read is shown by its message id. */
 function letterOf(dataType: DataType, message: PeekedMessage): Letter {
-  const body = (typeof message.body === 'object' && message.body !== null ? message.body : {}) as { readonly traceId?: unknown };
+  const body = (typeof message.body === 'object' && message.body !== null ? message.body : {}) as {
+    readonly traceId?: unknown;
+  };
   return {
     dataType,
     record: typeof body.traceId === 'string' ? body.traceId : `(message ${message.messageId})`,
@@ -90,7 +104,8 @@ function letterOf(dataType: DataType, message: PeekedMessage): Letter {
 }
 
 const DESCRIPTION_WIDTH_MAX = 80;
-const shortened = (text: string): string => (text.length > DESCRIPTION_WIDTH_MAX ? `${text.slice(0, DESCRIPTION_WIDTH_MAX - 1)}…` : text);
+const shortened = (text: string): string =>
+  text.length > DESCRIPTION_WIDTH_MAX ? `${text.slice(0, DESCRIPTION_WIDTH_MAX - 1)}…` : text;
 
 function listText(letters: readonly Letter[], cut: readonly DataType[], readAt: Instant, max: number): string {
   const source = sourceLine('bus (dead letters)', readAt);
@@ -108,7 +123,13 @@ function listText(letters: readonly Letter[], cut: readonly DataType[], readAt: 
 const lettersTable = (letters: readonly Letter[], readAt: Instant): string =>
   tableText(
     ['record', 'type', 'reason', 'enqueued', 'description'].map((title) => ({ title })),
-    letters.map(({ record, dataType, reason, deadSince, description }) => [record, dataType, reason, `${ageText(deadSince, readAt)} ago`, shortened(description)]),
+    letters.map(({ record, dataType, reason, deadSince, description }) => [
+      record,
+      dataType,
+      reason,
+      `${ageText(deadSince, readAt)} ago`,
+      shortened(description),
+    ]),
   );
 
 async function redrive(options: RedriveOptions): Promise<void> {
@@ -116,30 +137,42 @@ async function redrive(options: RedriveOptions): Promise<void> {
   const dataType = dataTypeIn(options.type, '--type', problems);
   const keys = (options.record ?? []).flatMap((text) => recordKeyOf(text, '--record', problems) ?? []);
   if (options.record && options.all) problems.push('--record and --all: name records or take all, not both');
-  if (!options.record && !options.all) problems.push('name the records with --record, or take every dead letter of the type with --all');
+  if (!options.record && !options.all)
+    problems.push('name the records with --record, or take every dead letter of the type with --all');
   const order = orderOf(options, problems);
   demandNone(problems);
   const records = options.all ? undefined : new Set(keys);
   await asOperator(options, async (context) => {
-    const letters = (await lettersOf(context, dataType!, REDRIVE_MAX)).filter(({ record }) => !records || records.has(record as RecordKey));
+    const letters = (await lettersOf(context, dataType!, REDRIVE_MAX)).filter(
+      ({ record }) => !records || records.has(record as RecordKey),
+    );
     const absent = keys.filter((key) => !letters.some(({ record }) => record === key));
     const done = order ? await apply(context, dataType!, records, order) : [];
     const left = done.filter((each): each is Extract<Redriven, { result: 'left' }> => each.result === 'left');
     const redriven = done.length - left.length;
     if (absent.length > 0 || left.length > 0) process.exitCode = EXIT.failed;
-    answer(options, { readAt: context.readAt, planned: letters, absent, applied: order !== undefined, redriven, left }, () =>
-      [
-        sourceLine('bus (dead letters)', context.readAt),
-        `plan: redrive ${counted(letters.length, 'dead letter')} of ${dataType}: each record is opened again, its retries start anew, and it is sent`,
-        ...(letters.length > 0 ? [lettersTable(letters, context.readAt)] : []),
-        ...absent.map((key) => `no dead letter of ${dataType} is of record ${key}`),
-        ...left.map(({ messageId, record, why }) => `left: ${record ?? `message ${messageId}`}: ${why}`),
-        order ? `done, by ${order.by}: ${redriven} redriven` : NOTHING_CHANGED,
-      ].join('\n'));
+    answer(
+      options,
+      { readAt: context.readAt, planned: letters, absent, applied: order !== undefined, redriven, left },
+      () =>
+        [
+          sourceLine('bus (dead letters)', context.readAt),
+          `plan: redrive ${counted(letters.length, 'dead letter')} of ${dataType}: each record is opened again, its retries start anew, and it is sent`,
+          ...(letters.length > 0 ? [lettersTable(letters, context.readAt)] : []),
+          ...absent.map((key) => `no dead letter of ${dataType} is of record ${key}`),
+          ...left.map(({ messageId, record, why }) => `left: ${record ?? `message ${messageId}`}: ${why}`),
+          order ? `done, by ${order.by}: ${redriven} redriven` : NOTHING_CHANGED,
+        ].join('\n'),
+    );
   });
 }
 
-async function apply({ container }: OperatorContext, dataType: DataType, records: ReadonlySet<RecordKey> | undefined, order: Order): Promise<readonly Redriven[]> {
+async function apply(
+  { container }: OperatorContext,
+  dataType: DataType,
+  records: ReadonlySet<RecordKey> | undefined,
+  order: Order,
+): Promise<readonly Redriven[]> {
   const ports = {
     history: container.get(TOKENS.history),
     bus: container.get(TOKENS.bus),
@@ -148,6 +181,9 @@ async function apply({ container }: OperatorContext, dataType: DataType, records
     contracts: container.get(TOKENS.contracts),
     chance: container.get(TOKENS.chance),
   };
-  const done = await redriveDeadLetters(ports, container.get(TOKENS.topology))({ dataType, records, ...order, max: REDRIVE_MAX });
+  const done = await redriveDeadLetters(
+    ports,
+    container.get(TOKENS.topology),
+  )({ dataType, records, ...order, max: REDRIVE_MAX });
   return done.filter((each) => each.result === 'redriven' || each.why !== 'not in the order');
 }

@@ -10,7 +10,14 @@ import { type Instant } from '../../domain/instant';
 import { TOKENS } from '../container/tokens';
 import { type GlobalOptions } from './command-context';
 import { billerIdOf, wholeNumberOf } from './operator-arguments';
-import { asOperator, demandNone, orderOf, type OperatorContext, type Order, type OrderOptions } from './operator-context';
+import {
+  asOperator,
+  demandNone,
+  orderOf,
+  type OperatorContext,
+  type Order,
+  type OrderOptions,
+} from './operator-context';
 import { answer, counted, NOTHING_CHANGED, sourceLine, withOrder } from './operator-output';
 import { recordKeyOf } from './operator-records';
 import { EXIT, RefusedForSafety } from './problems';
@@ -23,7 +30,10 @@ const TEXT_MAX = 500;
 const VERDICTS: Readonly<Record<string, { readonly outcome: ResolvedOutcome; readonly then: string }>> = {
   delivered: { outcome: 'accepted', then: 'the record ends as Delivered and is never sent again' },
   declined: { outcome: 'declined', then: 'the record ends as Declined and is never sent again' },
-  'not-executed': { outcome: 'not-executed', then: 'the record is SENT AGAIN: if the biller did carry out the attempt, it is posted twice' },
+  'not-executed': {
+    outcome: 'not-executed',
+    then: 'the record is SENT AGAIN: if the biller did carry out the attempt, it is posted twice',
+  },
 };
 
 interface ResolveOptions extends GlobalOptions, OrderOptions {
@@ -33,7 +43,9 @@ interface ResolveOptions extends GlobalOptions, OrderOptions {
 }
 
 export function addInDoubtCommands(program: Command): void {
-  const inDoubt = program.command('in-doubt').description('records of which nobody knows whether the biller carried them out');
+  const inDoubt = program
+    .command('in-doubt')
+    .description('records of which nobody knows whether the biller carried them out');
   inDoubt
     .command('list')
     .description('the records held in doubt, and why')
@@ -73,7 +85,10 @@ function listText(records: readonly DoubtfulRecord[], readAt: Instant, max: numb
   const titles = ['record', 'type', 'amount', 'attempt', 'for', 'idempotency key', 'why'];
   return [
     source,
-    tableText(titles.map((title) => ({ title })), rows),
+    tableText(
+      titles.map((title) => ({ title })),
+      rows,
+    ),
     records.length === max ? `the first ${max} are shown; --max shows more` : counted(records.length, 'record'),
     'next: ask the biller, then: datapump in-doubt resolve <record> --as delivered|declined|not-executed --evidence "…"',
   ].join('\n');
@@ -88,10 +103,12 @@ async function resolve(text: string, options: ResolveOptions): Promise<void> {
   const problems: string[] = [];
   const record = recordKeyOf(text, '<record>', problems);
   const verdict = Object.hasOwn(VERDICTS, options.as) ? VERDICTS[options.as] : undefined;
-  if (!verdict) problems.push(`--as: found ${JSON.stringify(options.as)}, expected one of ${Object.keys(VERDICTS).join(', ')}`);
+  if (!verdict)
+    problems.push(`--as: found ${JSON.stringify(options.as)}, expected one of ${Object.keys(VERDICTS).join(', ')}`);
   for (const name of ['evidence', 'reference'] as const) {
     const value = options[name];
-    if (value !== undefined && (value.trim() === '' || value.length > TEXT_MAX)) problems.push(`--${name}: expected 1 to ${TEXT_MAX} characters`);
+    if (value !== undefined && (value.trim() === '' || value.length > TEXT_MAX))
+      problems.push(`--${name}: expected 1 to ${TEXT_MAX} characters`);
   }
   const order = orderOf(options, problems);
   demandNone(problems);
@@ -102,10 +119,15 @@ async function resolve(text: string, options: ResolveOptions): Promise<void> {
       process.exitCode = EXIT.failed;
       return;
     }
-    if (state.status !== 'in-doubt') throw new RefusedForSafety(`record ${text} is ${state.status}, not in doubt; see: datapump record explain ${text}`);
+    if (state.status !== 'in-doubt')
+      throw new RefusedForSafety(
+        `record ${text} is ${state.status}, not in doubt; see: datapump record explain ${text}`,
+      );
     const attempt = await context.container.get(TOKENS.history).attempt(record!, state.attempt);
     if (attempt.state.status === 'closed') {
-      throw new RefusedForSafety(`attempt ${state.attempt} of ${text} is closed as ${attempt.state.closing.as} already; a consumer draws the consequence when it runs`);
+      throw new RefusedForSafety(
+        `attempt ${state.attempt} of ${text} is closed as ${attempt.state.closing.as} already; a consumer draws the consequence when it runs`,
+      );
     }
     const plan = [
       sourceLine('event store', context.readAt),
@@ -114,11 +136,20 @@ async function resolve(text: string, options: ResolveOptions): Promise<void> {
     ];
     if (order) await apply(context, record!, verdict!.outcome, options, order);
     answer(options, { record: text, attempt: state.attempt, as: options.as, applied: order !== undefined }, () =>
-      [...plan, order ? `done, by ${order.by}: the consumer draws the consequence when it runs` : NOTHING_CHANGED].join('\n'));
+      [...plan, order ? `done, by ${order.by}: the consumer draws the consequence when it runs` : NOTHING_CHANGED].join(
+        '\n',
+      ),
+    );
   });
 }
 
-async function apply({ container }: OperatorContext, record: RecordKey, outcome: ResolvedOutcome, options: ResolveOptions, order: Order): Promise<void> {
+async function apply(
+  { container }: OperatorContext,
+  record: RecordKey,
+  outcome: ResolvedOutcome,
+  options: ResolveOptions,
+  order: Order,
+): Promise<void> {
   const ports = {
     history: container.get(TOKENS.history),
     bus: container.get(TOKENS.bus),
@@ -128,7 +159,10 @@ async function apply({ container }: OperatorContext, record: RecordKey, outcome:
     chance: container.get(TOKENS.chance),
     telemetry: container.get(TOKENS.telemetry),
   };
-  const result = await resolveByOperator(ports, container.get(TOKENS.topology))({
+  const result = await resolveByOperator(
+    ports,
+    container.get(TOKENS.topology),
+  )({
     record,
     outcome,
     ...order,

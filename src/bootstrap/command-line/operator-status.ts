@@ -20,30 +20,52 @@ async function status(options: GlobalOptions): Promise<void> {
   await asOperator(options, async (context) => {
     const { container, readAt } = context;
     const { live, known, problems } = await profilesOf(context);
-    const backlog = await measureBacklog({ shards: container.get(TOKENS.shards), bus: container.get(TOKENS.bus) }, container.get(TOKENS.topology))(live);
+    const backlog = await measureBacklog(
+      { shards: container.get(TOKENS.shards), bus: container.get(TOKENS.bus) },
+      container.get(TOKENS.topology),
+    )(live);
     const paused = await pausedOf(context, new Set([...known, ...backlog.rows.map(({ billerId }) => billerId)]));
     const next = adviceOf(backlog, paused, problems);
-    const notLive = [...new Set(backlog.rows.filter(({ status: each, billerId }) => each === 'New' && !live.has(billerId)).map(({ billerId }) => billerId))];
+    const notLive = [
+      ...new Set(
+        backlog.rows
+          .filter(({ status: each, billerId }) => each === 'New' && !live.has(billerId))
+          .map(({ billerId }) => billerId),
+      ),
+    ];
     answer(options, { readAt, ...backlog, paused, billersNotLive: notLive, next }, () =>
       [
         sourceLine('shards', readAt),
         backlogTable(backlog, readAt),
         `chunks not published yet: ${backlog.unpublishedChunks}`,
-        ...(notLive.length > 0 ? [`billers with new rows and no live profile, so nothing is claimed: ${notLive.join(', ')}`] : []),
+        ...(notLive.length > 0
+          ? [`billers with new rows and no live profile, so nothing is claimed: ${notLive.join(', ')}`]
+          : []),
         '',
         sourceLine('bus', readAt),
         busTable(backlog),
         '',
         sourceLine('event store', readAt),
-        paused.length === 0 ? 'no biller is paused' : paused.map(({ billerId, by, reason, since }) => `biller ${billerId} paused by ${by} since ${timeText(since)}: ${reason}`).join('\n'),
+        paused.length === 0
+          ? 'no biller is paused'
+          : paused
+              .map(
+                ({ billerId, by, reason, since }) =>
+                  `biller ${billerId} paused by ${by} since ${timeText(since)}: ${reason}`,
+              )
+              .join('\n'),
         '',
         ...next.map((line) => `next: ${line}`),
-      ].join('\n'));
+      ].join('\n'),
+    );
   });
 }
 
 /** Looking must work where the profiles do not: an operator asks for the status when something is wrong. */
-async function profilesOf({ container, settings }: OperatorContext): Promise<{ live: ReadonlySet<BillerId>; known: readonly BillerId[]; problems: number }> {
+async function profilesOf({
+  container,
+  settings,
+}: OperatorContext): Promise<{ live: ReadonlySet<BillerId>; known: readonly BillerId[]; problems: number }> {
   if (!existsSync(settings['Billers:Folder'])) return { live: new Set(), known: [], problems: 0 };
   const files = container.get(TOKENS.profileFiles);
   const profiles = await files.all();
@@ -54,8 +76,13 @@ async function profilesOf({ container, settings }: OperatorContext): Promise<{ l
   };
 }
 
-async function pausedOf({ container }: OperatorContext, billers: ReadonlySet<BillerId>): Promise<readonly PausedBiller[]> {
+async function pausedOf(
+  { container }: OperatorContext,
+  billers: ReadonlySet<BillerId>,
+): Promise<readonly PausedBiller[]> {
   const control = container.get(TOKENS.control);
-  const states = await Promise.all([...billers].map(async (billerId) => ({ billerId, paused: (await control.state(billerId)).paused })));
+  const states = await Promise.all(
+    [...billers].map(async (billerId) => ({ billerId, paused: (await control.state(billerId)).paused })),
+  );
   return states.flatMap(({ billerId, paused }) => (paused ? [{ billerId, ...paused }] : []));
 }
