@@ -1,12 +1,15 @@
 import { type DataType } from '../domain/biller/data-type';
+import { rowStatusOf } from '../domain/dp-record/dp-record.decider';
+import { type RowStatus } from '../domain/dp-record/row-status';
 import { type Instant } from '../domain/instant';
 import { claimWithoutCall } from './claim-attempt';
-import { decideRecord } from './delivery';
+import { decideRecord, type Delivery } from './delivery';
 import { type History } from './history';
-import { type MessageContracts } from './messages';
+import { deadLetterChain, recordMessage } from './message-chain';
+import { type MessageContracts, type RecordMessage } from './messages';
 import { VersionConflict } from './ports/failures';
 import { BROKER_DEAD_LETTER_REASON, type MessageBus, type PeekedMessage } from './ports/message-bus';
-import { type Shards } from './ports/shard';
+import { type Shard, type Shards } from './ports/shard';
 import { type Telemetry } from './ports/telemetry';
 import { rowResultOf } from './row-result';
 import { type ShardClock } from './shard-clock';
@@ -28,7 +31,7 @@ const CONFLICTS_MAX = 5;
 /**
  * Dead letters that the broker made itself (a message delivered too often) are recorded, so that stream, row and broker
  * tell one story. With an open attempt nothing is concluded: the record goes to doubt by its own rules when the sweep
- * or a redrive brings it back. Looks without locking; remembers how far it looked while the process lives.
+ * or a redrive brings it back; with a closed one it gets a message. Looks without locking; remembers how far it looked while the process lives.
  */
 export function recordBrokerDeadLetters(ports: RecordBrokerDeadLettersPorts, settings: EventsTopology) {
   const lookedUpTo = new Map<DataType, string>();
@@ -39,7 +42,7 @@ export function recordBrokerDeadLetters(ports: RecordBrokerDeadLettersPorts, set
       const after = lookedUpTo.get(dataType);
       const letters = await ports.bus.peek(source, { max: PEEK_MAX, ...(after === undefined ? {} : { after }) });
       for (const letter of letters) {
-        if (letter.deadLetterReason === BROKER_DEAD_LETTER_REASON && (await recordOne(ports, letter))) recorded++;
+        if (letter.deadLetterReason === BROKER_DEAD_LETTER_REASON && (await recordOne(ports, settings, letter))) recorded++;
         lookedUpTo.set(dataType, letter.sequenceNumber);
       }
       if (letters.length < PEEK_MAX) break;
@@ -48,7 +51,7 @@ export function recordBrokerDeadLetters(ports: RecordBrokerDeadLettersPorts, set
   };
 }
 
-async function recordOne(ports: RecordBrokerDeadLettersPorts, letter: PeekedMessage): Promise<boolean> {
+async function recordOne(ports: RecordBrokerDeadLettersPorts, settings: EventsTopology, letter: PeekedMessage): Promise<boolean> {
   const checked = ports.contracts.record(letter.body);
   if (!checked.valid) return false;
   const { message } = checked;
@@ -58,16 +61,24 @@ async function recordOne(ports: RecordBrokerDeadLettersPorts, letter: PeekedMess
   for (let conflicts = 0; conflicts < CONFLICTS_MAX; conflicts++) {
     const record = await ports.history.record(key);
     const { state } = record;
-    if (state.status !== 'pending') return false;
+    if (state.status === 'unknown') return false;
     const delivery = { key, record, attempt: await ports.history.attempt(key, state.nextAttempt) };
-    if (delivery.attempt.state.status !== 'absent') return false;
     const now: Instant = await ports.shardClock.atLeast(shard);
+    const settled = rowStatusOf(state);
+    if (settled === undefined && delivery.attempt.state.status === 'open') return false;
+    if (settled === undefined && delivery.attempt.state.status === 'closed') {
+      await wake(ports, settings, message, letter);
+      return false;
+    }
     const description = `delivered ${letter.deliveryCount} times without being settled (message ${letter.messageId})`;
     try {
+      if (settled !== undefined) {
+        if (!state.reconciled) await confirm(ports, shard, delivery, message, settled, now);
+        return false;
+      }
       await claimWithoutCall(ports, delivery, state, undefined, now);
       await decideRecord(ports, delivery, [{ type: 'DeadLetterDpRecord', reason: 'DeadLetteredByBroker', description, attempt: state.nextAttempt }], now);
-      await shard.reconcile(rowResultOf(delivery.record.state, message.dpId, now));
-      await decideRecord(ports, delivery, [{ type: 'ConfirmReconciled', status: 'Failed' }], now);
+      await confirm(ports, shard, delivery, message, 'Failed', now);
       ports.telemetry.warn('recorded a dead letter of the broker', { record: key });
       return true;
     } catch (error) {
@@ -75,4 +86,26 @@ async function recordOne(ports: RecordBrokerDeadLettersPorts, letter: PeekedMess
     }
   }
   return false;
+}
+
+/** An earlier look, or the message's own handler, may have died between the stream and the row. */
+async function confirm(ports: RecordBrokerDeadLettersPorts, shard: Shard, hand: Pick<Delivery, 'key' | 'record'>, { dpId }: RecordMessage, status: RowStatus, at: Instant): Promise<void> {
+  await shard.reconcile(rowResultOf(hand.record.state, dpId, at));
+  await decideRecord(ports, hand, [{ type: 'ConfirmReconciled', status }], at);
+}
+
+/**
+ * The attempt is closed and nobody has drawn the consequence. Where it is a result the row may say so already, and the
+ * sweep passes over a finished row: only a message of its own brings the stream up. Sent again, it is dropped.
+ */
+async function wake(ports: RecordBrokerDeadLettersPorts, settings: EventsTopology, message: RecordMessage, letter: PeekedMessage): Promise<void> {
+  const { traceparent } = letter.properties;
+  await ports.bus.send(settings.eventsTopic, [
+    recordMessage(message, {
+      link: deadLetterChain(letter.sequenceNumber),
+      tenant: String(letter.properties['tenant'] ?? message.billerId),
+      traceparent: typeof traceparent === 'string' ? traceparent : undefined,
+      target: settings.subscriptions[message.eventType],
+    }),
+  ]);
 }

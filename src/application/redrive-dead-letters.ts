@@ -3,7 +3,7 @@ import { dpRecordDecider } from '../domain/dp-record/dp-record.decider';
 import { parseRecordKey, type RecordKey } from '../domain/identifiers';
 import { type Instant } from '../domain/instant';
 import { type History } from './history';
-import { type ChainLink, messageIdOf, recordMessage, redriveChain, sweepChain } from './message-chain';
+import { type ChainLink, deadLetterChain, messageIdOf, recordMessage, redriveChain, sweepChain } from './message-chain';
 import { type MessageContracts, type RecordMessage } from './messages';
 import { type Chance } from './ports/chance';
 import { VersionConflict } from './ports/failures';
@@ -95,10 +95,14 @@ async function redriveOne(ports: RedrivePorts, settings: EventsTopology, order: 
   if ('why' in opened) return { messageId: letter.messageId, record, result: 'left', why: opened.why };
   const ordinal = await shard.reopen(message.dpId);
   // A record that is open already (an earlier redrive died, or its message broke) gets an id from the row's own count.
-  const link = opened.redrive === undefined ? sweepChain(ordinal ?? Number(letter.sequenceNumber)) : redriveChain(opened.redrive);
+  const link = opened.redrive === undefined ? openLink(ordinal, letter) : redriveChain(opened.redrive);
   await ports.bus.send(settings.eventsTopic, [again(ports, settings, message, letter, link)]);
   return { messageId: letter.messageId, record, result: 'redriven', newMessageId: messageIdOf(record, link) };
 }
+
+/** A row that has its result already takes no ordinal: then the letter itself names the id. */
+const openLink = (ordinal: number | undefined, letter: PeekedMessage): ChainLink =>
+  ordinal === undefined ? deadLetterChain(letter.sequenceNumber) : sweepChain(ordinal);
 
 /** `redrive`: the ordinal this order just opened the record under; undefined: it was open already. */
 async function openRecord(

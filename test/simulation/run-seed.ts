@@ -141,6 +141,7 @@ function finalState(world: World): FinalState {
     waitingMessages: waitingMessages(world),
     deadLetters,
     poisons: Array.from({ length: scenario.poisons }, (_, number) => [`poison-${number}`, `poison-chunk-${number}`]).flat(),
+    quarantineMs: (biller, version) => world.profiles.versions.get(`${biller} ${version}`)?.quarantineMs ?? 0,
     messagesWereLost: world.faults.fired.some(({ kind }) => kind === 'bus-message-lost'),
   };
 }

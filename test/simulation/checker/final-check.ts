@@ -11,6 +11,8 @@ export interface FinalState {
   readonly poisons: readonly string[];
   /** A message was taken from the broker, so a dead letter may be gone and a vanished row's message too. */
   readonly messagesWereLost: boolean;
+  /** Of a profile version: how late an effect may be, and how far its inquiry may lag. */
+  readonly quarantineMs: (biller: string, profileVersion: string) => number;
 }
 
 export interface FinalRecord {
@@ -55,21 +57,24 @@ export function finalCheck(state: FinalState): Verdict {
     ends[status] = (ends[status] ?? 0) + 1;
     if (row && !ENDS.has(row.status)) tell(lost, `its row stands at ${row.status}, its stream says ${folded.status}`);
     if (!row && folded.status === 'pending' && !state.messagesWereLost) tell(lost, 'its row is gone and its stream still pending');
+    // A broker that lost the message took the last word of the stream with it: the row has the result, and the attempt.
+    const behind = state.messagesWereLost && row !== undefined && agreesWithAttempt(record, streamOf, row.status);
     // The fetcher ends a record in its stream and its row by itself; nobody confirms that in a third place.
     const confirmed = folded.reconciledAs === row?.status || ((row?.status === 'Rejected' || row?.status === 'Skipped') && folded.reconciledAs === undefined);
-    if (row && (folded.status !== row.status || !confirmed)) {
+    const unconfirmed = state.messagesWereLost && folded.reconciledAs === undefined;
+    if (row && !behind && (folded.status !== row.status || !(confirmed || unconfirmed))) {
       tell(differences, `its row says ${row.status}, its stream ${folded.status}, reconciled as ${folded.reconciledAs}`);
     }
-    if (row) checkDetails(row.details, folded, (what) => tell(differences, what));
+    if (row && !behind) checkDetails(row.details, folded, (what) => tell(differences, what));
     if (folded.status === 'Delivered' && effects.length === 0) tell(lost, 'delivered without an effect at the biller');
-    const dutyGone = !row && state.messagesWereLost;
+    const dutyGone = state.messagesWereLost && (!row || behind);
     if (effects.length > 0 && folded.status !== 'Delivered' && folded.status !== 'InDoubt' && !dutyGone) {
       tell(lost, `has an effect at the biller while its stream says ${folded.status}`);
     }
     if (row?.status === 'Failed' && !state.messagesWereLost && !state.deadLetters.some((letter) => letter.record === record)) {
       tell(other, 'is dead-lettered and no dead letter of it exists, so that nobody can redrive it');
     }
-    checkAttempts(record, streamOf, folded, (what) => tell(other, what), () => suspected.push(record));
+    checkAttempts(record, state, folded, (what) => tell(other, what), () => suspected.push(record));
   }
   if (state.unpublishedChunks > 0) other.push(`the outbox holds ${state.unpublishedChunks} unpublished chunks`);
   if (state.waitingMessages > 0) other.push(`${state.waitingMessages} messages are still waiting`);
@@ -80,6 +85,14 @@ export function finalCheck(state: FinalState): Verdict {
   return { lost, doubled, differences, other, ends, suspected };
 }
 
+/** The newest attempt was closed as the row says. */
+function agreesWithAttempt(record: string, streamOf: (name: string) => readonly RawEvent[], status: string): boolean {
+  let number = 1;
+  while (streamOf(`deliveryAttempt-${record}:${number + 1}`).length > 0) number++;
+  const { closedAs } = foldAttempt(streamOf(`deliveryAttempt-${record}:${number}`));
+  return (closedAs === 'accepted' && status === 'Delivered') || (closedAs === 'declined' && status === 'Declined');
+}
+
 function checkDetails(details: readonly { readonly attempt: number; readonly outcome: string }[], folded: ReturnType<typeof foldRecord>, tell: (what: string) => void): void {
   const expected = folded.status === 'Delivered' || folded.status === 'Declined' ? [`${folded.attempt} ${folded.status}`] : [];
   const found = details.map(({ attempt, outcome }) => `${attempt} ${outcome}`);
@@ -88,16 +101,20 @@ function checkDetails(details: readonly { readonly attempt: number; readonly out
 
 /** One closing each; the next only after the one before it was closed as not executed; one key for all. */
 function checkAttempts(
-  record: string, streamOf: (name: string) => readonly RawEvent[], folded: ReturnType<typeof foldRecord>, tell: (what: string) => void, suspect: () => void,
+  record: string, state: FinalState, folded: ReturnType<typeof foldRecord>, tell: (what: string) => void, suspect: () => void,
 ): void {
   let before: ReturnType<typeof foldAttempt> | undefined;
   const keys = new Set<unknown>();
   for (let number = 1; ; number++) {
-    const events = streamOf(`deliveryAttempt-${record}:${number}`);
+    const events = state.streams.get(`deliveryAttempt-${record}:${number}`) ?? [];
     if (events.length === 0) break;
     const attempt = foldAttempt(events);
     for (const fault of attempt.faults) tell(`attempt ${number} ${fault}`);
     if (attempt.suspected) suspect();
+    const quarantineMs = state.quarantineMs(record.slice(0, record.indexOf(':')), String(attempt.started?.['profileVersion']));
+    for (const { what, at, ownedUntil } of attempt.afterQuarantine) {
+      if (Date.parse(at) < Date.parse(ownedUntil) + quarantineMs) tell(`${what} of attempt ${number} at ${at}, before the quarantine of ${quarantineMs} ms after ${ownedUntil} was over`);
+    }
     if (before && before.closedAs !== 'not-executed') tell(`attempt ${number} began though attempt ${number - 1} was ${before.closedAs ?? 'open'}`);
     if (before && before.closedAtPosition > events[0]!.position) tell(`attempt ${number} began before attempt ${number - 1} was closed`);
     const key = attempt.started?.['idempotencyKey'];

@@ -7,6 +7,8 @@ export interface RawEvent {
   readonly type: string;
   readonly data: Readonly<Record<string, unknown>>;
   readonly position: number;
+  /** By the shard's clock. */
+  readonly at: string;
 }
 
 export interface FoldedRecord {
@@ -64,6 +66,8 @@ export interface FoldedAttempt {
   readonly closedAs: string | undefined;
   readonly closedAtPosition: number;
   readonly suspected: boolean;
+  /** Deeds that had to wait for the quarantine: when each was done, and until when its call was owned then. */
+  readonly afterQuarantine: readonly { readonly what: string; readonly at: string; readonly ownedUntil: string }[];
   readonly faults: readonly string[];
 }
 
@@ -80,10 +84,13 @@ export function foldAttempt(events: readonly RawEvent[]): FoldedAttempt {
   let closedAtPosition = 0;
   let suspected = false;
   const faults: string[] = [];
-  events.forEach(({ type, data, position }, index) => {
+  const afterQuarantine: FoldedAttempt['afterQuarantine'][number][] = [];
+  events.forEach(({ type, data, position, at }, index) => {
     if ((index === 0) !== (type === 'DeliveryAttemptStarted')) faults.push(`${type} stands at ${index}`);
     if (type === 'DeliveryAttemptStarted') started = data;
     if (type === 'DeliveryAttemptResent') resends++;
+    const stated = type === 'DeliveryAttemptResent' ? String(data['at']) : type === 'DeliveryAttemptResolvedByInquiry' && data['outcome'] === 'not-executed' ? at : undefined;
+    if (stated !== undefined) afterQuarantine.push({ what: type, at: stated, ownedUntil });
     if (type === 'DeliveryAttemptStarted' || type === 'DeliveryAttemptResent') ownedUntil = ownedUntil > String(data['notAfter']) ? ownedUntil : String(data['notAfter']);
     if (type === 'DoublePostSuspected') suspected = true;
     const closing = type.startsWith('DeliveryAttemptResolvedBy') ? String(data['outcome']) : CLOSINGS[type];
@@ -93,5 +100,5 @@ export function foldAttempt(events: readonly RawEvent[]): FoldedAttempt {
       closedAtPosition = position;
     }
   });
-  return { started, resends, ownedUntil, closedAs, closedAtPosition, suspected, faults };
+  return { started, resends, ownedUntil, closedAs, closedAtPosition, suspected, afterQuarantine, faults };
 }

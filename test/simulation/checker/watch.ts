@@ -9,7 +9,6 @@ export interface View {
   rowsOfChunk(chunkId: string): readonly { readonly record: string; readonly status: string }[];
   /** Whether the biller remembers the key of a call that leaves now, and its profile said it would. */
   mayResend(biller: string, key: string, profileVersion: string): boolean;
-  quarantineMs(biller: string, profileVersion: string): number;
 }
 
 interface Message {
@@ -96,16 +95,6 @@ export class Watch {
     }
   }
 
-  /** Rule 4: nobody asks about an attempt whose owner may be alive or whose effect may be late. */
-  inquired(biller: string, record: string, askedAtMs: number): void {
-    const name = this.newestAttempt(record);
-    const { started, ownedUntil } = foldAttempt(this.view.stream(name));
-    if (!started) return this.violate(`rule 4: ${record} was inquired about without an attempt`);
-    const begins = Date.parse(ownedUntil) + this.view.quarantineMs(biller, String(started['profileVersion']));
-    const asked = this.view.shardInstant(record, askedAtMs);
-    if (Date.parse(asked) < begins) this.violate(`rule 4: ${name} was inquired about at ${asked}, before its quarantine ended`);
-  }
-
   private newestAttempt(record: string): string {
     let number = 1;
     while (this.view.stream(`deliveryAttempt-${record}:${number + 1}`).length > 0) number++;
@@ -146,7 +135,7 @@ export class Watch {
 /** The next hop of a message's chain, as DESIGN §4 spells the ids. */
 function successorOf(record: string, { messageId, properties }: Message): string {
   const tail = messageId.startsWith(`${record}:`) ? messageId.slice(record.length + 1) : '';
-  const chained = /^([rs]\d+)\.(\d+)$/.exec(tail);
+  const chained = /^([rsd]\d+)\.(\d+)$/.exec(tail);
   if (chained) return `${record}:${chained[1]}.${Number(chained[2]) + 1}`;
   if (/^\d+$/.test(tail)) return `${record}:${Number(tail) + 1}`;
   return `${record}:${Number(properties['hop'] ?? 0) + 1}`;

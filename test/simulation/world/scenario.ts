@@ -126,7 +126,9 @@ function planRow(dice: Dice, index: number, billers: readonly PlannedBiller[], d
   const { profile, home } = plain ? billers[index]! : dice.pick(billers, `${about} biller`);
   const biller = profile.billerId;
   const dataType = dice.pick(dataTypes, `${about} type`);
-  const trait = plain ? 'plain' : traitOf(dice, about);
+  // Another team's scanner leaves alone what is not live: it would wait here for ever.
+  const drawn = plain ? 'plain' : traitOf(dice, about);
+  const trait = drawn.startsWith('foreign') && profile.rollout !== 'live' ? 'plain' : drawn;
   const carriesMoney = dataType === 'Payments' || dataType === 'ACHRejects';
   const number = 100 + index;
   const customer: Customer = {

@@ -93,14 +93,13 @@ export class SimulatedGateway implements BillerGateway {
     });
   }
 
-  inquire({ profile, record, timeoutMs }: Parameters<BillerGateway['inquire']>[0]): Promise<InquiryAnswer> {
+  inquire({ record, timeoutMs }: Parameters<BillerGateway['inquire']>[0]): Promise<InquiryAnswer> {
     const { billers } = this.world;
     return this.world.wire.call(this.process, this.epoch, {
       site: 'inquiry',
       name: `gateway.inquire(${record})`,
       latencyMaxMs: Math.min(500, timeoutMs),
       effect: (fault): InquiryAnswer => {
-        this.world.watch.inquired(profile.billerId, record, this.world.timeline.now);
         if (fault === 'inquiry-pending') return { answer: 'pending' };
         if (fault === 'inquiry-cannot-tell') return { answer: 'cannot-tell' };
         if (fault === 'inquiry-unavailable') return { answer: 'unavailable' };

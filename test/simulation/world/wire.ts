@@ -122,5 +122,11 @@ function failure(call: { readonly name: string }, fault: string): PortFailure {
   return new PortFailure(`failed to ${call.name}: ${fault}`, { code, retryable: true });
 }
 
-const shown = (answer: { value: unknown } | { error: unknown }): string =>
-  'error' in answer ? String(answer.error) : (JSON.stringify(answer.value) ?? 'done').slice(0, 300);
+function shown(answer: { value: unknown } | { error: unknown }): string {
+  if ('error' in answer) return String(answer.error);
+  try {
+    return (JSON.stringify(answer.value) ?? 'done').slice(0, 300);
+  } catch {
+    return 'something that cannot be shown';
+  }
+}

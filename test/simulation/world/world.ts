@@ -128,7 +128,7 @@ export class World {
 
   streamOf(name: string): readonly RawEvent[] {
     const events = this.memoryStore.readStream(name as StreamName);
-    return events.map(({ type, data, position }) => ({ type, data: data as RawEvent['data'], position: Number(position) }));
+    return events.map(({ type, data, position, metadata }) => ({ type, data: data as RawEvent['data'], position: Number(position), at: metadata.at }));
   }
 
   private view(): ConstructorParameters<typeof Watch>[0] {
@@ -145,7 +145,6 @@ export class World {
         const declared = this.profiles.versions.get(`${biller} ${version}`)?.capability.keys;
         return declared !== undefined && this.billers.remembersSince(biller, key) < declared.retentionMs;
       },
-      quarantineMs: (biller, version) => this.profiles.versions.get(`${biller} ${version}`)?.quarantineMs ?? 0,
     };
   }
 }
