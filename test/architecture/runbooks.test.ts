@@ -11,7 +11,7 @@ function membersOf(file: string, name: string): readonly string[] {
 
 /** The codes a runbook explains: the first cell of its tables' rows. */
 const listedIn = (runbook: string): readonly string[] =>
-  [...readFileSync(join(ROOT, 'docs/runbooks', runbook), 'utf8').matchAll(/^\| `([^`]+)` \|/gm)].map(
+  [...readFileSync(join(ROOT, 'docs/runbooks', runbook), 'utf8').matchAll(/^\| `([^`]+)` +\|/gm)].map(
     (match) => match[1]!,
   );
 

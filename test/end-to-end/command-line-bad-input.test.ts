@@ -4,7 +4,7 @@ import Database from 'better-sqlite3';
 import { datapump, demandBuilt, expectGolden, normalized, type Said } from '../support/command-line';
 import { MAPPING, OperatorWorld } from '../support/operator-world';
 
-jest.setTimeout(60_000);
+jest.setTimeout(180_000);
 beforeAll(demandBuilt);
 
 describe('bad input gets a clear error that names the place, before anything is opened', () => {

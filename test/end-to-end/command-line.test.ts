@@ -4,7 +4,7 @@ import { billerId, type RecordKey } from '../../src/domain/identifiers';
 import { datapump, demandBuilt, expectGolden, normalized, type Said } from '../support/command-line';
 import { OperatorWorld } from '../support/operator-world';
 
-jest.setTimeout(60_000);
+jest.setTimeout(180_000);
 beforeAll(demandBuilt);
 
 it('every command tells what it does and takes', () => {
