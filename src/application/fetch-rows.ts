@@ -106,15 +106,17 @@ async function discover(ports: FetchChunkPorts, context: FetchContext, row: DpRo
     return outcomeOf(row, command.verdict, (await ports.history.appendToRecord(key, unknown, decision.events, context.now)).state);
   } catch (error) {
     if (!(error instanceof VersionConflict)) throw error;
-    return storedOutcome(ports, key, row, command);
+    return storedOutcome(ports, key, row, command, error);
   }
 }
 
 /** The record is known: its stored verdict rules, unless the row now means another payment. */
 async function storedOutcome(
-  ports: FetchChunkPorts, key: RecordKey, row: DpRow, command: Parameters<typeof dpRecordDecider.decide>[0],
+  ports: FetchChunkPorts, key: RecordKey, row: DpRow, command: Parameters<typeof dpRecordDecider.decide>[0], conflict: VersionConflict,
 ): Promise<RowOutcome> {
   const { state } = await ports.history.record(key);
+  // A conflict over a stream that does not exist: without a verdict nothing is published, the chunk is taken again.
+  if (state.status === 'unknown') throw conflict;
   const decision = dpRecordDecider.decide(command, state);
   if (decision.outcome === 'refused') {
     ports.telemetry.error('identity conflict: a known record points to another payment', undefined, { record: key });

@@ -66,7 +66,7 @@ async function recordOne(ports: RecordBrokerDeadLettersPorts, settings: EventsTo
     const now: Instant = await ports.shardClock.atLeast(shard);
     const settled = rowStatusOf(state);
     if (settled === undefined && delivery.attempt.state.status === 'open') return false;
-    if (settled === undefined && delivery.attempt.state.status === 'closed') {
+    if ((settled === undefined || state.status === 'in-doubt') && delivery.attempt.state.status === 'closed') {
       await wake(ports, settings, message, letter);
       return false;
     }

@@ -68,14 +68,18 @@ export function redriveDeadLetters(ports: RedrivePorts, settings: EventsTopology
       while (done.length < order.max) {
         const batch = await receiver.receive({ max: Math.min(RECEIVE_BATCH_MAX, order.max - done.length), waitMs: RECEIVE_WAIT_MS });
         if (batch.length === 0) break;
+        left.push(...batch);
         for (const letter of batch) {
           const result = await redriveOne(ports, settings, order, letter);
-          if (result.result === 'redriven') await receiver.complete(letter);
-          else left.push(letter);
+          if (result.result === 'redriven') {
+            left.splice(left.indexOf(letter), 1);
+            await receiver.complete(letter);
+          }
           done.push(result);
         }
       }
     } finally {
+      // What failed goes back too: the order can be repeated at once, not only when the locks have lapsed.
       await Promise.allSettled(left.map((letter) => receiver.abandon(letter)));
       await receiver.close();
     }

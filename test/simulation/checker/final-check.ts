@@ -56,7 +56,9 @@ export function finalCheck(state: FinalState): Verdict {
     const status = row?.status ?? (folded.status === 'none' ? 'gone' : folded.status);
     ends[status] = (ends[status] ?? 0) + 1;
     if (row && !ENDS.has(row.status)) tell(lost, `its row stands at ${row.status}, its stream says ${folded.status}`);
-    if (!row && folded.status === 'pending' && !state.messagesWereLost) tell(lost, 'its row is gone and its stream still pending');
+    // A row that vanished before its message was published owes nothing; one that was being delivered still does.
+    const begun = streamOf(`deliveryAttempt-${record}:1`).length > 0;
+    if (!row && folded.status === 'pending' && begun && !state.messagesWereLost) tell(lost, 'its row is gone and its stream still pending');
     // A broker that lost the message took the last word of the stream with it: the row has the result, and the attempt.
     const behind = state.messagesWereLost && row !== undefined && agreesWithAttempt(record, streamOf, row.status);
     // The fetcher ends a record in its stream and its row by itself; nobody confirms that in a third place.
@@ -79,7 +81,7 @@ export function finalCheck(state: FinalState): Verdict {
   if (state.unpublishedChunks > 0) other.push(`the outbox holds ${state.unpublishedChunks} unpublished chunks`);
   if (state.waitingMessages > 0) other.push(`${state.waitingMessages} messages are still waiting`);
   for (const poison of state.poisons) {
-    if (!state.deadLetters.some(({ messageId, reason }) => messageId === poison && reason === 'InvalidContract')) other.push(`the poison ${poison} is not among the dead letters`);
+    if (!state.messagesWereLost && !state.deadLetters.some(({ messageId, reason }) => messageId === poison && reason === 'InvalidContract')) other.push(`the poison ${poison} is not among the dead letters`);
   }
   for (const [name, events] of state.streams) if (JSON.stringify(events).includes(CANARY)) other.push(`stream ${name} holds a secret`);
   return { lost, doubled, differences, other, ends, suspected };

@@ -32,7 +32,9 @@ function arrive(world: World, { home, seed, record, trait, row }: PlannedRow): v
   if (trait === 'unbuildable') world.unbuildable.add(record);
   if (trait === 'misreported') world.misreported.add(record);
   const sendNow = (topic: string, messageId: string, body: unknown): void => {
-    world.broker.send(topic, [{ messageId, body, properties: { eventType: row.dataType } }]);
+    const messages = [{ messageId, body, properties: { eventType: row.dataType } }];
+    world.watch.sent(topic, messages);
+    world.broker.send(topic, messages);
     world.busChanged(topic);
   };
   const occurredAt = instantFromMs(WORLD_BEGINS_MS);

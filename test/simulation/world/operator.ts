@@ -11,6 +11,8 @@ export interface Task {
   readonly name: string;
   readonly run: (container: Container) => Promise<void>;
   done: boolean;
+  /** A letter that a dead operator's order had in hand is locked until then: a person waits before trying again. */
+  notBefore: number;
 }
 
 const LOOK_EVERY_MS = 3_000;
@@ -78,14 +80,15 @@ export class Operator {
   }
 
   private add(name: string, run: Task['run']): void {
-    this.tasks.push({ name, run, done: false });
+    this.tasks.push({ name, run, done: false, notBefore: 0 });
   }
 
   private async work(container: Container, signal: AbortSignal): Promise<void> {
     const clock = container.get(TOKENS.clock);
     while (!signal.aborted) {
-      const task = this.tasks.find(({ done }) => !done);
+      const task = this.tasks.find(({ done, notBefore }) => !done && notBefore <= this.world.timeline.now);
       if (task) {
+        task.notBefore = this.world.timeline.now + TOPOLOGY.lockMs;
         try {
           await task.run(container);
           task.done = true;
