@@ -1,7 +1,9 @@
+import { instantiateTemplate } from '../../src/adapters/biller-profiles/instantiate-template';
 import { createProgram } from '../../src/bootstrap/command-line/program';
 import { TOKENS } from '../../src/bootstrap/container/tokens';
 import { billerId, type RecordKey } from '../../src/domain/identifiers';
 import { datapump, demandBuilt, expectGolden, normalized, type Said } from '../support/command-line';
+import { template } from '../support/biller-fixtures';
 import { OperatorWorld } from '../support/operator-world';
 
 jest.setTimeout(180_000);
@@ -88,6 +90,22 @@ describe('an operator', () => {
     await golden('record-explain-new', 0, 'record', 'explain', 'YZ:bank.3');
     await golden('record-explain-unknown', 1, 'record', 'explain', 'YZ:bank.99');
     await golden('control-totals-loaded', 0, 'control-totals');
+  });
+
+  it('checks a profile without a token URL by the default authority', async () => {
+    const profile = instantiateTemplate(template('json-oauth2-keys-and-inquiry'), {
+      billerId: 'OA',
+      baseUrl: 'https://api.oa.example/v1',
+    });
+    const authentication = { ...(profile['Authentication'] as object), TokenUrl: undefined };
+    world.write('oa.json', { ...profile, Authentication: authentication });
+    const check = (environment: NodeJS.ProcessEnv): Promise<Said> =>
+      datapump(['--config', 'datapump.config.json', 'biller', 'check', 'oa.json'], {
+        folder: world.folder,
+        environment,
+      });
+    expect(await check({})).toMatchObject({ code: 2, stderr: expect.stringContaining('/Authentication/TokenUrl') });
+    expect(await check({ Auth__Authority: 'https://login.example' })).toMatchObject({ code: 0, stderr: '' });
   });
 
   it('sees doubts and dead letters with their stories', async () => {

@@ -91,7 +91,8 @@ const ID_LENGTH_MAX = 56;
  */
 export function derivedId(scope: string, name: string): string {
   const readable = `${scope}.${name}`;
-  if (/^[A-Za-z0-9_-]+$/.test(scope) && /^[^\s:]{1,56}$/.test(name) && readable.length <= ID_LENGTH_MAX) return readable;
+  if (/^[A-Za-z0-9_-]+$/.test(scope) && /^[^\s:]{1,56}$/.test(name) && readable.length <= ID_LENGTH_MAX)
+    return readable;
   return `sha256-${createHash('sha256')
     .update(JSON.stringify([scope, name]))
     .digest('hex')
