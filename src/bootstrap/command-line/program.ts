@@ -39,7 +39,7 @@ export async function runCommandLine(argv: readonly string[]): Promise<void> {
   const program = createProgram();
   inheritExitOverride(program);
   try {
-    await program.parseAsync(argv as string[]);
+    await program.parseAsync(argv);
   } catch (error) {
     process.exitCode = report(error);
   }

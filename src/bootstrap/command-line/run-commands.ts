@@ -5,7 +5,7 @@ import { TOKENS } from '../container/tokens';
 import { checkStart } from '../processes/check-start';
 import { type ProcessKind, processName, runProcess } from '../processes/run-process';
 import { supervise } from '../processes/supervise';
-import { createContainer } from '../container/create-container';
+import { type createContainer } from '../container/create-container';
 import { type GlobalOptions, settingsOf, stopSignal, withContainer } from './command-context';
 import { EXIT, UsageProblems } from './problems';
 

@@ -135,6 +135,14 @@ function rejected(plan: DemoLike, index: number, biller: DemoBiller, reason: Rej
         return amount({ minorUnits: AMOUNT_MAX_MINOR_UNITS + 1 + random.below(1_000) });
       case 'currency-malformed':
         return amount({ currency: 'usd' });
+      // Wrong whether or not there is a payment: below.
+      case 'biller-missing':
+      case 'biller-inactive':
+      case 'action-not-allowed':
+      case 'customer-missing':
+      case 'customer-of-another-biller':
+      case 'row-breaks-processing':
+        break;
     }
   }
   if (reason === 'biller-missing' || reason === 'biller-inactive') return plain();

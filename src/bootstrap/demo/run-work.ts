@@ -9,7 +9,7 @@ import { TOKENS } from '../container/tokens';
 import { supervise, type Supervised } from '../processes/supervise';
 import { killAtRandom } from './chaos';
 import { type DemoFiles, type DemoPlan, demoSettings, environmentOf } from './demo-plan';
-import { MemoryPeaks, startTicksOf } from './process-table';
+import { type MemoryPeaks, startTicksOf } from './process-table';
 import { SandboxProcess } from './sandbox-process';
 import { StuckDetector } from './stuck-detector';
 
