@@ -8,7 +8,7 @@ import { VersionConflict } from './ports/failures';
 import { type ReceivedMessage } from './ports/message-bus';
 import { type Shard } from './ports/shard';
 import { type Settlement } from './delivery';
-import { type FetchChunkPorts, type FetchChunkSettings, fetchRows, type RowOutcome } from './fetch-rows';
+import { awaitsFetch, type FetchChunkPorts, type FetchChunkSettings, fetchRows, type RowOutcome } from './fetch-rows';
 import { newTraceparent } from './relay-outbox';
 
 /** A chunk that failed this often is taken row by row, so that the row that breaks it can be rejected. */
@@ -61,7 +61,7 @@ async function fetchOne(ports: FetchChunkPorts, settings: FetchChunkSettings, sh
     await recordOnChunk(ports, chunkId, { type: 'RecordFailed', code: error instanceof Error ? error.name : 'unknown', at: now }, now);
     throw error;
   }
-  const counts = countsOf(outcomes);
+  const counts = countsOf(outcomes, rows);
   await recordOnChunk(ports, chunkId, { type: 'RecordPublished', counts, at: now }, now);
   await shard.markFetched(chunkId);
   ports.telemetry.count('fetcher.rows', rows.length);
@@ -98,9 +98,18 @@ async function recordOnChunk(ports: FetchChunkPorts, chunkId: ChunkId, command: 
   }
 }
 
-function countsOf(outcomes: readonly RowOutcome[]): ChunkCounts {
+/** Rows that an earlier fetch dealt with before it died are counted by what their status says of it. */
+function countsOf(outcomes: readonly RowOutcome[], rows: readonly DpRow[]): ChunkCounts {
   const count = (kind: RowOutcome['kind']): number => outcomes.filter((outcome) => outcome.kind === kind).length;
-  return { published: count('published'), rejected: count('rejected'), skipped: count('skipped'), alreadyFinished: count('already-finished') };
+  const fetched = rows.filter((row) => !awaitsFetch(row));
+  const rejected = fetched.filter(({ status }) => status === 'Rejected').length;
+  const skipped = fetched.filter(({ status }) => status === 'Skipped').length;
+  return {
+    published: count('published') + fetched.length - rejected - skipped,
+    rejected: count('rejected') + rejected,
+    skipped: count('skipped') + skipped,
+    alreadyFinished: count('already-finished'),
+  };
 }
 
 /** At most `billersMax` billers at a time; chunks of one biller go one after the other. */

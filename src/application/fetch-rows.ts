@@ -60,9 +60,11 @@ export type RowOutcome =
 
 const TABLE = 'dbo.datapump';
 
+export const awaitsFetch = (row: DpRow): boolean => row.status === 'Queued' || row.status === 'New';
+
 /** Discover all, publish the valid ones, tell of the rejected ones, then mark the rows: in this order. */
 export async function fetchRows(ports: FetchChunkPorts, settings: FetchChunkSettings, context: FetchContext, rows: readonly DpRow[]): Promise<readonly RowOutcome[]> {
-  const unfetched = rows.filter((row) => row.status === 'Queued' || row.status === 'New');
+  const unfetched = rows.filter(awaitsFetch);
   const outcomes = context.rowByRow
     ? await oneByOne(ports, context, unfetched)
     : await Promise.all(unfetched.map((row) => discover(ports, context, row)));

@@ -68,11 +68,23 @@ async function runAll(options: GlobalOptions, untilDrained: boolean): Promise<vo
     }
     const why = await supervised.ended;
     await clock.sleep(0);
+    await tellOfRowsThatWait(container);
     if (why !== undefined) {
       process.stderr.write(`datapump: gave up: ${why}\n`);
       process.exitCode = EXIT.failed;
     }
   });
+}
+
+/** Rows that nobody claims are no backlog, but no end either: a person should hear of them. */
+async function tellOfRowsThatWait(container: ReturnType<typeof createContainer>): Promise<void> {
+  const live = new Set((await container.get(TOKENS.profiles).all()).filter(({ rollout }) => rollout === 'live').map(({ billerId }) => billerId));
+  const totals = (await Promise.all(container.get(TOKENS.shards).all().map((shard) => shard.totals()))).flat();
+  const waiting = totals.filter(({ status, billerId }) => status === 'New' && !live.has(billerId));
+  if (waiting.length === 0) return;
+  const rows = waiting.reduce((sum, { count }) => sum + count, 0);
+  const billers = [...new Set(waiting.map(({ billerId }) => billerId))].join(', ');
+  process.stderr.write(`datapump: ${rows} rows stay New: no live profile describes their billers (${billers}); see: datapump biller list\n`);
 }
 
 /** Resolves when the backlog stayed empty, or when the signal aborts. `onLook` may throw to give up. */

@@ -95,7 +95,7 @@ function tell({ json, folder }: DemoOrder, plan: DemoPlan, proof: Proof, measure
     return;
   }
   process.stdout.write(`${proofText(plan, proof, measures)}\n`);
-  process.stdout.write(`Look into it with: datapump --config ${folder}/datapump.config.json record explain <billerId:dpId>\n`);
+  process.stdout.write(`Look into it with: npm run -s datapump -- --config ${folder}/datapump.config.json record explain <billerId:dpId>\n`);
 }
 
 function interrupted(): number {
