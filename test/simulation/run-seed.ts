@@ -134,6 +134,7 @@ function finalState(world: World): FinalState {
         eligible: isLive(world, row.billerId),
         row: stored && { status: stored.status, details: stored.details },
         effects: world.billers.effectsOf(record),
+        refusedByBiller: world.billers.hasDeclined(record),
       };
     }),
     streams: new Map(memoryStore.streamNames().map((name) => [name, world.streamOf(name)])),

@@ -46,6 +46,7 @@ if (require.main === module) {
     process.exit(code);
   };
   process.once('SIGINT', () => ended(130));
+  require('reflect-metadata');
   require(join(built, 'test/simulation/main.js'))
     .main(process.argv.slice(2), { build, built, root })
     .then(ended, (error) => {

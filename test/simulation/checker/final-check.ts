@@ -21,6 +21,8 @@ export interface FinalRecord {
   /** Undefined: its owner took the row away. */
   readonly row: { readonly status: string; readonly details: readonly { readonly attempt: number; readonly outcome: string }[] } | undefined;
   readonly effects: readonly { readonly minorUnits: number }[];
+  /** The biller said no to it. */
+  readonly refusedByBiller: boolean;
 }
 
 export interface Verdict {
@@ -29,6 +31,8 @@ export interface Verdict {
   readonly differences: readonly string[];
   readonly other: readonly string[];
   readonly ends: Readonly<Record<string, number>>;
+  /** Billers whose books and our streams do not come to the same number and sum of deliveries. */
+  readonly unbalanced: readonly string[];
   /** Damage that the system itself told of. */
   readonly suspected: readonly string[];
 }
@@ -44,7 +48,7 @@ export function finalCheck(state: FinalState): Verdict {
   const ends: Record<string, number> = {};
   const streamOf = (name: string): readonly RawEvent[] => state.streams.get(name) ?? [];
 
-  for (const { record, eligible, row, effects } of state.records) {
+  for (const { record, eligible, row, effects, refusedByBiller } of state.records) {
     const folded = foldRecord(streamOf(`dpRecord-${record}`));
     const tell = (list: string[], what: string): number => list.push(`${record}: ${what}`);
     for (const fault of folded.faults) tell(other, fault);
@@ -68,6 +72,7 @@ export function finalCheck(state: FinalState): Verdict {
       tell(differences, `its row says ${row.status}, its stream ${folded.status}, reconciled as ${folded.reconciledAs}`);
     }
     if (row && !behind) checkDetails(row.details, folded, (what) => tell(differences, what));
+    if (folded.status === 'Declined' && !refusedByBiller) tell(lost, 'declined though the biller never said so');
     if (folded.status === 'Delivered' && effects.length === 0) tell(lost, 'delivered without an effect at the biller');
     const dutyGone = state.messagesWereLost && (!row || behind);
     if (effects.length > 0 && folded.status !== 'Delivered' && folded.status !== 'InDoubt' && !dutyGone) {
@@ -81,10 +86,21 @@ export function finalCheck(state: FinalState): Verdict {
   if (state.unpublishedChunks > 0) other.push(`the outbox holds ${state.unpublishedChunks} unpublished chunks`);
   if (state.waitingMessages > 0) other.push(`${state.waitingMessages} messages are still waiting`);
   for (const poison of state.poisons) {
-    if (!state.messagesWereLost && !state.deadLetters.some(({ messageId, reason }) => messageId === poison && reason === 'InvalidContract')) other.push(`the poison ${poison} is not among the dead letters`);
+    if (!state.messagesWereLost && !state.deadLetters.some(({ messageId }) => messageId === poison)) other.push(`the poison ${poison} is not among the dead letters`);
   }
   for (const [name, events] of state.streams) if (JSON.stringify(events).includes(CANARY)) other.push(`stream ${name} holds a secret`);
-  return { lost, doubled, differences, other, ends, suspected };
+  return { lost, doubled, differences, other, ends, unbalanced: unbalanced(state), suspected };
+}
+
+/** The control totals against the billers' statements: what they took against what our streams call delivered. */
+function unbalanced(state: FinalState): readonly string[] {
+  const sums = new Map<string, number>();
+  for (const { record, effects } of state.records) {
+    const biller = record.slice(0, record.indexOf(':'));
+    const delivered = foldRecord(state.streams.get(`dpRecord-${record}`) ?? []).status === 'Delivered' ? 1 : 0;
+    sums.set(biller, (sums.get(biller) ?? 0) + effects.length - delivered);
+  }
+  return [...sums].filter(([, difference]) => difference !== 0).map(([biller]) => biller);
 }
 
 /** The newest attempt was closed as the row says. */

@@ -86,9 +86,10 @@ export class Operator {
   private async work(container: Container, signal: AbortSignal): Promise<void> {
     const clock = container.get(TOKENS.clock);
     while (!signal.aborted) {
-      const task = this.tasks.find(({ done, notBefore }) => !done && notBefore <= this.world.timeline.now);
-      if (task) {
-        task.notBefore = this.world.timeline.now + TOPOLOGY.lockMs;
+      const task = this.tasks.find(({ done }) => !done);
+      // One after the other: an order to pause that failed must not be given after the order to go on.
+      if (task && task.notBefore <= this.world.timeline.now) {
+        if (task.name === 'redrive') task.notBefore = this.world.timeline.now + TOPOLOGY.lockMs;
         try {
           await task.run(container);
           task.done = true;

@@ -116,9 +116,10 @@ export class SimulatedGateway implements BillerGateway {
 
   private async send(request: Sending, { since, sendWithinMs }: SendTiming): Promise<CallOutcome> {
     const { timeline, wire, dice } = this.world;
-    const deadline = since + sendWithinMs;
+    const lateByMs = this.process.monotonicMs() - since - sendWithinMs;
+    if (lateByMs >= 0) return { kind: 'not-sent', lateByMs };
     const leftAt = timeline.now;
-    if (leftAt >= deadline) return { kind: 'not-sent', lateByMs: leftAt - deadline };
+    const deadline = leftAt - lateByMs;
     const told = await wire.call<Told>(this.process, this.epoch, {
       site: 'call',
       name: `gateway.send(${request.record})`,

@@ -25,7 +25,8 @@ export class SimulatedProcess {
       readonly work: (process: SimulatedProcess, epoch: number, signal: AbortSignal) => Promise<void>;
       readonly downMs: (epoch: number) => number;
       readonly skewMs: (epoch: number) => number;
-      readonly onEnd?: (error: unknown) => void;
+      readonly slowness?: number;
+    readonly onEnd?: (error: unknown) => void;
     },
   ) {}
 
@@ -69,7 +70,7 @@ export class SimulatedProcess {
     const { timeline } = this.options;
     return {
       now: () => instantFromMs(WORLD_BEGINS_MS + timeline.now + this.skewMs),
-      monotonicMs: () => timeline.now,
+      monotonicMs: () => this.monotonicMs(),
       sleep: (ms, signal) =>
         new Promise((resolve) => {
           if (signal?.aborted) return resolve();
@@ -85,6 +86,11 @@ export class SimulatedProcess {
           wakeAfter(Math.ceil(ms), wake);
         }),
     };
+  }
+
+  /** Slower than time where that assumption is broken on purpose. */
+  monotonicMs(): number {
+    return Math.floor(this.options.timeline.now / (this.options.slowness ?? 1));
   }
 
   private ended(epoch: number): void {

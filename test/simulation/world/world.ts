@@ -26,6 +26,8 @@ export interface WorldOptions {
   /** Broken on purpose: how much later than declared an effect may be, how much shorter keys are remembered. */
   readonly latenessFactor?: number;
   readonly retentionFactor?: number;
+  /** Broken on purpose: how much slower than time the processes' monotonic clocks run. */
+  readonly clockSlowness?: number;
 }
 
 export const TOPOLOGY: TopologySettings = {
@@ -58,6 +60,7 @@ export class World {
   readonly narrate: ((line: string) => void) | undefined;
   readonly latenessFactor: number;
   readonly retentionFactor: number;
+  readonly clockSlowness: number;
   lateEffectsUntil = 0;
   private readonly draws = new Map<string, number>();
   private readonly digests = new Map<string, string>();
@@ -71,6 +74,7 @@ export class World {
     this.wire = new Wire(this.timeline, this.dice, this.faults, this.narrate);
     this.latenessFactor = options.latenessFactor ?? 1;
     this.retentionFactor = options.retentionFactor ?? 1;
+    this.clockSlowness = options.clockSlowness ?? 1;
     this.brokerBeginsMs = WORLD_BEGINS_MS + this.dice.between(-90_000, 90_000, 'clock of the broker');
     this.broker = new MemoryBroker(declareTopology(TOPOLOGY), () => this.brokerBeginsMs + this.timeline.now);
     this.waiting = new WaitingRoom(this);
