@@ -56,8 +56,7 @@ export async function receiveLoop(options: ReceiveLoopOptions): Promise<void> {
       idleWaitMs = messages.length > 0 ? IDLE_WAIT_FIRST_MS : Math.min(options.idleWaitMaxMs, idleWaitMs * 2);
       for (const message of messages) {
         inHand.set(message.lockToken, message);
-        const task: Promise<void> = handleOne(loop, message).finally(() => {
-          inHand.delete(message.lockToken);
+        const task: Promise<void> = handleOne(loop, message, () => inHand.delete(message.lockToken)).finally(() => {
           under.delete(task);
           slotFreed();
         });
@@ -73,10 +72,11 @@ export async function receiveLoop(options: ReceiveLoopOptions): Promise<void> {
   await renewing;
 }
 
-async function handleOne(options: LoopInHand, message: ReceivedMessage): Promise<void> {
+/** `settling`: told before it is settled; from then on its lock is not renewed, since both would meet in one commit. */
+async function handleOne(options: LoopInHand, message: ReceivedMessage, settling: () => void): Promise<void> {
   const { receiver, telemetry } = options;
   try {
-    const settlement = await handleThroughOutages(options, message);
+    const settlement = await handleThroughOutages(options, message).finally(settling);
     if (settlement.settle === 'complete') await settle(options, 'complete', () => receiver.complete(message));
     else await settle(options, 'dead-letter', () => receiver.deadLetter(message, settlement));
   } catch (error) {
@@ -146,6 +146,8 @@ async function renewLocks(options: ReceiveLoopOptions, inHand: Map<string, Recei
         await receiver.renewLock(message);
         heldSince.set(message, now);
       } catch (error) {
+        // Settled meanwhile: then there was nothing left to renew.
+        if (!inHand.has(message.lockToken)) return;
         heldSince.set(message, now);
         telemetry.count('messages.renewal-failed');
         telemetry.warn('failed to renew a lock, another consumer may get the message', { messageId: message.messageId, cause: causeChain(error) });

@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { readSandboxConfiguration, type SandboxConfiguration } from '../adapters/sandbox-biller/sandbox-configuration';
 import { SandboxServer } from '../adapters/sandbox-biller/sandbox-server';
 import { endWithParent } from './processes/end-with-parent';
+import { keepHeapLean } from './processes/lean-heap';
 
 const USAGE = 'usage: sandbox-biller --config <file>';
 
@@ -48,4 +49,5 @@ function openServer(configuration: SandboxConfiguration): SandboxServer {
   }
 }
 
+keepHeapLean();
 main().catch((error: Error) => end(1, `the sandbox cannot start: ${error.message}`));
