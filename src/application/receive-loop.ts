@@ -76,10 +76,12 @@ export async function receiveLoop(options: ReceiveLoopOptions): Promise<void> {
 async function handleOne(options: LoopInHand, message: ReceivedMessage, settling: () => void): Promise<void> {
   const { receiver, telemetry } = options;
   try {
-    const settlement = await handleThroughOutages(options, message).finally(settling);
+    const settlement = await handleThroughOutages(options, message);
+    settling();
     if (settlement.settle === 'complete') await settle(options, 'complete', () => receiver.complete(message));
     else await settle(options, 'dead-letter', () => receiver.deadLetter(message, settlement));
   } catch (error) {
+    settling();
     telemetry.error('failed to handle a message', error, { messageId: message.messageId, deliveryCount: message.deliveryCount });
     if (isOutage(error) || message.deliveryCount < options.breaksMax) {
       await settle(options, 'abandon', () => receiver.abandon(message));
