@@ -26,26 +26,38 @@ export interface RecordBrokerDeadLettersPorts {
 
 const PEEK_MAX = 200;
 const PAGES_PER_PASS_MAX = 50;
+/** Letters remembered as handled; beyond that all are looked at again, which does no harm. */
+const HANDLED_MAX = 20_000;
 const CONFLICTS_MAX = 5;
 
 /**
  * Dead letters that the broker made itself (a message delivered too often) are recorded, so that stream, row and broker
  * tell one story. With an open attempt nothing is concluded: the record goes to doubt by its own rules when the sweep
- * or a redrive brings it back; with a closed one it gets a message. Looks without locking; remembers how far it looked while the process lives.
+ * or a redrive brings it back; with a closed one it gets a message. Looks without locking, from the
+ * beginning each time: a message sent early may be dead-lettered late, behind a letter that was looked at before.
  */
 export function recordBrokerDeadLetters(ports: RecordBrokerDeadLettersPorts, settings: EventsTopology) {
-  const lookedUpTo = new Map<DataType, string>();
+  const handled = new Set<string>();
+  const resumeAfter = new Map<DataType, string>();
   return async (dataType: DataType): Promise<number> => {
     const source = { topic: settings.eventsTopic, subscription: settings.subscriptions[dataType], deadLetters: true };
     let recorded = 0;
     for (let page = 0; page < PAGES_PER_PASS_MAX; page++) {
-      const after = lookedUpTo.get(dataType);
+      const after = resumeAfter.get(dataType);
       const letters = await ports.bus.peek(source, { max: PEEK_MAX, ...(after === undefined ? {} : { after }) });
       for (const letter of letters) {
-        if (letter.deadLetterReason === BROKER_DEAD_LETTER_REASON && (await recordOne(ports, settings, letter))) recorded++;
-        lookedUpTo.set(dataType, letter.sequenceNumber);
+        const known = `${dataType}:${letter.sequenceNumber}`;
+        if (letter.deadLetterReason === BROKER_DEAD_LETTER_REASON && !handled.has(known)) {
+          if (await recordOne(ports, settings, letter)) recorded++;
+          if (handled.size >= HANDLED_MAX) handled.clear();
+          handled.add(known);
+        }
       }
-      if (letters.length < PEEK_MAX) break;
+      if (letters.length === PEEK_MAX) resumeAfter.set(dataType, letters.at(-1)!.sequenceNumber);
+      else {
+        resumeAfter.delete(dataType);
+        break;
+      }
     }
     return recorded;
   };

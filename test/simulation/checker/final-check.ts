@@ -20,7 +20,7 @@ export interface FinalRecord {
   readonly eligible: boolean;
   /** Undefined: its owner took the row away. */
   readonly row: { readonly status: string; readonly details: readonly { readonly attempt: number; readonly outcome: string }[] } | undefined;
-  readonly effects: readonly { readonly minorUnits: number }[];
+  readonly effects: readonly { readonly minorUnits: number; readonly attempt: string }[];
   /** The biller said no to it. */
   readonly refusedByBiller: boolean;
 }
@@ -72,6 +72,9 @@ export function finalCheck(state: FinalState): Verdict {
       tell(differences, `its row says ${row.status}, its stream ${folded.status}, reconciled as ${folded.reconciledAs}`);
     }
     if (row && !behind) checkDetails(row.details, folded, (what) => tell(differences, what));
+    for (const { attempt } of effects) {
+      if (foldAttempt(streamOf(attempt)).closedAs === 'not-executed') tell(lost, `${attempt} had an effect at the biller and was closed as not executed`);
+    }
     if (folded.status === 'Declined' && !refusedByBiller) tell(lost, 'declined though the biller never said so');
     if (folded.status === 'Delivered' && effects.length === 0) tell(lost, 'delivered without an effect at the biller');
     const dutyGone = state.messagesWereLost && (!row || behind);

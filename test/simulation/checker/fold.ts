@@ -29,6 +29,9 @@ const FINAL = new Set(['Delivered', 'Declined', 'Rejected', 'Skipped', 'Withdraw
 /** What may follow a record held in doubt: only what its attempt's closing brings. */
 const AFTER_DOUBT = new Set(['DpRecordDelivered', 'DpRecordDeclined', 'DpRecordRetryScheduled', 'DpRecordDeadLettered', 'DpRecordParked']);
 
+/** What draws the consequence of one attempt without effect; attempt numbers never restart. */
+const CONCLUDES = new Set(['DpRecordRetryScheduled', 'DpRecordDeadLettered', 'DpRecordParked']);
+
 export const isFinal = (status: string): boolean => FINAL.has(status);
 
 export function foldRecord(events: readonly RawEvent[]): FoldedRecord {
@@ -36,6 +39,7 @@ export function foldRecord(events: readonly RawEvent[]): FoldedRecord {
   let attempt: number | undefined;
   let reconciledAs: string | undefined;
   let redrives = 0;
+  let concluded = 0;
   const faults: string[] = [];
   for (const { type, data } of events) {
     if (type === 'DpRecordReconciled') {
@@ -51,6 +55,10 @@ export function foldRecord(events: readonly RawEvent[]): FoldedRecord {
     if (status === 'InDoubt' && !AFTER_DOUBT.has(type)) faults.push(`left doubt by ${type}`);
     if (type === 'DpRecordRedriven') redrives++;
     if (type === 'DpRecordRedriven' && (status !== 'Failed' || data['ordinal'] !== redrives)) faults.push(`redriven as ${String(data['ordinal'])} while ${status}`);
+    if (CONCLUDES.has(type) && typeof data['attempt'] === 'number') {
+      if (data['attempt'] <= concluded) faults.push(`${type} of attempt ${data['attempt']} after attempt ${concluded} was concluded`);
+      concluded = data['attempt'];
+    }
     if (typeof data['attempt'] === 'number') attempt = data['attempt'];
     reconciledAs = undefined;
     status = next ?? status;

@@ -9,6 +9,8 @@ export interface Effect {
   readonly minorUnits: number;
   readonly at: number;
   readonly key: string;
+  /** The stream of the attempt whose call it was. */
+  readonly attempt: string;
 }
 
 /** What a biller truly does; its profile says the same unless an assumption is broken on purpose. */
@@ -25,6 +27,7 @@ export interface BillerRequest {
   readonly record: string;
   readonly key: string;
   readonly minorUnits: number;
+  readonly attempt: string;
 }
 
 export type BillerAnswer = { readonly says: 'accepted'; readonly reference: string } | { readonly says: 'declined' };
@@ -78,12 +81,12 @@ export class BillerWorld {
     return lagsFully ? inquiryLagMs : Math.floor(this.dice.fraction(mixed(this.dice.question('lag'), Number(reference.slice(2)))) * inquiryLagMs);
   }
 
-  private carryOut({ biller, record, key, minorUnits }: BillerRequest): BillerAnswer {
+  private carryOut({ biller, record, key, minorUnits, attempt }: BillerRequest): BillerAnswer {
     if (this.declining.has(record)) {
       this.declined.set(record, this.timeline.now);
       return { says: 'declined' };
     }
-    const effect = { biller, record, key, minorUnits, reference: `R-${this.ledger.length + 1}`, at: this.timeline.now };
+    const effect = { biller, record, key, minorUnits, attempt, reference: `R-${this.ledger.length + 1}`, at: this.timeline.now };
     this.ledger.push(effect);
     return { says: 'accepted', reference: effect.reference };
   }

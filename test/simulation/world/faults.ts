@@ -40,6 +40,7 @@ export const CALL_FAULTS = {
   'store-slow': { at: ['store-append', 'store-read'], does: 'slow', rate: 0.006 },
   'permit-refused': { at: ['permit'], does: 'port', rate: 0.05 },
   'token-unavailable': { at: ['prepare'], does: 'fails-before', rate: 0.04 },
+  'row-vanishes': { at: ['prepare'], does: 'port', rate: 0.02 },
   'biller-refused': { at: ['call'], does: 'port', rate: 0.06 },
   'biller-throttled': { at: ['call'], does: 'port', rate: 0.06 },
   'biller-unauthorized': { at: ['call'], does: 'port', rate: 0.02 },

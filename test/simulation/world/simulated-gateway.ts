@@ -10,7 +10,8 @@ import { type SimulatedProcess } from './simulated-process';
 import { type World } from './world';
 
 /** A request with the lateness that its profile declares. */
-type Sending = BillerRequest & { readonly quarantineMs: number };
+type Sending = Omit<BillerRequest, 'attempt'> & { readonly quarantineMs: number };
+type Sent = Sending & BillerRequest;
 
 interface Told {
   readonly outcome: CallOutcome;
@@ -83,7 +84,9 @@ export class SimulatedGateway implements BillerGateway {
     return this.world.wire.call(this.process, this.epoch, {
       site: 'prepare',
       name: `gateway.prepare(${record})`,
-      effect: (): PreparedCall => {
+      effect: (fault): PreparedCall => {
+        // Its owner takes the row back while one consumer is about to call for it.
+        if (fault === 'row-vanishes') this.world.shardOfRecord(record).rows.delete(row.dpId);
         if (this.world.unbuildable.has(record)) {
           throw new PortFailure(`failed to build the request of ${record}`, { code: 'request-unbuildable', retryable: false });
         }
@@ -114,8 +117,9 @@ export class SimulatedGateway implements BillerGateway {
     });
   }
 
-  private async send(request: Sending, { since, sendWithinMs }: SendTiming): Promise<CallOutcome> {
+  private async send(sending: Sending, { since, sendWithinMs }: SendTiming): Promise<CallOutcome> {
     const { timeline, wire, dice } = this.world;
+    const request: Sent = { ...sending, attempt: this.world.watch.newestAttempt(sending.record) };
     const lateByMs = this.process.monotonicMs() - since - sendWithinMs;
     if (lateByMs >= 0) return { kind: 'not-sent', lateByMs };
     const leftAt = timeline.now;
@@ -133,7 +137,7 @@ export class SimulatedGateway implements BillerGateway {
     return told.outcome;
   }
 
-  private arrive(request: Sending, fault: CallFault | undefined, question: number, deadline: number): Told {
+  private arrive(request: Sent, fault: CallFault | undefined, question: number, deadline: number): Told {
     const { billers, timeline, dice } = this.world;
     const how = fault && MISBEHAVIOURS[fault];
     const usually = timeline.now + dice.between(1, 200, mixed(question, timeline.now));
@@ -151,7 +155,7 @@ export class SimulatedGateway implements BillerGateway {
   }
 
   /** Within the declared lateness, often at its very end; further where that assumption is broken. */
-  private landLate(request: Sending, question: number, deadline: number): void {
+  private landLate(request: Sent, question: number, deadline: number): void {
     const { billers, timeline, dice } = this.world;
     const latenessMaxMs = request.quarantineMs * this.world.latenessFactor;
     const share = dice.fraction(mixed(question, 5)) < 0.3 ? 1 : dice.fraction(mixed(question, 6));
