@@ -20,11 +20,16 @@ export class RunningDemo {
 
   constructor(folder: string, words: readonly string[] = []) {
     // A group of its own, so that a test can press Ctrl-C, which reaches every process of a terminal's group.
-    this.child = spawn(process.execPath, [PROGRAM, 'demo', '--data', folder, ...words], { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+    this.child = spawn(process.execPath, [PROGRAM, 'demo', '--data', folder, ...words], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+    });
     let output = '';
     this.child.stdout!.on('data', (text: Buffer) => (output += text.toString()));
     this.child.stderr!.on('data', (text: Buffer) => (this.errors += text.toString()));
-    this.ended = new Promise((end) => this.child.once('close', (code, signal) => end({ code, signal, output, errors: this.errors })));
+    this.ended = new Promise((end) =>
+      this.child.once('close', (code, signal) => end({ code, signal, output, errors: this.errors })),
+    );
   }
 
   get told(): string {
@@ -41,4 +46,5 @@ export class RunningDemo {
 }
 
 export const newDemoFolder = (): string => join(mkdtempSync(join(tmpdir(), 'datapump-demo-')), 'demo');
-export const removeDemoFolder = (folder: string): void => rmSync(resolve(folder, '..'), { recursive: true, force: true });
+export const removeDemoFolder = (folder: string): void =>
+  rmSync(resolve(folder, '..'), { recursive: true, force: true });

@@ -67,7 +67,9 @@ export class LedgerBooks {
 
   /** How often each kind of fault fired. */
   faults(): Readonly<Record<string, number>> {
-    const rows = this.database.prepare('SELECT kind, count(*) AS count FROM faults GROUP BY kind ORDER BY kind').all() as { kind: string; count: number }[];
+    const rows = this.database
+      .prepare('SELECT kind, count(*) AS count FROM faults GROUP BY kind ORDER BY kind')
+      .all() as { kind: string; count: number }[];
     return Object.fromEntries(rows.map(({ kind, count }) => [kind, count]));
   }
 

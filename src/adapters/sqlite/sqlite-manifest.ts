@@ -71,16 +71,27 @@ export class SqliteManifest {
   addBillers(billers: readonly ManifestBiller[]): void {
     const insert = this.database.prepare('INSERT OR IGNORE INTO Biller VALUES (?, ?, ?, ?, ?, ?)');
     this.database.transaction(() => {
-      for (const { billerId, name, template, shard, keys, inquiry } of billers) insert.run(billerId, name, template, shard, keys ? 1 : 0, inquiry ? 1 : 0);
+      for (const { billerId, name, template, shard, keys, inquiry } of billers)
+        insert.run(billerId, name, template, shard, keys ? 1 : 0, inquiry ? 1 : 0);
     })();
   }
 
   billers(): readonly ManifestBiller[] {
     const rows = this.database.prepare('SELECT * FROM Biller ORDER BY BillerId').all() as {
-      BillerId: BillerId; Name: string; Template: string; Shard: ShardName; Keys: number; Inquiry: number;
+      BillerId: BillerId;
+      Name: string;
+      Template: string;
+      Shard: ShardName;
+      Keys: number;
+      Inquiry: number;
     }[];
     return rows.map((row) => ({
-      billerId: row.BillerId, name: row.Name, template: row.Template, shard: row.Shard, keys: row.Keys === 1, inquiry: row.Inquiry === 1,
+      billerId: row.BillerId,
+      name: row.Name,
+      template: row.Template,
+      shard: row.Shard,
+      keys: row.Keys === 1,
+      inquiry: row.Inquiry === 1,
     }));
   }
 
@@ -96,24 +107,38 @@ export class SqliteManifest {
 
   /** In the order of their keys. */
   records(after: RecordKey | undefined, max: number): readonly ManifestRecord[] {
-    const rows = this.database.prepare('SELECT * FROM Record WHERE RecordKey > ? ORDER BY RecordKey LIMIT ?').all(after ?? '', max) as {
-      RecordKey: RecordKey; BillerId: BillerId; DataType: DataType; PlannedEnd: PlannedEnd; AmountMinor: number | null; Currency: string | null;
+    const rows = this.database
+      .prepare('SELECT * FROM Record WHERE RecordKey > ? ORDER BY RecordKey LIMIT ?')
+      .all(after ?? '', max) as {
+      RecordKey: RecordKey;
+      BillerId: BillerId;
+      DataType: DataType;
+      PlannedEnd: PlannedEnd;
+      AmountMinor: number | null;
+      Currency: string | null;
     }[];
     return rows.map((row) => ({
       record: row.RecordKey,
       billerId: row.BillerId,
       dataType: row.DataType,
       end: row.PlannedEnd,
-      amount: row.AmountMinor === null || row.Currency === null ? undefined : { minorUnits: row.AmountMinor, currency: row.Currency },
+      amount:
+        row.AmountMinor === null || row.Currency === null
+          ? undefined
+          : { minorUnits: row.AmountMinor, currency: row.Currency },
     }));
   }
 
   addKill({ process, from, to, cause }: Kill): void {
-    this.database.prepare('INSERT INTO Kill (Process, FromAt, ToAt, Cause) VALUES (?, ?, ?, ?)').run(process, from, to, cause);
+    this.database
+      .prepare('INSERT INTO Kill (Process, FromAt, ToAt, Cause) VALUES (?, ?, ?, ?)')
+      .run(process, from, to, cause);
   }
 
   kills(): readonly Kill[] {
-    return this.database.prepare('SELECT Process AS process, FromAt AS "from", ToAt AS "to", Cause AS cause FROM Kill ORDER BY Seq').all() as Kill[];
+    return this.database
+      .prepare('SELECT Process AS process, FromAt AS "from", ToAt AS "to", Cause AS cause FROM Kill ORDER BY Seq')
+      .all() as Kill[];
   }
 
   addChild({ name, pid, startTicks }: Child): void {
@@ -121,7 +146,9 @@ export class SqliteManifest {
   }
 
   children(): readonly Child[] {
-    return this.database.prepare('SELECT Name AS name, Pid AS pid, StartTicks AS startTicks FROM Child').all() as Child[];
+    return this.database
+      .prepare('SELECT Name AS name, Pid AS pid, StartTicks AS startTicks FROM Child')
+      .all() as Child[];
   }
 
   forgetChildren(): void {

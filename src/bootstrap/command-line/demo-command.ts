@@ -20,11 +20,17 @@ interface DemoTexts extends GlobalOptions {
 export function addDemoCommand(program: Command): void {
   program
     .command('demo')
-    .description('run the whole main job on this machine against a sandbox with faults, and prove that nothing is lost and nothing doubled')
+    .description(
+      'run the whole main job on this machine against a sandbox with faults, and prove that nothing is lost and nothing doubled',
+    )
     .option('--shards <number>', 'shard databases', String(DEMO_DEFAULTS.shards))
     .option('--billers <number>', 'billers, made from the templates in turn', String(DEMO_DEFAULTS.billers))
     .option('--records <number>', 'records over the four data types', String(DEMO_DEFAULTS.records))
-    .option('--seed <number>', 'the same seed makes the same records, faults and choice of kills', String(DEMO_DEFAULTS.seed))
+    .option(
+      '--seed <number>',
+      'the same seed makes the same records, faults and choice of kills',
+      String(DEMO_DEFAULTS.seed),
+    )
     .option('--chaos', 'kill processes at random (kill -9) while it runs')
     .option('--faults <on|off>', 'faults at the billers', 'on')
     .option('--resume', 'continue an interrupted demo with its own numbers')

@@ -33,15 +33,17 @@ export async function killAtRandom(options: ChaosOptions): Promise<void> {
   const { clock, signal, manifest } = options;
   const random = seededRandom(options.seed ^ 0x6b696c6c);
   const kills = Math.max(KILLS_MIN, Math.ceil(options.records / RECORDS_PER_KILL));
-  for (let killed = 0; killed < kills && !signal.aborted; ) {
+  for (let killed = 0; killed < kills && !signal.aborted;) {
     const notBefore = clock.monotonicMs() + GAP_MIN_MS;
     const dueAt = notBefore + random.fraction() * (GAP_MAX_MS - GAP_MIN_MS);
     const isDue = (): boolean =>
-      clock.monotonicMs() >= dueAt || (clock.monotonicMs() >= notBefore && options.progress() >= ((killed + random.fraction()) / kills) * (1 - REST));
+      clock.monotonicMs() >= dueAt ||
+      (clock.monotonicMs() >= notBefore && options.progress() >= ((killed + random.fraction()) / kills) * (1 - REST));
     while (!signal.aborted && !isDue()) await clock.sleep(LOOK_MS, signal);
     if (signal.aborted) return;
     const from = clock.now();
-    const victim = random.fraction() < SANDBOX_SHARE ? 'sandbox' : pick(options.running(), random, killed < FIRST_KILLS);
+    const victim =
+      random.fraction() < SANDBOX_SHARE ? 'sandbox' : pick(options.running(), random, killed < FIRST_KILLS);
     if (victim === undefined) continue;
     // Written before it happens: what the kill does to a record must find its cause here, even if the demo dies next.
     manifest.addKill({ process: victim, from, to: plusMs(from, LOOK_MS), cause: 'chaos' });
@@ -51,7 +53,11 @@ export async function killAtRandom(options: ChaosOptions): Promise<void> {
   }
 }
 
-function pick(running: ReadonlyMap<string, number>, random: { below(end: number): number }, early: boolean): string | undefined {
+function pick(
+  running: ReadonlyMap<string, number>,
+  random: { below(end: number): number },
+  early: boolean,
+): string | undefined {
   const all = [...running.keys()].sort();
   const names = early ? all.filter((name) => name === 'scanner' || name === 'fetcher') : all;
   return names[random.below(names.length)];

@@ -33,7 +33,16 @@ interface Profile {
 
 const TEMPLATES = resolve(__dirname, '..', '..', '..', 'billers', 'templates');
 const FIRST_ID = 101;
-const NAMES = ['Northwind Water', 'City of Alder', 'Harbor Mutual', 'Elm County Power', 'Vltava Gas', 'Bluebird Insurance', 'Summit Telecom', 'Lakeside Council'];
+const NAMES = [
+  'Northwind Water',
+  'City of Alder',
+  'Harbor Mutual',
+  'Elm County Power',
+  'Vltava Gas',
+  'Bluebird Insurance',
+  'Summit Telecom',
+  'Lakeside Council',
+];
 const CURRENCIES = ['USD', 'EUR', 'CZK'];
 /** After the timeout plus this, an effect cannot come any more: the sandbox keeps the promise. */
 export const TIMEOUT_MS = 2_000;
@@ -82,7 +91,12 @@ export function planBillers(plan: Pick<DemoPlan, 'billers' | 'shards' | 'sandbox
     });
     return {
       billerId: id,
-      name: extra === 0 ? 'No Settings' : extra === 1 ? 'Closed Down' : `${NAMES[index % NAMES.length]}${index < NAMES.length ? '' : ` ${Math.floor(index / NAMES.length) + 1}`}`,
+      name:
+        extra === 0
+          ? 'No Settings'
+          : extra === 1
+            ? 'Closed Down'
+            : `${NAMES[index % NAMES.length]}${index < NAMES.length ? '' : ` ${Math.floor(index / NAMES.length) + 1}`}`,
       template,
       shard: shardName(`Shard-${(index % plan.shards) + 1}`),
       keys: 'Idempotency' in profile,
@@ -101,7 +115,10 @@ function readTemplates(): readonly { readonly name: string; readonly document: R
   return readdirSync(TEMPLATES)
     .filter((file) => file.endsWith('.json'))
     .sort(neitherEarly)
-    .map((file) => ({ name: file.replace('.json', ''), document: JSON.parse(readFileSync(join(TEMPLATES, file), 'utf8')) as Record<string, unknown> }));
+    .map((file) => ({
+      name: file.replace('.json', ''),
+      document: JSON.parse(readFileSync(join(TEMPLATES, file), 'utf8')) as Record<string, unknown>,
+    }));
 }
 
 /** A demo of few billers should still have one whose doubts go to a person. */
@@ -111,7 +128,11 @@ function neitherEarly(a: string, b: string): number {
 
 /** Secrets by the names the profiles use. They open nothing but this demo's sandbox. */
 export function secretsOf(billers: readonly DemoBiller[]): Readonly<Record<string, string>> {
-  const names = billers.flatMap(({ profile }) => Object.entries((profile as unknown as Profile).Authentication).flatMap(([key, name]) => (key.endsWith('Secret') ? [name] : [])));
+  const names = billers.flatMap(({ profile }) =>
+    Object.entries((profile as unknown as Profile).Authentication).flatMap(([key, name]) =>
+      key.endsWith('Secret') ? [name] : [],
+    ),
+  );
   return Object.fromEntries(names.map((name) => [name, secretFor(name)]));
 }
 
@@ -119,7 +140,13 @@ const secretFor = (name: string): string => `demo-${name}`;
 
 /** The sandbox plays every biller that a request may reach. */
 export function sandboxConfigurationOf(plan: DemoPlan, billers: readonly DemoBiller[], ledgerFile: string): object {
-  return { host: '127.0.0.1', port: plan.sandboxPort, ledgerFile, seed: plan.seed, billers: billers.map((biller) => sandboxBiller(biller, plan.faults)) };
+  return {
+    host: '127.0.0.1',
+    port: plan.sandboxPort,
+    ledgerFile,
+    seed: plan.seed,
+    billers: billers.map((biller) => sandboxBiller(biller, plan.faults)),
+  };
 }
 
 function sandboxBiller(biller: DemoBiller, faults: boolean): SandboxBiller {
@@ -141,7 +168,12 @@ function authenticationOf(authentication: Readonly<Record<string, string>>): San
   const secret = (key: string): string => secretFor(authentication[key]!);
   switch (authentication['Kind']) {
     case 'OAuth2ClientCredentials':
-      return { kind: 'oauth2', clientId: secret('ClientIdSecret'), clientSecret: secret('ClientSecretSecret'), tokenLifetimeMs: TOKEN_LIFETIME_MS };
+      return {
+        kind: 'oauth2',
+        clientId: secret('ClientIdSecret'),
+        clientSecret: secret('ClientSecretSecret'),
+        tokenLifetimeMs: TOKEN_LIFETIME_MS,
+      };
     case 'ApiKey':
       return { kind: 'api-key', header: authentication['Header']!, key: secret('KeySecret') };
     case 'Basic':

@@ -16,21 +16,39 @@ export interface DemoPlan {
 
 export type DemoChoices = Pick<DemoPlan, 'shards' | 'billers' | 'records' | 'seed' | 'chaos' | 'faults'>;
 
-export const DEMO_DEFAULTS: DemoChoices = { shards: 4, billers: 12, records: 10_000, seed: 1, chaos: false, faults: true };
+export const DEMO_DEFAULTS: DemoChoices = {
+  shards: 4,
+  billers: 12,
+  records: 10_000,
+  seed: 1,
+  chaos: false,
+  faults: true,
+};
 
 const LIMITS = { shards: [1, 64], billers: [1, 800], records: [1, 10_000_000], seed: [0, 2_147_483_647] } as const;
 
 /** Reads the command line's texts; all problems at once. */
-export function choicesOf(texts: { readonly shards: string; readonly billers: string; readonly records: string; readonly seed: string; readonly chaos?: boolean; readonly faults: string }): DemoChoices {
+export function choicesOf(texts: {
+  readonly shards: string;
+  readonly billers: string;
+  readonly records: string;
+  readonly seed: string;
+  readonly chaos?: boolean;
+  readonly faults: string;
+}): DemoChoices {
   const problems: string[] = [];
   const whole = (name: keyof typeof LIMITS): number => {
     const [min, max] = LIMITS[name];
     const value = /^\d{1,10}$/.test(texts[name]) ? Number(texts[name]) : Number.NaN;
-    if (!(value >= min && value <= max)) problems.push(`--${name}: found ${texts[name]}, expected a whole number from ${min} to ${max}`);
+    if (!(value >= min && value <= max))
+      problems.push(`--${name}: found ${texts[name]}, expected a whole number from ${min} to ${max}`);
     return value;
   };
   const [shards, billers, records, seed] = [whole('shards'), whole('billers'), whole('records'), whole('seed')];
-  if (shards > billers) problems.push(`--shards: found ${shards}, expected at most as many as --billers (${billers}), since a shard without a biller has nothing to do`);
+  if (shards > billers)
+    problems.push(
+      `--shards: found ${shards}, expected at most as many as --billers (${billers}), since a shard without a biller has nothing to do`,
+    );
   if (!['on', 'off'].includes(texts.faults)) problems.push(`--faults: found ${texts.faults}, expected on or off`);
   if (problems.length > 0) throw new UsageProblems(problems);
   return { shards, billers, records, seed, chaos: texts.chaos ?? false, faults: texts.faults === 'on' };

@@ -26,25 +26,39 @@ const WEIGHTS: Record<DataType, number> = { Payments: 50, Paperless: 20, AutoPay
 /** Of all records; the rest is delivered. */
 const SHARES = { rejected: 0.05, skipped: 0.03, declined: 0.03, refused: 0.004 };
 const REASONS: readonly RejectionReason[] = [
-  'customer-missing', 'customer-of-another-biller', 'payment-missing', 'payment-of-another-customer', 'biller-missing', 'biller-inactive',
-  'action-not-allowed', 'amount-not-positive', 'amount-too-large', 'currency-malformed',
+  'customer-missing',
+  'customer-of-another-biller',
+  'payment-missing',
+  'payment-of-another-customer',
+  'biller-missing',
+  'biller-inactive',
+  'action-not-allowed',
+  'amount-not-positive',
+  'amount-too-large',
+  'currency-malformed',
 ];
 
 /** The same plan yields the same records in the same order, one at a time. */
-export function* planRecords(plan: Pick<DemoPlan, 'records' | 'seed' | 'startedAt'>, billers: readonly DemoBiller[]): Generator<DemoRecord> {
+export function* planRecords(
+  plan: Pick<DemoPlan, 'records' | 'seed' | 'startedAt'>,
+  billers: readonly DemoBiller[],
+): Generator<DemoRecord> {
   const random = seededRandom(plan.seed);
   const active = billers.filter(({ settings }) => settings === 'active');
-  const broken = (settings: DemoBiller['settings']): DemoBiller => billers.find((biller) => biller.settings === settings)!;
+  const broken = (settings: DemoBiller['settings']): DemoBiller =>
+    billers.find((biller) => biller.settings === settings)!;
   let rejections = 0;
   for (let index = 0; index < plan.records; index++) {
     const draw = random.fraction();
     const home = active[index % active.length]!;
     if (draw < SHARES.rejected) {
       const reason = REASONS[rejections++ % REASONS.length]!;
-      const biller = reason === 'biller-missing' ? broken('missing') : reason === 'biller-inactive' ? broken('inactive') : home;
+      const biller =
+        reason === 'biller-missing' ? broken('missing') : reason === 'biller-inactive' ? broken('inactive') : home;
       yield rejected(plan, index, biller, reason, random);
     } else if (draw < SHARES.rejected + SHARES.skipped) yield skipped(plan, index, home, random);
-    else if (draw < SHARES.rejected + SHARES.skipped + SHARES.declined) yield record(plan, index, home, 'declined', { account: 'CLOSED' }, random);
+    else if (draw < SHARES.rejected + SHARES.skipped + SHARES.declined)
+      yield record(plan, index, home, 'declined', { account: 'CLOSED' }, random);
     else if (draw < SHARES.rejected + SHARES.skipped + SHARES.declined + SHARES.refused && canBeRefused(home)) {
       yield record(plan, index, home, 'deadLettered', { account: 'REFUSING' }, random);
     } else yield record(plan, index, home, 'delivered', {}, random);
@@ -64,7 +78,14 @@ interface Traits {
   readonly achReturnCode?: string;
 }
 
-function record(plan: Pick<DemoPlan, 'startedAt' | 'records'>, index: number, biller: DemoBiller, end: PlannedEnd, traits: Traits, random: Random): DemoRecord {
+function record(
+  plan: Dating,
+  index: number,
+  biller: DemoBiller,
+  end: PlannedEnd,
+  traits: Traits,
+  random: Random,
+): DemoRecord {
   const { billerId } = biller;
   const dataType = traits.dataType ?? drawDataType(biller, random);
   const dp = dpId(String(FIRST_DP_ID + index));
@@ -95,32 +116,48 @@ function record(plan: Pick<DemoPlan, 'startedAt' | 'records'>, index: number, bi
     customer,
     payment,
     manifest: { record: recordKey(billerId, dp), billerId, dataType, end, amount: payment?.amount },
-    row: { dpId: dp, billerId, dataType, customerId: customer.customerId, createdAt, ...(payment && { paymentId: payment.paymentId }) },
+    row: {
+      dpId: dp,
+      billerId,
+      dataType,
+      customerId: customer.customerId,
+      createdAt,
+      ...(payment && { paymentId: payment.paymentId }),
+    },
   };
 }
 
 /** A row that the biller's constraints pass over; where it has none, an ordinary one. */
-function skipped(plan: DemoLike, index: number, biller: DemoBiller, random: Random): DemoRecord {
+function skipped(plan: Dating, index: number, biller: DemoBiller, random: Random): DemoRecord {
   const nocs = biller.skipNocs && random.fraction() < 0.5;
   if (nocs) return record(plan, index, biller, 'skipped', { dataType: 'ACHRejects', achReturnCode: 'C01' }, random);
   const money = typesOf(biller).find(carriesMoney);
-  if (biller.allowedInvoiceTypes && money) return record(plan, index, biller, 'skipped', { dataType: money, invoiceType: 'Endorsement' }, random);
+  if (biller.allowedInvoiceTypes && money)
+    return record(plan, index, biller, 'skipped', { dataType: money, invoiceType: 'Endorsement' }, random);
   return record(plan, index, biller, 'delivered', {}, random);
 }
 
-type DemoLike = Pick<DemoPlan, 'startedAt' | 'records'>;
+type Dating = Pick<DemoPlan, 'startedAt' | 'records'>;
 
 /** A row that is wrong in one way. Where this biller cannot be wrong in this way, its customer is missing. */
-function rejected(plan: DemoLike, index: number, biller: DemoBiller, reason: RejectionReason, random: Random): DemoRecord {
+function rejected(
+  plan: Dating,
+  index: number,
+  biller: DemoBiller,
+  reason: RejectionReason,
+  random: Random,
+): DemoRecord {
   const money = typesOf(biller).find(carriesMoney);
   const forbidden = DATA_TYPES.find((type) => !typesOf(biller).includes(type));
-  const plain = (dataType?: DataType): DemoRecord => record(plan, index, biller, 'rejected', dataType === undefined ? {} : { dataType }, random);
+  const plain = (dataType?: DataType): DemoRecord =>
+    record(plan, index, biller, 'rejected', dataType === undefined ? {} : { dataType }, random);
   const withPayment = (change: (payment: Payment) => Payment): DemoRecord => {
     const base = plain(money);
     const payment = change(base.payment!);
     return { ...base, payment, manifest: { ...base.manifest, amount: payment.amount } };
   };
-  const amount = (change: Partial<Payment['amount']>) => withPayment((payment) => ({ ...payment, amount: { ...payment.amount, ...change } }));
+  const amount = (change: Partial<Payment['amount']>) =>
+    withPayment((payment) => ({ ...payment, amount: { ...payment.amount, ...change } }));
   if (money !== undefined) {
     switch (reason) {
       case 'payment-missing': {
@@ -150,9 +187,16 @@ function rejected(plan: DemoLike, index: number, biller: DemoBiller, reason: Rej
   const base = plain();
   if (reason === 'customer-of-another-biller') {
     const strange = customerId(`elsewhere-${biller.billerId}`);
-    return withCustomer(base, { ...base.customer!, customerId: strange, billerId: 'elsewhere' as typeof biller.billerId });
+    return withCustomer(base, {
+      ...base.customer!,
+      customerId: strange,
+      billerId: 'elsewhere' as typeof biller.billerId,
+    });
   }
-  return { ...withCustomer(base, { ...base.customer!, customerId: customerId(`nobody-${biller.billerId}`) }), customer: undefined };
+  return {
+    ...withCustomer(base, { ...base.customer!, customerId: customerId(`nobody-${biller.billerId}`) }),
+    customer: undefined,
+  };
 }
 
 function withCustomer(base: DemoRecord, customer: Customer): DemoRecord {
@@ -160,7 +204,8 @@ function withCustomer(base: DemoRecord, customer: Customer): DemoRecord {
   return { ...base, customer, payment, row: { ...base.row, customerId: customer.customerId } };
 }
 
-const typesOf = (biller: DemoBiller): readonly DataType[] => DATA_TYPES.filter((type) => biller.actions.includes(actionOf(type)));
+const typesOf = (biller: DemoBiller): readonly DataType[] =>
+  DATA_TYPES.filter((type) => biller.actions.includes(actionOf(type)));
 
 function drawDataType(biller: DemoBiller, random: Random): DataType {
   const types = typesOf(biller);

@@ -14,8 +14,13 @@ const NEAR_MS = 500;
  * leaves no other honest answer: a fault after which no clear answer came, or a kill while its call was under way.
  */
 export function excuseDoubt(ports: { readonly eventStore: EventStore; readonly kills: readonly Kill[] }) {
-  return async (record: ManifestRecord, biller: ManifestBiller | undefined, hadUnclearFault: boolean): Promise<DoubtExcuse> => {
-    if (!biller || biller.keys || biller.inquiry) return { excused: false, why: 'although its biller has idempotency keys or a status inquiry' };
+  return async (
+    record: ManifestRecord,
+    biller: ManifestBiller | undefined,
+    hadUnclearFault: boolean,
+  ): Promise<DoubtExcuse> => {
+    if (!biller || biller.keys || biller.inquiry)
+      return { excused: false, why: 'although its biller has idempotency keys or a status inquiry' };
     if (hadUnclearFault) return { excused: true };
     const started = await startOfDoubt(ports.eventStore, record);
     if (!started) return { excused: false, why: 'and its stream names no attempt that could be' };
@@ -27,9 +32,13 @@ export function excuseDoubt(ports: { readonly eventStore: EventStore; readonly k
   };
 }
 
-async function startOfDoubt(eventStore: EventStore, { record }: ManifestRecord): Promise<DeliveryAttemptStarted['data'] | undefined> {
+async function startOfDoubt(
+  eventStore: EventStore,
+  { record }: ManifestRecord,
+): Promise<DeliveryAttemptStarted['data'] | undefined> {
   const events = await eventStore.readStream(dpRecordStream(record), { max: READ_EVENTS_MAX });
-  const held = events.findLast(({ type }) => type === 'DpRecordHeldInDoubt')?.data as DpRecordHeldInDoubt['data'] | undefined;
+  const held = events.findLast(({ type }) => type === 'DpRecordHeldInDoubt')?.data as
+    DpRecordHeldInDoubt['data'] | undefined;
   if (!held) return undefined;
   const [first] = await eventStore.readStream(deliveryAttemptStream(record, held.attempt), { max: 1 });
   return first?.type === 'DeliveryAttemptStarted' ? (first.data as DeliveryAttemptStarted['data']) : undefined;

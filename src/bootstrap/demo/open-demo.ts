@@ -47,12 +47,17 @@ export async function openDemo(order: OpenDemoOrder): Promise<OpenedDemo> {
     const plan = storedPlan(manifest);
     const finished = plan !== undefined && phaseOf(manifest) === 'drained';
     if (resume) {
-      if (!plan) throw new UsageProblems([`--resume: the demo in ${files.folder} was interrupted before it had a plan; start over with --fresh`]);
+      if (!plan)
+        throw new UsageProblems([
+          `--resume: the demo in ${files.folder} was interrupted before it had a plan; start over with --fresh`,
+        ]);
       await endOrphans(manifest, clock);
       return { manifest, plan };
     }
     if (!finished && !fresh) {
-      throw new UsageProblems([`${files.folder} holds a demo that is not finished: continue it with --resume, or start over with --fresh`]);
+      throw new UsageProblems([
+        `${files.folder} holds a demo that is not finished: continue it with --resume, or start over with --fresh`,
+      ]);
     }
     await endOrphans(manifest, clock);
   } catch (error) {
@@ -96,15 +101,21 @@ function storedPlan(manifest: SqliteManifest): DemoPlan | undefined {
  * What they may have been in the middle of counts as a kill.
  */
 async function endOrphans(manifest: SqliteManifest, clock: Clock): Promise<void> {
-  const left = manifest.children().filter(({ pid, startTicks }) => startTicksOf(pid) === startTicks && OUR_PROGRAMS.some((program) => runsProgram(pid, program)));
+  const left = manifest
+    .children()
+    .filter(
+      ({ pid, startTicks }) =>
+        startTicksOf(pid) === startTicks && OUR_PROGRAMS.some((program) => runsProgram(pid, program)),
+    );
   const alive = () => left.filter(({ pid, startTicks }) => startTicksOf(pid) === startTicks);
   for (const { pid } of alive()) signalTo(pid, 'SIGTERM');
-  for (const until = clock.monotonicMs() + ORPHAN_WAIT_MS; alive().length > 0; ) {
+  for (const until = clock.monotonicMs() + ORPHAN_WAIT_MS; alive().length > 0;) {
     if (clock.monotonicMs() > until) for (const { pid } of alive()) signalTo(pid, 'SIGKILL');
     await clock.sleep(ORPHAN_LOOK_MS);
   }
   const lastSeen = manifest.state('last-seen') as Instant | undefined;
-  if (phaseOf(manifest) === 'running' && lastSeen !== undefined) manifest.addKill({ process: 'all', from: lastSeen, to: clock.now(), cause: 'interruption' });
+  if (phaseOf(manifest) === 'running' && lastSeen !== undefined)
+    manifest.addKill({ process: 'all', from: lastSeen, to: clock.now(), cause: 'interruption' });
   manifest.forgetChildren();
 }
 

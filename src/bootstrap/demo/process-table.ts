@@ -20,7 +20,8 @@ export const peakResidentKib = (pid: number): number | undefined => {
   return found ? Number(found[1]) : undefined;
 };
 
-export const runsProgram = (pid: number, program: string): boolean => (read(pid, 'cmdline') ?? '').split('\0').some((part) => part.endsWith(program));
+export const runsProgram = (pid: number, program: string): boolean =>
+  (read(pid, 'cmdline') ?? '').split('\0').some((part) => part.endsWith(program));
 
 /** Highest resident memory per process name, over all the processes that had the name. */
 export class MemoryPeaks {
@@ -34,6 +35,8 @@ export class MemoryPeaks {
   }
 
   mebibytes(): Readonly<Record<string, number>> {
-    return Object.fromEntries([...this.peaks].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, kib]) => [name, Math.round(kib / 102.4) / 10]));
+    return Object.fromEntries(
+      [...this.peaks].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, kib]) => [name, Math.round(kib / 102.4) / 10]),
+    );
   }
 }

@@ -35,12 +35,27 @@ export interface Sources {
 export async function* mergedByRecord(sources: Sources): AsyncGenerator<Found> {
   const { manifest, projection, books } = sources;
   const cursors = {
-    manifest: new Cursor(inPages<ManifestRecord>((after) => manifest.records(after?.record, PAGE)), ({ record }) => record),
+    manifest: new Cursor(
+      inPages<ManifestRecord>((after) => manifest.records(after?.record, PAGE)),
+      ({ record }) => record,
+    ),
     rows: new Cursor(rowsOf(sources.shards), (row) => recordKey(row.billerId, row.dpId)),
-    projected: new Cursor(inPages<ProjectedRecord>((after) => projection.entries(after?.record, PAGE)), ({ record }) => record),
-    effects: new Cursor(inPages<BookedEffects>((after) => books.effects(after, PAGE)), ({ reference }) => reference),
-    declines: new Cursor(inPages<BookedReference>((after) => books.declines(after, PAGE)), ({ reference }) => reference),
-    unclear: new Cursor(inPages<RecordKey>((after) => books.unclearReferences(after, PAGE)), (reference) => reference),
+    projected: new Cursor(
+      inPages<ProjectedRecord>((after) => projection.entries(after?.record, PAGE)),
+      ({ record }) => record,
+    ),
+    effects: new Cursor(
+      inPages<BookedEffects>((after) => books.effects(after, PAGE)),
+      ({ reference }) => reference,
+    ),
+    declines: new Cursor(
+      inPages<BookedReference>((after) => books.declines(after, PAGE)),
+      ({ reference }) => reference,
+    ),
+    unclear: new Cursor(
+      inPages<RecordKey>((after) => books.unclearReferences(after, PAGE)),
+      (reference) => reference,
+    ),
   };
   const all = Object.values(cursors) as Cursor<unknown>[];
   for (;;) {
@@ -86,8 +101,10 @@ class Cursor<Item> {
   }
 }
 
-async function* inPages<Item>(read: (after: Item | undefined) => readonly Item[] | Promise<readonly Item[]>): AsyncGenerator<Item> {
-  for (let after: Item | undefined; ; ) {
+async function* inPages<Item>(
+  read: (after: Item | undefined) => readonly Item[] | Promise<readonly Item[]>,
+): AsyncGenerator<Item> {
+  for (let after: Item | undefined; ;) {
     const page = await read(after);
     yield* page;
     if (page.length < PAGE) return;
@@ -96,10 +113,17 @@ async function* inPages<Item>(read: (after: Item | undefined) => readonly Item[]
 }
 
 async function* rowsOf(shards: Shards): AsyncGenerator<DpRow> {
-  const homes = (await Promise.all(shards.all().map(async (shard) => (await shard.billers()).map((biller) => ({ shard, biller }))))).flat();
+  const homes = (
+    await Promise.all(shards.all().map(async (shard) => (await shard.billers()).map((biller) => ({ shard, biller }))))
+  ).flat();
   homes.sort((a, b) => (a.biller < b.biller ? -1 : a.biller > b.biller ? 1 : 0));
   for (const { shard, biller } of homes) yield* inPages<DpRow>((after) => rowsAfter(shard, biller, after));
 }
 
 const rowsAfter = (shard: Shard, billerId: DpRow['billerId'], after: DpRow | undefined): Promise<readonly DpRow[]> =>
-  shard.rowsByStatus({ statuses: ROW_STATUSES, billerId, max: PAGE, ...(after === undefined ? {} : { after: after.dpId }) });
+  shard.rowsByStatus({
+    statuses: ROW_STATUSES,
+    billerId,
+    max: PAGE,
+    ...(after === undefined ? {} : { after: after.dpId }),
+  });

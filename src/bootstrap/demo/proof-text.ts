@@ -11,13 +11,19 @@ export interface DemoMeasures {
 }
 
 const SHOWN: readonly (readonly [End, string])[] = [
-  ['delivered', 'delivered'], ['declined', 'declined'], ['rejected', 'rejected'], ['skipped', 'skipped'],
-  ['withdrawn', 'withdrawn'], ['deadLettered', 'dead-lettered'], ['inDoubt', 'in doubt'],
+  ['delivered', 'delivered'],
+  ['declined', 'declined'],
+  ['rejected', 'rejected'],
+  ['skipped', 'skipped'],
+  ['withdrawn', 'withdrawn'],
+  ['deadLettered', 'dead-lettered'],
+  ['inDoubt', 'in doubt'],
 ];
 const BILLERS_SHOWN_MAX = 40;
 
 export function proofText(plan: DemoPlan, proof: Proof, { seconds, peakMebibytes }: DemoMeasures): string {
-  const speed = seconds === undefined ? '' : `, ${seconds.toFixed(1)} s, ${Math.round(proof.records / seconds)} records/s`;
+  const speed =
+    seconds === undefined ? '' : `, ${seconds.toFixed(1)} s, ${Math.round(proof.records / seconds)} records/s`;
   const kills = count(proof.kills.map(({ process, cause }) => (cause === 'chaos' ? process : 'the whole demo')));
   const lines = [
     `${proof.records} records, ${plan.billers} billers, ${plan.shards} shards, seed ${plan.seed}${speed}`,
@@ -33,7 +39,9 @@ export function proofText(plan: DemoPlan, proof: Proof, { seconds, peakMebibytes
     ...(proof.kills.length > 0 ? [`Killed (kill -9): ${proof.kills.length} times: ${listText(kills)}`] : []),
     `Peak memory, MiB: ${listText(peakMebibytes)}`,
     '',
-    ...proof.differences.map(({ record, kind, text }) => `  ${kind === 'differs' ? 'DIFFERS' : kind.toUpperCase()}  ${record}: ${text}`),
+    ...proof.differences.map(
+      ({ record, kind, text }) => `  ${kind === 'differs' ? 'DIFFERS' : kind.toUpperCase()}  ${record}: ${text}`,
+    ),
     ...unbalanced(proof),
     verdictText(proof),
   ];
@@ -49,49 +57,78 @@ export function verdictText(proof: Proof): string {
 const inDoubtOf = (proof: Proof): number => proof.billers.reduce((sum, { shards }) => sum + shards.inDoubt.count, 0);
 
 /** Those that do not balance are always shown. */
-const shownBillers = ({ billers }: Proof): readonly BillerProof[] => billers.filter(({ balanced }, index) => index < BILLERS_SHOWN_MAX || !balanced);
+const shownBillers = ({ billers }: Proof): readonly BillerProof[] =>
+  billers.filter(({ balanced }, index) => index < BILLERS_SHOWN_MAX || !balanced);
 
 const right = (title: string): Column => ({ title, align: 'right' });
 const COUNT_COLUMNS: readonly Column[] = [
-  { title: 'biller' }, { title: 'doubt is resolved by' }, right('eligible'), ...SHOWN.map(([, title]) => right(title)), right('effects'), { title: 'three sources' },
+  { title: 'biller' },
+  { title: 'doubt is resolved by' },
+  right('eligible'),
+  ...SHOWN.map(([, title]) => right(title)),
+  right('effects'),
+  { title: 'three sources' },
 ];
 
 function countRow(proof: BillerProof): readonly string[] {
   const { biller, eligible, shards, ledger, balanced } = proof;
   return [
-    `${biller.billerId} ${biller.name}`, capabilityOf(biller), String(eligible.count), ...SHOWN.map(([end]) => String(shards[end].count)),
-    String(ledger.posted.count), balanced ? 'agree' : 'DIFFER',
+    `${biller.billerId} ${biller.name}`,
+    capabilityOf(biller),
+    String(eligible.count),
+    ...SHOWN.map(([end]) => String(shards[end].count)),
+    String(ledger.posted.count),
+    balanced ? 'agree' : 'DIFFER',
   ];
 }
 
-const capabilityOf = ({ keys, inquiry }: BillerProof['biller']): string => (keys && inquiry ? 'inquiry, keys' : keys ? 'keys' : inquiry ? 'inquiry' : 'a person');
+const capabilityOf = ({ keys, inquiry }: BillerProof['biller']): string =>
+  keys && inquiry ? 'inquiry, keys' : keys ? 'keys' : inquiry ? 'inquiry' : 'a person';
 
 function totalRow({ billers }: Proof): readonly string[] {
-  const sum = (of: (proof: BillerProof) => number): string => String(billers.reduce((total, proof) => total + of(proof), 0));
+  const sum = (of: (proof: BillerProof) => number): string =>
+    String(billers.reduce((total, proof) => total + of(proof), 0));
   return [
-    'all', '', sum(({ eligible }) => eligible.count), ...SHOWN.map(([end]) => sum(({ shards }) => shards[end].count)),
-    sum(({ ledger }) => ledger.posted.count), billers.every(({ balanced }) => balanced) ? 'agree' : 'DIFFER',
+    'all',
+    '',
+    sum(({ eligible }) => eligible.count),
+    ...SHOWN.map(([end]) => sum(({ shards }) => shards[end].count)),
+    sum(({ ledger }) => ledger.posted.count),
+    billers.every(({ balanced }) => balanced) ? 'agree' : 'DIFFER',
   ];
 }
 
 const MONEY_COLUMNS: readonly Column[] = [
-  { title: 'biller' }, { title: '' }, right('eligible'), ...SHOWN.map(([, title]) => right(title)), right('posted'),
+  { title: 'biller' },
+  { title: '' },
+  right('eligible'),
+  ...SHOWN.map(([, title]) => right(title)),
+  right('posted'),
 ];
 
 /** A line per currency: money of two currencies is never added. */
 function moneyRows({ biller, eligible, eventStore, ledger }: BillerProof): readonly (readonly string[])[] {
   const all = emptyTally();
   for (const tally of [eligible, ledger.posted, ...SHOWN.map(([end]) => eventStore[end])]) {
-    for (const currency of Object.keys(tally.amounts)) if (!(currency in all.amounts)) addTo(all, { count: 0, amount: { minorUnits: 1, currency } });
+    for (const currency of Object.keys(tally.amounts))
+      if (!(currency in all.amounts)) addTo(all, { count: 0, amount: { minorUnits: 1, currency } });
   }
   return Object.keys(all.amounts).map((currency) => {
     const text = (tally: Tally): string => decimalText({ minorUnits: tally.amounts[currency] ?? 0, currency });
-    return [biller.billerId, currency, text(eligible), ...SHOWN.map(([end]) => text(eventStore[end])), text(ledger.posted)];
+    return [
+      biller.billerId,
+      currency,
+      text(eligible),
+      ...SHOWN.map(([end]) => text(eventStore[end])),
+      text(ledger.posted),
+    ];
   });
 }
 
 const unbalanced = ({ billers }: Proof): readonly string[] =>
-  billers.filter(({ balanced }) => !balanced).map(({ biller }) => `  DIFFERS  biller ${biller.billerId}: count or money of the three sources do not agree`);
+  billers
+    .filter(({ balanced }) => !balanced)
+    .map(({ biller }) => `  DIFFERS  biller ${biller.billerId}: count or money of the three sources do not agree`);
 
 function count(names: readonly string[]): Readonly<Record<string, number>> {
   const counts: Record<string, number> = {};
@@ -100,4 +137,6 @@ function count(names: readonly string[]): Readonly<Record<string, number>> {
 }
 
 const listText = (entries: Readonly<Record<string, number>>): string =>
-  Object.entries(entries).map(([name, value]) => `${name} ${value}`).join(', ') || 'none';
+  Object.entries(entries)
+    .map(([name, value]) => `${name} ${value}`)
+    .join(', ') || 'none';

@@ -38,6 +38,7 @@ export interface Proof {
 
 export const DIFFERENCES_SHOWN_MAX = 20;
 
-export const isProved = (proof: Proof): boolean => proof.lost + proof.doubled + proof.differing === 0 && proof.billers.every(({ balanced }) => balanced);
+export const isProved = (proof: Proof): boolean =>
+  proof.lost + proof.doubled + proof.differing === 0 && proof.billers.every(({ balanced }) => balanced);
 
 export type BillerProofs = ReadonlyMap<BillerId, BillerProof>;

@@ -1,6 +1,15 @@
 import { type ManifestBiller } from '../../adapters/sqlite/sqlite-manifest';
 import { type EventStore, type Position, READ_EVENTS_MAX } from '../../application/ports/event-store';
-import { addTo, type End, emptyTally, ENDS, endOfRecord, endOfRow, sameTally, type Tally } from '../../application/queries/control-totals';
+import {
+  addTo,
+  type End,
+  emptyTally,
+  ENDS,
+  endOfRecord,
+  endOfRow,
+  sameTally,
+  type Tally,
+} from '../../application/queries/control-totals';
 import { projectRecords } from '../../application/queries/project-records';
 import { carriesMoney } from '../../domain/biller/data-type';
 import { type Money } from '../../domain/money';
@@ -10,7 +19,12 @@ import { type BillerProof, type Difference, DIFFERENCES_SHOWN_MAX, type Proof } 
 import { type Found, mergedByRecord, type Sources } from './proof-sources';
 
 const NOTEWORTHY: ReadonlySet<string> = new Set([
-  'DeliveryAttemptOutcomeUnknown', 'DeliveryAttemptInquired', 'DeliveryAttemptResent', 'DeliveryAttemptResolvedByInquiry', 'LateOutcomeObserved', 'DoublePostSuspected',
+  'DeliveryAttemptOutcomeUnknown',
+  'DeliveryAttemptInquired',
+  'DeliveryAttemptResent',
+  'DeliveryAttemptResolvedByInquiry',
+  'LateOutcomeObserved',
+  'DoublePostSuspected',
 ]);
 
 export interface ProofPorts extends Sources {
@@ -30,9 +44,13 @@ export async function proveDemo(ports: ProofPorts, onProgress: (records: number)
   const differences: Difference[] = [];
   let records = 0;
   for await (const found of mergedByRecord(ports)) {
-    const judged = await judgeRecord(found, (record) => excuse(record, billers.get(record.billerId)?.biller, found.hadUnclearFault));
+    const judged = await judgeRecord(found, (record) =>
+      excuse(record, billers.get(record.billerId)?.biller, found.hadUnclearFault),
+    );
     // A record counts once, by the worst that can be said of it.
-    const worst = (['doubled', 'lost', 'differs'] as const).find((kind) => judged.some((difference) => difference.kind === kind));
+    const worst = (['doubled', 'lost', 'differs'] as const).find((kind) =>
+      judged.some((difference) => difference.kind === kind),
+    );
     if (worst) counts[worst]++;
     differences.push(...judged.slice(0, DIFFERENCES_SHOWN_MAX - differences.length));
     const proof = found.manifest && billers.get(found.manifest.billerId);
@@ -55,7 +73,8 @@ export async function proveDemo(ports: ProofPorts, onProgress: (records: number)
   };
 }
 
-const emptyEnds = (): Record<End, Tally> => Object.fromEntries(ENDS.map((end) => [end, emptyTally()])) as Record<End, Tally>;
+const emptyEnds = (): Record<End, Tally> =>
+  Object.fromEntries(ENDS.map((end) => [end, emptyTally()])) as Record<End, Tally>;
 
 const emptyProof = (biller: ManifestBiller): BillerProof => ({
   biller,
@@ -71,11 +90,18 @@ function add(proof: BillerProof, { manifest, row, projected, effects, declines }
   const planned = proof.planned as Record<string, number>;
   planned[manifest!.end] = planned[manifest!.end]! + 1;
   addTo(proof.eligible, { count: 1, amount: manifest!.amount });
-  if (row) addTo(proof.shards[endOfRow(row.status)], { count: 1, amount: carriesMoney(row.dataType) ? row.payment?.amount : undefined });
+  if (row)
+    addTo(proof.shards[endOfRow(row.status)], {
+      count: 1,
+      amount: carriesMoney(row.dataType) ? row.payment?.amount : undefined,
+    });
   if (projected) addTo(proof.eventStore[endOfRecord(projected.status)], { count: 1, amount: projected.amount });
   if (effects) {
     const { count, amountMinorUnits, currency } = effects;
-    const amount: Money | undefined = amountMinorUnits === undefined || currency === undefined ? undefined : { minorUnits: amountMinorUnits * count, currency };
+    const amount: Money | undefined =
+      amountMinorUnits === undefined || currency === undefined
+        ? undefined
+        : { minorUnits: amountMinorUnits * count, currency };
     addTo(proof.ledger.posted, { count, amount });
     if (row?.status === 'InDoubt') addTo(proof.ledger.postedInDoubt, { count, amount });
   }
@@ -105,13 +131,18 @@ function sumOf(ends: Readonly<Record<End, Tally>>): Tally {
 
 function addAll(sum: Tally, { count, amounts }: Tally): void {
   sum.count += count;
-  for (const [currency, minorUnits] of Object.entries(amounts)) addTo(sum, { count: 0, amount: { minorUnits, currency } });
+  for (const [currency, minorUnits] of Object.entries(amounts))
+    addTo(sum, { count: 0, amount: { minorUnits, currency } });
 }
 
 async function countAttemptEvents(eventStore: EventStore): Promise<Record<string, number>> {
   const counts: Record<string, number> = {};
-  for (let after: Position | undefined; ; ) {
-    const page = await eventStore.readAll({ max: READ_EVENTS_MAX, categories: ['deliveryAttempt'], ...(after === undefined ? {} : { after }) });
+  for (let after: Position | undefined; ;) {
+    const page = await eventStore.readAll({
+      max: READ_EVENTS_MAX,
+      categories: ['deliveryAttempt'],
+      ...(after === undefined ? {} : { after }),
+    });
     for (const { type } of page.events) if (NOTEWORTHY.has(type)) counts[type] = (counts[type] ?? 0) + 1;
     if (page.events.length === 0) return counts;
     after = page.next;

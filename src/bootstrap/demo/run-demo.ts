@@ -32,7 +32,9 @@ export interface DemoOrder {
 /** Seeds, runs and proves; the exit code. */
 export async function runDemo(order: DemoOrder): Promise<number> {
   const files = demoFiles(resolve(order.folder));
-  const demo = order.proveOnly ? openFinishedDemo(files) : await openDemo({ ...order, files, clock: new SystemClock() });
+  const demo = order.proveOnly
+    ? openFinishedDemo(files)
+    : await openDemo({ ...order, files, clock: new SystemClock() });
   try {
     return await seedRunProve(order, files, demo);
   } finally {
@@ -80,7 +82,16 @@ async function prove(files: DemoFiles, plan: DemoPlan, { manifest }: OpenedDemo,
   const books = new LedgerBooks(files.ledger);
   const progress = startProgress({ label: 'proving', total: plan.records });
   try {
-    return await proveDemo({ manifest, shards: container.get(TOKENS.shards), eventStore: container.get(TOKENS.eventStore), projection, books }, (records) => progress.update(records));
+    return await proveDemo(
+      {
+        manifest,
+        shards: container.get(TOKENS.shards),
+        eventStore: container.get(TOKENS.eventStore),
+        projection,
+        books,
+      },
+      (records) => progress.update(records),
+    );
   } finally {
     progress.finish();
     books.close();
@@ -91,11 +102,15 @@ async function prove(files: DemoFiles, plan: DemoPlan, { manifest }: OpenedDemo,
 function tell({ json, folder }: DemoOrder, plan: DemoPlan, proof: Proof, measures: DemoMeasures): void {
   if (json) {
     const recordsPerSecond = measures.seconds === undefined ? undefined : Math.round(proof.records / measures.seconds);
-    process.stdout.write(`${JSON.stringify({ plan, proved: isProved(proof), ...proof, ...measures, recordsPerSecond })}\n`);
+    process.stdout.write(
+      `${JSON.stringify({ plan, proved: isProved(proof), ...proof, ...measures, recordsPerSecond })}\n`,
+    );
     return;
   }
   process.stdout.write(`${proofText(plan, proof, measures)}\n`);
-  process.stdout.write(`Look into it with: npm run -s datapump -- --config ${folder}/datapump.config.json record explain <billerId:dpId>\n`);
+  process.stdout.write(
+    `Look into it with: npm run -s datapump -- --config ${folder}/datapump.config.json record explain <billerId:dpId>\n`,
+  );
 }
 
 function interrupted(): number {

@@ -29,7 +29,8 @@ export interface WorkOrder {
   readonly signal: AbortSignal;
 }
 
-export type WorkResult = { readonly drained: true; readonly seconds: number } | { readonly drained: false; readonly why: string };
+export type WorkResult =
+  { readonly drained: true; readonly seconds: number } | { readonly drained: false; readonly why: string };
 
 /** Sandbox, scanner, fetcher and a consumer per data type as processes of their own, until nothing is left to do. */
 export async function runWork(order: WorkOrder): Promise<WorkResult> {
@@ -68,7 +69,16 @@ export async function runWork(order: WorkOrder): Promise<WorkResult> {
   const stuck = new StuckDetector(clock);
   let done = 0;
   const chaos = plan.chaos
-    ? killAtRandom({ seed: plan.seed, records: plan.records, clock, manifest, sandbox, running: () => supervised.running(), progress: () => done / plan.records, signal: ending.signal })
+    ? killAtRandom({
+        seed: plan.seed,
+        records: plan.records,
+        clock,
+        manifest,
+        sandbox,
+        running: () => supervised.running(),
+        progress: () => done / plan.records,
+        signal: ending.signal,
+      })
     : Promise.resolve();
   chaos.catch((error: Error) => fail(error.message));
   let endedAt = began;
@@ -89,7 +99,8 @@ export async function runWork(order: WorkOrder): Promise<WorkResult> {
   sampleAll(memory, manifest, supervised, sandbox, container);
   progress.finish();
   await supervised.stop();
-  if (failure === undefined && !signal.aborted && !(await lateEffectsLanded(order))) failure = 'late effects at the sandbox did not land in time';
+  if (failure === undefined && !signal.aborted && !(await lateEffectsLanded(order)))
+    failure = 'late effects at the sandbox did not land in time';
   await sandbox.stop();
   closeSync(log);
   signal.removeEventListener('abort', stop);
@@ -98,7 +109,13 @@ export async function runWork(order: WorkOrder): Promise<WorkResult> {
   return { drained: true, seconds: (endedAt - began) / 1_000 };
 }
 
-function sampleAll(memory: MemoryPeaks, manifest: SqliteManifest, supervised: Supervised, sandbox: SandboxProcess, container: Container): void {
+function sampleAll(
+  memory: MemoryPeaks,
+  manifest: SqliteManifest,
+  supervised: Supervised,
+  sandbox: SandboxProcess,
+  container: Container,
+): void {
   const running = new Map(supervised.running()).set('demo', process.pid);
   if (sandbox.pid !== undefined) running.set('sandbox', sandbox.pid);
   memory.sample(running);
@@ -106,7 +123,10 @@ function sampleAll(memory: MemoryPeaks, manifest: SqliteManifest, supervised: Su
 }
 
 function finishedIn(backlog: Backlog): number {
-  return backlog.rows.reduce((sum, { status, count }) => sum + (status === 'New' || status === 'Queued' || status === 'Published' ? 0 : count), 0);
+  return backlog.rows.reduce(
+    (sum, { status, count }) => sum + (status === 'New' || status === 'Queued' || status === 'Published' ? 0 : count),
+    0,
+  );
 }
 
 function noteOf(backlog: Backlog): string {
@@ -119,7 +139,11 @@ async function lateEffectsLanded({ files, container }: WorkOrder): Promise<boole
   const clock = container.get(TOKENS.clock);
   const books = new LedgerBooks(files.ledger);
   try {
-    for (const until = clock.monotonicMs() + LANDED_WAIT_MAX_MS; clock.monotonicMs() < until; await clock.sleep(LANDED_LOOK_MS)) {
+    for (
+      const until = clock.monotonicMs() + LANDED_WAIT_MAX_MS;
+      clock.monotonicMs() < until;
+      await clock.sleep(LANDED_LOOK_MS)
+    ) {
       if (books.lateEffectsPending() === 0) return true;
     }
     return false;

@@ -41,7 +41,11 @@ export class SandboxProcess {
     child.stdin!.on('error', () => undefined);
     if (child.pid !== undefined) this.onStart(child.pid);
     await new Promise<void>((ready, failed) => {
-      const timer = setTimeout(() => failed(new Error(`the sandbox did not listen within ${READY_MS / 1_000} s, see ${this.files.sandboxLog}`)), READY_MS);
+      const timer = setTimeout(
+        () =>
+          failed(new Error(`the sandbox did not listen within ${READY_MS / 1_000} s, see ${this.files.sandboxLog}`)),
+        READY_MS,
+      );
       const ended = (): void => failed(new Error(`the sandbox ended before it listened, see ${this.files.sandboxLog}`));
       child.once('error', failed).once('exit', ended);
       child.stdout!.once('data', () => {

@@ -15,7 +15,13 @@ const BATCH = 1_000;
  * Writes everything a demo needs, the manifest first: profiles, secrets, the sandbox's configuration, shards. Batch by
  * batch, so that memory does not grow with the records; repeated after a crash, it adds what is missing.
  */
-export async function seedDemo(plan: DemoPlan, files: DemoFiles, manifest: SqliteManifest, onProgress: (records: number) => void, signal: AbortSignal): Promise<void> {
+export async function seedDemo(
+  plan: DemoPlan,
+  files: DemoFiles,
+  manifest: SqliteManifest,
+  onProgress: (records: number) => void,
+  signal: AbortSignal,
+): Promise<void> {
   const billers = planBillers(plan);
   writeFiles(plan, files, billers);
   manifest.addBillers(billers);
@@ -25,7 +31,13 @@ export async function seedDemo(plan: DemoPlan, files: DemoFiles, manifest: Sqlit
   try {
     for (const shard of shards.all()) {
       const settings = billers.filter((biller) => biller.shard === shard.name && biller.settings !== 'missing');
-      await shard.seed({ billers: settings.map((biller) => ({ billerId: biller.billerId, dba: biller.name, active: biller.settings === 'active' })) });
+      await shard.seed({
+        billers: settings.map((biller) => ({
+          billerId: biller.billerId,
+          dba: biller.name,
+          active: biller.settings === 'active',
+        })),
+      });
     }
     let done = 0;
     for (const batch of batches(planRecords(plan, billers))) {
@@ -54,7 +66,11 @@ function seedOf(batch: readonly DemoRecord[], shard: ShardName) {
   const records = batch.filter(({ biller }) => biller.shard === shard);
   const customers = new Map<string, Customer>();
   for (const { customer } of records) if (customer) customers.set(customer.customerId, customer);
-  return { customers: [...customers.values()], payments: records.flatMap(({ payment }) => payment ?? []), rows: records.map(({ row }) => row) };
+  return {
+    customers: [...customers.values()],
+    payments: records.flatMap(({ payment }) => payment ?? []),
+    rows: records.map(({ row }) => row),
+  };
 }
 
 function writeFiles(plan: DemoPlan, files: DemoFiles, billers: readonly DemoBiller[]): void {

@@ -17,7 +17,11 @@ export class StuckDetector {
   }
 
   look(backlog: Backlog): string | undefined {
-    const seen = JSON.stringify([backlog.rows.map(({ count }) => count), backlog.subscriptions.map(({ active, scheduled }) => [active, scheduled]), backlog.unpublishedChunks]);
+    const seen = JSON.stringify([
+      backlog.rows.map(({ count }) => count),
+      backlog.subscriptions.map(({ active, scheduled }) => [active, scheduled]),
+      backlog.unpublishedChunks,
+    ]);
     if (seen !== this.seen) {
       this.seen = seen;
       this.movedAt = this.clock.monotonicMs();
@@ -30,8 +34,14 @@ export class StuckDetector {
 function diagnosis({ rows, subscriptions, unpublishedChunks }: Backlog): string {
   const owed = rows.filter(({ status }) => status === 'New' || status === 'Queued' || status === 'Published');
   return [
-    ...owed.map(({ billerId, dataType, status, count, oldestAt }) => `  biller ${billerId} ${dataType}: ${count} rows ${status}, the oldest of ${oldestAt ?? 'unknown'}`),
-    ...subscriptions.map(({ topic, subscription, active, scheduled, deadLettered }) => `  ${topic}/${subscription}: ${active} active, ${scheduled} scheduled, ${deadLettered} dead-lettered`),
+    ...owed.map(
+      ({ billerId, dataType, status, count, oldestAt }) =>
+        `  biller ${billerId} ${dataType}: ${count} rows ${status}, the oldest of ${oldestAt ?? 'unknown'}`,
+    ),
+    ...subscriptions.map(
+      ({ topic, subscription, active, scheduled, deadLettered }) =>
+        `  ${topic}/${subscription}: ${active} active, ${scheduled} scheduled, ${deadLettered} dead-lettered`,
+    ),
     `  chunks not yet published: ${unpublishedChunks}`,
     '  look at one with: datapump --config <folder>/datapump.config.json record explain <billerId:dpId>',
   ].join('\n');
