@@ -4,6 +4,7 @@ import { type DeliveryStep, nextDeliveryStep } from '../domain/policies/delivery
 import { uncontrolled } from './biller-control';
 import { GATE_LOOK_AGAIN_MS, gateOf } from './biller-gate';
 import { concludeAttempt } from './conclude-attempt';
+import { crashPoint } from './crash-point';
 import { decideRecord, type Delivery, type DeliverRecordPorts, type DeliverRecordSettings, park, sendSuccessor, type Settlement, termsOf } from './delivery';
 import { discoverRecord } from './discover-record';
 import { type RecordMessage } from './messages';
@@ -37,6 +38,7 @@ export function deliverRecord(ports: DeliverRecordPorts, settings: DeliverRecord
       return { settle: 'dead-letter', reason: 'ShardUnknown', description: `no shard ${message.source.shard} and none that holds biller ${message.billerId}` };
     }
     let delivery = await load(ports, shard, message, received, receivedAtMs);
+    crashPoint('consumer.after-load');
     for (let steps = 0; steps < STEPS_MAX; steps++) {
       try {
         const settlement = await takeStep(ports, settings, delivery, signal);
@@ -129,7 +131,9 @@ async function reconcileRow(ports: DeliverRecordPorts, delivery: Delivery, step:
     throw new InvariantViolation(`the row of ${delivery.key} refuses status ${step.status}, its present one allows no such change`);
   }
   if (result === 'row-missing' && step.status !== 'Withdrawn') ports.telemetry.warn('row missing while reconciling', { record: delivery.key, status: step.status });
+  crashPoint('consumer.after-row-reconciled');
   await decideRecord(ports, delivery, [{ type: 'ConfirmReconciled', status: step.status }], now);
+  crashPoint('consumer.after-row-confirmed');
   return undefined;
 }
 

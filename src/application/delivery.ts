@@ -10,6 +10,7 @@ import { InvariantViolation } from '../domain/invariant';
 import { type DoubtTerms } from '../domain/policies/in-doubt-resolution';
 import { type BillerControl } from './biller-control';
 import { type Gate } from './biller-gate';
+import { crashPoint } from './crash-point';
 import { type History, type Loaded } from './history';
 import { type ChainLink, linkOf, nextHop, recordMessage } from './message-chain';
 import { type MessageContracts, type RecordMessage } from './messages';
@@ -93,6 +94,7 @@ export async function decideRecord(ports: Pick<DeliverRecordPorts, 'history'>, d
 /** Waits for a gate or an owner: told once per cause, then a successor. No attempt and no delivery count is spent. */
 export async function park(ports: DeliverRecordPorts, settings: DeliverRecordSettings, delivery: Delivery, gate: Gate, now: Instant): Promise<Settlement> {
   await decideRecord(ports, delivery, [{ type: 'ParkDpRecord', cause: gate.cause, until: gate.until }], now);
+  crashPoint('consumer.after-park-stated');
   await sendSuccessor(ports, settings, delivery, gate.until);
   ports.telemetry.count('delivery.parked', 1, { cause: gate.cause });
   return { settle: 'complete' };
@@ -113,8 +115,11 @@ export async function sendSuccessor(ports: DeliverRecordPorts, settings: Deliver
     target: settings.subscriptions[message.eventType],
     scheduledFor: plusMs(brokerNow(ports, settings, delivery), waitMs),
   });
+  crashPoint('consumer.before-successor');
   await ports.bus.send(settings.eventsTopic, [successor]);
+  crashPoint('consumer.after-successor');
   await shard.noteProgress(message.dpId, until);
+  crashPoint('consumer.after-progress-noted');
 }
 
 const brokerNow = (ports: DeliverRecordPorts, settings: DeliverRecordSettings, { received, receivedAtMs }: Delivery): Instant =>

@@ -3,6 +3,7 @@ import { type ChunkCounts } from '../domain/chunk/chunk.events';
 import { type DpRow } from '../domain/dp-record/dp-row';
 import { type BillerId, type ChunkId } from '../domain/identifiers';
 import { type Instant } from '../domain/instant';
+import { crashPoint } from './crash-point';
 import { type ChunkMessage } from './messages';
 import { VersionConflict } from './ports/failures';
 import { type ReceivedMessage } from './ports/message-bus';
@@ -44,7 +45,9 @@ async function fetchOne(ports: FetchChunkPorts, settings: FetchChunkSettings, sh
   const { chunkId, rows } = message.chunkId === undefined
     ? await foreignChunk(ports, shard, message, received)
     : { chunkId: message.chunkId, rows: await shard.rowsOfChunk(message.chunkId) };
+  crashPoint('fetcher.after-read');
   await recordOnChunk(ports, chunkId, { type: 'StartFetch', at: now, rowByRow }, now);
+  crashPoint('fetcher.after-start-stated');
   const context = {
     shard,
     profile: await ports.profiles.current(message.billerId),
@@ -63,7 +66,9 @@ async function fetchOne(ports: FetchChunkPorts, settings: FetchChunkSettings, sh
   }
   const counts = countsOf(outcomes, rows);
   await recordOnChunk(ports, chunkId, { type: 'RecordPublished', counts, at: now }, now);
+  crashPoint('fetcher.after-published-stated');
   await shard.markFetched(chunkId);
+  crashPoint('fetcher.after-mark-fetched');
   ports.telemetry.count('fetcher.rows', rows.length);
   ports.telemetry.info('chunk fetched', { chunkId, billerId: message.billerId, ...counts });
   return { settle: 'complete' };

@@ -4,6 +4,7 @@ import { type DpRecord } from '../domain/dp-record/dp-record.state';
 import { type DpRow } from '../domain/dp-record/dp-row';
 import { type RecordKey, recordKey } from '../domain/identifiers';
 import { type Instant } from '../domain/instant';
+import { crashPoint } from './crash-point';
 import { type History, type Loaded } from './history';
 import { discoveryOf, verdictOf } from './discover-record';
 import { firstLink, recordMessage } from './message-chain';
@@ -68,13 +69,19 @@ export async function fetchRows(ports: FetchChunkPorts, settings: FetchChunkSett
   const outcomes = context.rowByRow
     ? await oneByOne(ports, context, unfetched)
     : await Promise.all(unfetched.map((row) => discover(ports, context, row)));
+  crashPoint('fetcher.before-publish');
   const messages = outcomes.flatMap((outcome) => (outcome.kind === 'published' ? [publication(context, outcome.row)] : []));
   if (messages.length > 0) await ports.bus.send(settings.eventsTopic, messages);
+  if (messages.length > 0) crashPoint('fetcher.after-publish');
   const notices = outcomes.flatMap((outcome) => noticeOf(context, outcome));
   if (notices.length > 0) await ports.bus.send(VALIDATION_ERRORS_TOPIC, notices);
+  if (notices.length > 0) crashPoint('fetcher.after-notices');
   await context.shard.changeStatuses(outcomes.flatMap(statusChangeOf));
+  crashPoint('fetcher.after-statuses');
   for (const outcome of outcomes) {
-    if (outcome.kind === 'already-finished') await context.shard.reconcile(rowResultOf(outcome.record, outcome.row.dpId, context.now));
+    if (outcome.kind !== 'already-finished') continue;
+    await context.shard.reconcile(rowResultOf(outcome.record, outcome.row.dpId, context.now));
+    crashPoint('fetcher.after-finished-reconciled');
   }
   return outcomes;
 }
@@ -83,6 +90,7 @@ export async function fetchRows(ports: FetchChunkPorts, settings: FetchChunkSett
 async function oneByOne(ports: FetchChunkPorts, context: FetchContext, rows: readonly DpRow[]): Promise<RowOutcome[]> {
   const outcomes: RowOutcome[] = [];
   for (const row of rows) {
+    crashPoint('fetcher.between-rows');
     try {
       outcomes.push(await discover(ports, context, row));
     } catch (error) {
@@ -105,7 +113,9 @@ async function discover(ports: FetchChunkPorts, context: FetchContext, row: DpRo
   const decision = dpRecordDecider.decide(command, unknown.state);
   if (decision.outcome === 'refused') return { kind: 'identity-conflict', row };
   try {
-    return outcomeOf(row, command.verdict, (await ports.history.appendToRecord(key, unknown, decision.events, context.now)).state);
+    const { state } = await ports.history.appendToRecord(key, unknown, decision.events, context.now);
+    crashPoint('fetcher.after-one-discovered');
+    return outcomeOf(row, command.verdict, state);
   } catch (error) {
     if (!(error instanceof VersionConflict)) throw error;
     return storedOutcome(ports, key, row, command, error);

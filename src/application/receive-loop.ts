@@ -2,6 +2,7 @@ import { type Clock } from './ports/clock';
 import { causeChain, PortFailure } from './ports/failures';
 import { type MessageReceiver, type ReceivedMessage } from './ports/message-bus';
 import { type Telemetry } from './ports/telemetry';
+import { crashPoint } from './crash-point';
 import { type Settlement } from './delivery';
 
 export interface ReceiveLoopOptions {
@@ -54,6 +55,7 @@ export async function receiveLoop(options: ReceiveLoopOptions): Promise<void> {
     try {
       const messages = await receiver.receive({ max: concurrentMessages - under.size, waitMs: idleWaitMs, signal });
       idleWaitMs = messages.length > 0 ? IDLE_WAIT_FIRST_MS : Math.min(options.idleWaitMaxMs, idleWaitMs * 2);
+      if (messages.length > 0) crashPoint('receive-loop.after-receive');
       for (const message of messages) {
         inHand.set(message.lockToken, message);
         const task: Promise<void> = handleOne(loop, message, () => inHand.delete(message.lockToken)).finally(() => {
@@ -78,8 +80,15 @@ async function handleOne(options: LoopInHand, message: ReceivedMessage, settling
   try {
     const settlement = await handleThroughOutages(options, message);
     settling();
-    if (settlement.settle === 'complete') await settle(options, 'complete', () => receiver.complete(message));
-    else await settle(options, 'dead-letter', () => receiver.deadLetter(message, settlement));
+    if (settlement.settle === 'complete') {
+      crashPoint('receive-loop.before-complete');
+      await settle(options, 'complete', () => receiver.complete(message));
+      crashPoint('receive-loop.after-complete');
+    } else {
+      crashPoint('receive-loop.before-dead-letter');
+      await settle(options, 'dead-letter', () => receiver.deadLetter(message, settlement));
+      crashPoint('receive-loop.after-dead-letter');
+    }
   } catch (error) {
     settling();
     telemetry.error('failed to handle a message', error, { messageId: message.messageId, deliveryCount: message.deliveryCount });

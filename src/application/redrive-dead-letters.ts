@@ -2,6 +2,7 @@ import { type DataType } from '../domain/biller/data-type';
 import { dpRecordDecider } from '../domain/dp-record/dp-record.decider';
 import { parseRecordKey, type RecordKey } from '../domain/identifiers';
 import { type Instant } from '../domain/instant';
+import { crashPoint } from './crash-point';
 import { type History } from './history';
 import { type ChainLink, deadLetterChain, messageIdOf, recordMessage, redriveChain, sweepChain } from './message-chain';
 import { type MessageContracts, type RecordMessage } from './messages';
@@ -69,11 +70,13 @@ export function redriveDeadLetters(ports: RedrivePorts, settings: EventsTopology
         const batch = await receiver.receive({ max: Math.min(RECEIVE_BATCH_MAX, order.max - done.length), waitMs: RECEIVE_WAIT_MS });
         if (batch.length === 0) break;
         left.push(...batch);
+        crashPoint('redrive.after-receive');
         for (const letter of batch) {
           const result = await redriveOne(ports, settings, order, letter);
           if (result.result === 'redriven') {
             left.splice(left.indexOf(letter), 1);
             await receiver.complete(letter);
+            crashPoint('redrive.after-complete');
           }
           done.push(result);
         }
@@ -97,10 +100,13 @@ async function redriveOne(ports: RedrivePorts, settings: EventsTopology, order: 
   if (!shard) return { messageId: letter.messageId, record, result: 'left', why: `no shard holds biller ${message.billerId}` };
   const opened = await openRecord(ports, record, order, await ports.shardClock.atLeast(shard));
   if ('why' in opened) return { messageId: letter.messageId, record, result: 'left', why: opened.why };
+  crashPoint('redrive.after-opened');
   const ordinal = await shard.reopen(message.dpId);
+  crashPoint('redrive.after-row-reopened');
   // A record that is open already (an earlier redrive died, or its message broke) gets an id from the row's own count.
   const link = opened.redrive === undefined ? openLink(ordinal, letter) : redriveChain(opened.redrive);
   await ports.bus.send(settings.eventsTopic, [again(ports, settings, message, letter, link)]);
+  crashPoint('redrive.after-send');
   return { messageId: letter.messageId, record, result: 'redriven', newMessageId: messageIdOf(record, link) };
 }
 
