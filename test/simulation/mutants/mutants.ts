@@ -85,7 +85,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'sends again without stating it', rule: 'rule 4', file: `${APPLICATION}/resolve-in-doubt.ts`,
-    find: 'delivery.attempt = await ports.history.appendToAttempt(delivery.key, doubt.number, delivery.attempt, decision.events, at);\n    const outcome', replace: 'const outcome',
+    find: 'delivery.attempt = await ports.history.appendToAttempt(delivery.key, doubt.number, delivery.attempt, decision.events, at);\n    crashPoint(\'doubt.after-resend-stated\');\n    const outcome', replace: 'const outcome',
   },
   {
     name: 'lets a resend end before its own notAfter', rule: 'rule 4', file: `${DOMAIN}/delivery-attempt/delivery-attempt.state.ts`,
@@ -110,7 +110,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'calls before the intent is stored', rule: 'rule 6', file: `${APPLICATION}/start-attempt.ts`,
-    find: '  delivery.attempt = await ports.history.appendToAttempt(delivery.key, attempt, delivery.attempt, decision.events, at);\n  delivery.attemptProfile = profile;\n  return call.send({ since, sendWithinMs: profile.timeoutMs });',
+    find: '  delivery.attempt = await ports.history.appendToAttempt(delivery.key, attempt, delivery.attempt, decision.events, at);\n  crashPoint(\'consumer.after-start-stated\');\n  delivery.attemptProfile = profile;\n  return call.send({ since, sendWithinMs: profile.timeoutMs });',
     replace: '  const early = await call.send({ since, sendWithinMs: profile.timeoutMs });\n  delivery.attempt = await ports.history.appendToAttempt(delivery.key, attempt, delivery.attempt, decision.events, at);\n  return early;',
   },
   {
