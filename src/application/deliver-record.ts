@@ -130,6 +130,7 @@ async function reconcileRow(ports: DeliverRecordPorts, delivery: Delivery, step:
   if (result === 'refused') {
     throw new InvariantViolation(`the row of ${delivery.key} refuses status ${step.status}, its present one allows no such change`);
   }
+  delivery.row = result === 'row-missing' || !delivery.row ? undefined : { ...delivery.row, status: step.status };
   if (result === 'row-missing' && step.status !== 'Withdrawn') ports.telemetry.warn('row missing while reconciling', { record: delivery.key, status: step.status });
   crashPoint('consumer.after-row-reconciled');
   await decideRecord(ports, delivery, [{ type: 'ConfirmReconciled', status: step.status }], now);

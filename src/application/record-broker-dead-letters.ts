@@ -1,8 +1,9 @@
 import { type DataType } from '../domain/biller/data-type';
 import { rowStatusOf } from '../domain/dp-record/dp-record.decider';
-import { type RowStatus } from '../domain/dp-record/row-status';
-import { type Instant } from '../domain/instant';
+import { type RowStatus, UNFINISHED_STATUSES } from '../domain/dp-record/row-status';
+import { type Instant, plusMs } from '../domain/instant';
 import { claimWithoutCall } from './claim-attempt';
+import { crashPoint } from './crash-point';
 import { decideRecord, type Delivery } from './delivery';
 import { type History } from './history';
 import { deadLetterChain, recordMessage } from './message-chain';
@@ -24,6 +25,9 @@ export interface RecordBrokerDeadLettersPorts {
   readonly telemetry: Telemetry;
 }
 
+const WAKE_AFTER_MS = 5 * 60_000;
+/** Rows that the sweep gives a new message. */
+const SWEPT: ReadonlySet<RowStatus> = new Set([...UNFINISHED_STATUSES, 'InDoubt']);
 const PEEK_MAX = 200;
 const PAGES_PER_PASS_MAX = 50;
 /** Letters remembered as handled; beyond that all are looked at again, which does no harm. */
@@ -33,7 +37,7 @@ const CONFLICTS_MAX = 5;
 /**
  * Dead letters that the broker made itself (a message delivered too often) are recorded, so that stream, row and broker
  * tell one story. With an open attempt nothing is concluded: the record goes to doubt by its own rules when the sweep
- * or a redrive brings it back; with a closed one it gets a message. Looks without locking, from the
+ * or a redrive brings it back; where no sweep would, it gets a message. Looks without locking, from the
  * beginning each time: a message sent early may be dead-lettered late, behind a letter that was looked at before.
  */
 export function recordBrokerDeadLetters(ports: RecordBrokerDeadLettersPorts, settings: EventsTopology) {
@@ -77,9 +81,9 @@ async function recordOne(ports: RecordBrokerDeadLettersPorts, settings: EventsTo
     const delivery = { key, record, attempt: await ports.history.attempt(key, state.nextAttempt) };
     const now: Instant = await ports.shardClock.atLeast(shard);
     const settled = rowStatusOf(state);
-    if (settled === undefined && delivery.attempt.state.status === 'open') return false;
-    if ((settled === undefined || state.status === 'in-doubt') && delivery.attempt.state.status === 'closed') {
-      await wake(ports, settings, message, letter);
+    if ((settled === undefined || state.status === 'in-doubt') && delivery.attempt.state.status !== 'absent') {
+      const row = await shard.findRow(message.dpId);
+      if (row === undefined || !SWEPT.has(row.status)) await wake(ports, settings, message, letter, now);
       return false;
     }
     const description = `delivered ${letter.deliveryCount} times without being settled (message ${letter.messageId})`;
@@ -90,6 +94,7 @@ async function recordOne(ports: RecordBrokerDeadLettersPorts, settings: EventsTo
       }
       await claimWithoutCall(ports, delivery, state, undefined, now);
       await decideRecord(ports, delivery, [{ type: 'DeadLetterDpRecord', reason: 'DeadLetteredByBroker', description, attempt: state.nextAttempt }], now);
+      crashPoint('broker-dead-letters.after-stated');
       await confirm(ports, shard, delivery, message, 'Failed', now);
       ports.telemetry.warn('recorded a dead letter of the broker', { record: key });
       return true;
@@ -103,14 +108,17 @@ async function recordOne(ports: RecordBrokerDeadLettersPorts, settings: EventsTo
 /** An earlier look, or the message's own handler, may have died between the stream and the row. */
 async function confirm(ports: RecordBrokerDeadLettersPorts, shard: Shard, hand: Pick<Delivery, 'key' | 'record'>, { dpId }: RecordMessage, status: RowStatus, at: Instant): Promise<void> {
   await shard.reconcile(rowResultOf(hand.record.state, dpId, at));
+  crashPoint('broker-dead-letters.after-row');
   await decideRecord(ports, hand, [{ type: 'ConfirmReconciled', status }], at);
+  crashPoint('broker-dead-letters.after-confirmed');
 }
 
 /**
- * The attempt is closed and nobody has drawn the consequence. Where it is a result the row may say so already, and the
- * sweep passes over a finished row: only a message of its own brings the stream up. Sent again, it is dropped.
+ * The record has an attempt whose consequence nobody has drawn, and the sweep passes over its row: a result stands there
+ * already, or the row is gone. Only a message of its own brings the stream up; at the pace of a sweep, so that a record
+ * that kills its handler does not do so without a pause.
  */
-async function wake(ports: RecordBrokerDeadLettersPorts, settings: EventsTopology, message: RecordMessage, letter: PeekedMessage): Promise<void> {
+async function wake(ports: RecordBrokerDeadLettersPorts, settings: EventsTopology, message: RecordMessage, letter: PeekedMessage, now: Instant): Promise<void> {
   const { traceparent } = letter.properties;
   await ports.bus.send(settings.eventsTopic, [
     recordMessage(message, {
@@ -118,6 +126,7 @@ async function wake(ports: RecordBrokerDeadLettersPorts, settings: EventsTopolog
       tenant: String(letter.properties['tenant'] ?? message.billerId),
       traceparent: typeof traceparent === 'string' ? traceparent : undefined,
       target: settings.subscriptions[message.eventType],
+      scheduledFor: plusMs(now, WAKE_AFTER_MS),
     }),
   ]);
 }

@@ -73,7 +73,7 @@ export function finalCheck(state: FinalState): Verdict {
     }
     if (row && !behind) checkDetails(row.details, folded, (what) => tell(differences, what));
     for (const { attempt } of effects) {
-      if (foldAttempt(streamOf(attempt)).closedAs === 'not-executed') tell(lost, `${attempt} had an effect at the biller and was closed as not executed`);
+      if (foldAttempt(streamOf(attempt)).closedAs === 'not-executed') tell(other, `${attempt} had an effect at the biller and was closed as not executed`);
     }
     if (folded.status === 'Declined' && !refusedByBiller) tell(lost, 'declined though the biller never said so');
     if (folded.status === 'Delivered' && effects.length === 0) tell(lost, 'delivered without an effect at the biller');
