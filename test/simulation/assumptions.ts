@@ -5,9 +5,9 @@ const SEEDS_EACH = 40;
 
 /** What the design relies on, broken one at a time. */
 const BROKEN = [
-  { name: 'effects later than the quarantine', job: { latenessFactor: 8 }, hurts: ['inquiry', 'neither'] },
-  { name: 'keys forgotten before their retention is over', job: { retentionFactor: 0.02 }, hurts: ['keys', 'both'] },
-  { name: "processes' monotonic clocks that run slow", job: { clockSlowness: 40 }, hurts: ['inquiry', 'neither'] },
+  { name: 'effects later than the quarantine', job: { latenessFactor: 8 } },
+  { name: 'keys forgotten before their retention is over', job: { retentionFactor: 0.02 } },
+  { name: "processes' monotonic clocks that run slow", job: { clockSlowness: 40 } },
 ] as const;
 
 /** Each assumption for each kind of biller. */
@@ -28,15 +28,16 @@ export function judgeBrokenAssumptions(results: readonly JobResult[]): Assumptio
   const damaged = ({ doubled, lost }: JobResult): boolean => doubled + lost > 0;
   const lines: string[] = [];
   const empty: string[] = [];
-  for (const { name, job, hurts } of BROKEN) {
+  for (const { name, job } of BROKEN) {
+    const own = results.filter((result) => Object.entries(job).every(([key, value]) => result.job[key as keyof SeedJob] === value));
     for (const capability of CAPABILITIES) {
-      const own = results.filter((result) => result.job.capability === capability && Object.entries(job).every(([key, value]) => result.job[key as keyof SeedJob] === value));
-      const hurt = own.filter(damaged);
+      const those = own.filter((result) => result.job.capability === capability);
+      const hurt = those.filter(damaged);
       const suspected = hurt.filter((result) => result.suspected > 0).length;
       const unbalanced = hurt.filter((result) => result.unbalanced > 0).length;
-      lines.push(`${name}, biller with ${capability}: ${hurt.length} of ${own.length} seeds damaged, told by DoublePostSuspected in ${suspected}, by the totals in ${unbalanced}`);
-      if ((hurts as readonly string[]).includes(capability) && hurt.length === 0) empty.push(`${name} did no harm to a biller with ${capability}`);
+      lines.push(`${name}, biller with ${capability}: ${hurt.length} of ${those.length} seeds damaged, told by DoublePostSuspected in ${suspected}, by the totals in ${unbalanced}`);
     }
+    if (!own.some(damaged)) empty.push(`${name} did no harm to any biller`);
   }
   return { lines, undetected: results.filter((result) => damaged(result) && result.suspected === 0 && result.unbalanced === 0), empty };
 }

@@ -15,11 +15,14 @@ export class Summary {
   doubled = 0;
   stuck = 0;
   differences = 0;
+  /** Sum of the runs' traces: two runs of the same seeds have the same, in whatever order they ended. */
+  traceHash = 0;
 
   add(result: JobResult): void {
     this.seeds += result.runs;
     for (const [kind, count] of Object.entries(result.fired)) this.faults[kind] = (this.faults[kind] ?? 0) + count;
     for (const [end, count] of Object.entries(result.ends)) this.ends[end] = (this.ends[end] ?? 0) + count;
+    this.traceHash = (this.traceHash + result.traceHash) % 2 ** 32;
     for (const name of ['crashes', 'rows', 'calls', 'virtualMs', 'lost', 'doubled', 'stuck', 'differences'] as const) this[name] += result[name];
     if (result.violations.length > 0) this.failed.push(result);
   }
@@ -31,7 +34,7 @@ export class Summary {
   toJSON(): Record<string, unknown> {
     const { seeds, rows, calls, crashes, lost, doubled, stuck, differences, faults, ends } = this;
     return {
-      seeds, rows, calls, crashes, lost, doubled, stuck, replayDifferences: differences,
+      seeds, rows, calls, crashes, lost, doubled, stuck, replayDifferences: differences, traceHash: this.traceHash,
       faultsPerSeed: round(this.faultsPerSeed), crashesPerSeed: round(crashes / Math.max(1, seeds)), virtualHours: round(this.virtualMs / 3_600_000), faults, ends,
       failed: this.failed.map(({ job, violations }) => ({ job, violations })),
     };
