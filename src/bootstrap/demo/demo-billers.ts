@@ -48,7 +48,9 @@ const CURRENCIES = ['USD', 'EUR', 'CZK'];
 export const TIMEOUT_MS = 2_000;
 const QUARANTINE_MS = 1_500;
 const HANG_MS = TIMEOUT_MS + 500;
-const TOKEN_LIFETIME_MS = 20_000;
+/** Tokens die long before their promised end, so that calls meet 401 and fetch a new one. */
+const TOKEN_LIFETIME_MS = 4_000;
+const TOKEN_PROMISED_MS = 60_000;
 const KEY_RETENTION_MS = 24 * 3_600_000;
 
 /** Rates so that each kind fires some fifty times in 10,000 records, and most records meet none. */
@@ -173,6 +175,7 @@ function authenticationOf(authentication: Readonly<Record<string, string>>): San
         clientId: secret('ClientIdSecret'),
         clientSecret: secret('ClientSecretSecret'),
         tokenLifetimeMs: TOKEN_LIFETIME_MS,
+        promisedLifetimeMs: TOKEN_PROMISED_MS,
       };
     case 'ApiKey':
       return { kind: 'api-key', header: authentication['Header']!, key: secret('KeySecret') };
