@@ -5,6 +5,7 @@ import { loadSettings } from '../configuration/load-settings';
 import { problemLine } from '../configuration/setting-problem';
 import { createContainer } from '../container/create-container';
 import { TOKENS } from '../container/tokens';
+import { armCrashPoint } from '../processes/arm-crash-point';
 import { endWithParent } from '../processes/end-with-parent';
 import { UsageProblems } from './problems';
 
@@ -27,7 +28,9 @@ export function settingsOf(options: GlobalOptions): Settings {
 
 /** Runs a command with a container and closes whatever it opened. */
 export async function withContainer<Result>(options: GlobalOptions, role: string, work: (container: Container) => Promise<Result>): Promise<Result> {
-  const container = createContainer(settingsOf(options), role);
+  const settings = settingsOf(options);
+  armCrashPoint(settings);
+  const container = createContainer(settings, role);
   const lifecycle = container.get(TOKENS.lifecycle);
   try {
     return await work(container);

@@ -5,6 +5,7 @@ import { type Instant } from '../../domain/instant';
 import { type Settings } from '../configuration/declarations';
 import { createContainer } from '../container/create-container';
 import { TOKENS } from '../container/tokens';
+import { armCrashPoint } from '../processes/arm-crash-point';
 import { type GlobalOptions, settingsOf } from './command-context';
 import { UsageProblems } from './problems';
 
@@ -26,6 +27,7 @@ export async function asOperator<Result>(
   changes: { readonly settings?: Partial<Settings>; readonly mayCreate?: boolean } = {},
 ): Promise<Result> {
   const read = settingsOf(options);
+  armCrashPoint(read);
   // People read this output: log lines are for what went wrong.
   const settings: Settings = {
     ...read,

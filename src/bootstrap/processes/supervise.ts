@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { resolve } from 'node:path';
+import { crashPoint } from '../../application/crash-point';
 import { type Telemetry } from '../../application/ports/telemetry';
 import { SUPERVISED_VARIABLE } from './end-with-parent';
 import { ALL_PROCESSES, type ProcessKind, processName } from './run-process';
@@ -8,6 +9,8 @@ export interface SuperviseOptions {
   readonly processes?: readonly ProcessKind[];
   /** Added to this process's environment; settings travel as `Section__Name`. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Added for this one start of the process named; asked again when it is started again. */
+  readonly environmentOfStart?: (name: string) => Readonly<Record<string, string>>;
   /** The settings file the supervisor itself was given: its children read the same. */
   readonly configFile?: string;
   readonly restartMax: number;
@@ -46,13 +49,15 @@ export function supervise(options: SuperviseOptions): Supervised {
 
   const start = (kind: ProcessKind, earlier: readonly number[]): void => {
     const name = processName(kind);
+    crashPoint('supervisor.before-start');
     const child = spawn(process.execPath, [commandLine(), ...configArguments(options), ...argumentsOf(kind)], {
-      env: { ...process.env, ...options.environment, [SUPERVISED_VARIABLE]: '1' },
+      env: { ...process.env, ...options.environment, ...options.environmentOfStart?.(name), [SUPERVISED_VARIABLE]: '1' },
       stdio: ['pipe', 'ignore', options.logTo ?? 'inherit'],
     });
     children.set(name, child);
     child.stdin?.on('error', () => undefined);
     options.onStart?.(name, child.pid);
+    crashPoint('supervisor.after-start');
     child.once('exit', (code, signal) => {
       children.delete(name);
       if (stopping) return endWhenEmpty(undefined);
