@@ -13,7 +13,10 @@ const BROKEN = [
 /** Each assumption for each kind of biller. */
 export const brokenAssumptionJobs = (): readonly SeedJob[] =>
   BROKEN.flatMap(({ job }) =>
-    CAPABILITIES.flatMap((capability) => Array.from({ length: SEEDS_EACH }, (_, seed) => ({ seed: 900_001 + seed, capability, ...job }))));
+    CAPABILITIES.flatMap((capability) =>
+      Array.from({ length: SEEDS_EACH }, (_, seed) => ({ seed: 900_001 + seed, capability, ...job })),
+    ),
+  );
 
 export interface AssumptionsJudged {
   readonly lines: readonly string[];
@@ -29,15 +32,23 @@ export function judgeBrokenAssumptions(results: readonly JobResult[]): Assumptio
   const lines: string[] = [];
   const empty: string[] = [];
   for (const { name, job } of BROKEN) {
-    const own = results.filter((result) => Object.entries(job).every(([key, value]) => result.job[key as keyof SeedJob] === value));
+    const own = results.filter((result) =>
+      Object.entries(job).every(([key, value]) => result.job[key as keyof SeedJob] === value),
+    );
     for (const capability of CAPABILITIES) {
       const those = own.filter((result) => result.job.capability === capability);
       const hurt = those.filter(damaged);
       const suspected = hurt.filter((result) => result.suspected > 0).length;
       const unbalanced = hurt.filter((result) => result.unbalanced > 0).length;
-      lines.push(`${name}, biller with ${capability}: ${hurt.length} of ${those.length} seeds damaged, told by DoublePostSuspected in ${suspected}, by the totals in ${unbalanced}`);
+      lines.push(
+        `${name}, biller with ${capability}: ${hurt.length} of ${those.length} seeds damaged, told by DoublePostSuspected in ${suspected}, by the totals in ${unbalanced}`,
+      );
     }
     if (!own.some(damaged)) empty.push(`${name} did no harm to any biller`);
   }
-  return { lines, undetected: results.filter((result) => damaged(result) && result.suspected === 0 && result.unbalanced === 0), empty };
+  return {
+    lines,
+    undetected: results.filter((result) => damaged(result) && result.suspected === 0 && result.unbalanced === 0),
+    empty,
+  };
 }

@@ -23,6 +23,8 @@ const OPTIONS = {
   seeds: { type: 'string', default: '1..200' },
   json: { type: 'boolean', default: false },
   mutants: { type: 'boolean', default: false },
+  /** With --mutants: only those whose name holds this. */
+  named: { type: 'string' },
   'every-call': { type: 'boolean', default: false },
   assumptions: { type: 'boolean', default: false },
   workers: { type: 'string', default: String(WORKERS) },
@@ -43,7 +45,7 @@ export async function main(args: readonly string[], surroundings: Surroundings):
   const [from = 1, to = from] = values.seeds.split('..').map(Number);
   const workers = Number(values.workers);
   const tell = (line: string): void => (values.json ? undefined : say(line));
-  if (values.mutants) return huntMutants(surroundings, { workers, say, json: values.json });
+  if (values.mutants) return huntMutants(surroundings, { workers, say, json: values.json, named: values.named ?? '' });
 
   const extra = {
     ...(values.only === undefined ? {} : { only: values.only.split(',').filter((id) => id !== 'none') }),
@@ -57,7 +59,11 @@ export async function main(args: readonly string[], surroundings: Surroundings):
 
   const started = performance.now();
   const summary = new Summary();
-  const regressions = (JSON.parse(readFileSync(join(surroundings.root, 'test/simulation/regression-seeds.json'), 'utf8')) as readonly { readonly job: SeedJob }[]).map(({ job }) => job);
+  const regressions = (
+    JSON.parse(readFileSync(join(surroundings.root, 'test/simulation/regression-seeds.json'), 'utf8')) as readonly {
+      readonly job: SeedJob;
+    }[]
+  ).map(({ job }) => job);
   const swarm = function* (): Generator<SeedJob> {
     if (Object.keys(extra).length === 0) yield* regressions;
     for (let seed = from; seed <= to; seed++) yield { seed, ...extra };
@@ -67,39 +73,77 @@ export async function main(args: readonly string[], surroundings: Surroundings):
 
   const everyCall = new Summary();
   if (values['every-call']) {
-    const jobs = Array.from({ length: EVERY_CALL_PARTS }, (_, part) => ({ seed: 1, everyCall: { part, parts: EVERY_CALL_PARTS } }));
+    const jobs = Array.from({ length: EVERY_CALL_PARTS }, (_, part) => ({
+      seed: 1,
+      everyCall: { part, parts: EVERY_CALL_PARTS },
+    }));
     await runJobs(surroundings.built, jobs, { workers, onResult: (result) => everyCall.add(result) });
   }
   const broken: JobResult[] = [];
-  if (values.assumptions) await runJobs(surroundings.built, brokenAssumptionJobs(), { workers, onResult: (result) => void broken.push(result) });
+  if (values.assumptions)
+    await runJobs(surroundings.built, brokenAssumptionJobs(), {
+      workers,
+      onResult: (result) => void broken.push(result),
+    });
   const assumptions = judgeBrokenAssumptions(broken);
   const empty = [...vacuities(summary), ...(values.assumptions ? assumptions.empty : [])];
   const failed = [...summary.failed, ...everyCall.failed, ...assumptions.undetected];
 
   if (values.json) {
-    say(JSON.stringify({ ...summary.toJSON(), seconds, seedsPerSecond: summary.seeds / seconds, everyCall: everyCall.toJSON(), assumptions: assumptions.lines, vacuities: empty }, undefined, 2));
+    say(
+      JSON.stringify(
+        {
+          ...summary.toJSON(),
+          seconds,
+          seedsPerSecond: summary.seeds / seconds,
+          everyCall: everyCall.toJSON(),
+          assumptions: assumptions.lines,
+          vacuities: empty,
+        },
+        undefined,
+        2,
+      ),
+    );
   } else {
-    say(`${summary.seeds} seeds in ${seconds.toFixed(1)} s (${(summary.seeds / seconds).toFixed(0)} a second), ${summary.rows} rows, ${summary.calls} calls, ${(summary.virtualMs / 3_600_000).toFixed(0)} hours of virtual time`);
-    say(`${summary.faultsPerSeed.toFixed(1)} faults and ${(summary.crashes / summary.seeds).toFixed(1)} crashes per seed`);
-    say(`${summary.lost} lost, ${summary.doubled} doubled, ${summary.stuck} stuck, ${summary.differences} replay differences, ${summary.failed.length} seeds broke a law`);
+    say(
+      `${summary.seeds} seeds in ${seconds.toFixed(1)} s (${(summary.seeds / seconds).toFixed(0)} a second), ${summary.rows} rows, ${summary.calls} calls, ${(summary.virtualMs / 3_600_000).toFixed(0)} hours of virtual time`,
+    );
+    say(
+      `${summary.faultsPerSeed.toFixed(1)} faults and ${(summary.crashes / summary.seeds).toFixed(1)} crashes per seed`,
+    );
+    say(
+      `${summary.lost} lost, ${summary.doubled} doubled, ${summary.stuck} stuck, ${summary.differences} replay differences, ${summary.failed.length} seeds broke a law`,
+    );
     say(`faults: ${listed(summary.faults)}`);
     say(`ends: ${listed(summary.ends)}`);
-    if (values['every-call']) say(`every call: ${everyCall.seeds} runs, ${everyCall.failed.length} parts with violations`);
+    if (values['every-call'])
+      say(`every call: ${everyCall.seeds} runs, ${everyCall.failed.length} parts with violations`);
     for (const line of assumptions.lines) say(line);
     for (const line of empty) say(`empty: ${line}`);
     for (const result of failed.slice(0, TOLD_MAX)) await tellFailure(result, tell);
-    if (failed.length > TOLD_MAX) say(`also failed: ${failed.slice(TOLD_MAX, 40).map(({ job }) => job.seed).join(', ')}`);
+    if (failed.length > TOLD_MAX)
+      say(
+        `also failed: ${failed
+          .slice(TOLD_MAX, 40)
+          .map(({ job }) => job.seed)
+          .join(', ')}`,
+      );
   }
   return failed.length > 0 || empty.length > 0 ? 1 : 0;
 }
 
-const listed = (counts: Readonly<Record<string, number>>): string => Object.entries(counts).map(([name, count]) => `${name} ${count}`).join(', ');
+const listed = (counts: Readonly<Record<string, number>>): string =>
+  Object.entries(counts)
+    .map(([name, count]) => `${name} ${count}`)
+    .join(', ');
 
 async function tellFailure(failed: JobResult, tell: (line: string) => void): Promise<void> {
   tell(`\nseed ${failed.job.seed} broke a law:\n  ${failed.violations.join('\n  ')}`);
   if (failed.job.everyCall) return;
   const smallest = await shrink(failed);
-  tell(`reduced to ${smallest.firedIds.length} faults and ${smallest.job.rows?.length ?? smallest.rows} rows:\n  ${smallest.violations.join('\n  ')}`);
+  tell(
+    `reduced to ${smallest.firedIds.length} faults and ${smallest.job.rows?.length ?? smallest.rows} rows:\n  ${smallest.violations.join('\n  ')}`,
+  );
   tell(`  ${smallest.firedStory.join('\n  ')}`);
   tell(`repeat it with:\n  ${repeatCommand(smallest.job)}`);
 }

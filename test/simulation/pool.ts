@@ -9,7 +9,13 @@ export const WORKERS = Math.min(8, Math.max(1, availableParallelism()));
 
 /** Runs jobs on the program built in a folder, on some threads, until they are done or `enough` says so. */
 export async function runJobs(
-  built: string, jobs: Iterable<SeedJob>, options: { readonly workers: number; readonly onResult: (result: JobResult) => void; readonly enough?: () => boolean },
+  built: string,
+  jobs: Iterable<SeedJob>,
+  options: {
+    readonly workers: number;
+    readonly onResult: (result: JobResult) => void;
+    readonly enough?: () => boolean;
+  },
 ): Promise<void> {
   const queue = jobs[Symbol.iterator]();
   const one = (): Promise<void> =>

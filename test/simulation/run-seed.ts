@@ -47,7 +47,8 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
   letThingsHappen(world, operator);
 
   const { timeline } = world;
-  const run = async (ms: number, until: () => boolean): Promise<string> => timeline.run({ untilMs: timeline.now + ms, happeningsMax: HAPPENINGS_MAX, until });
+  const run = async (ms: number, until: () => boolean): Promise<string> =>
+    timeline.run({ untilMs: timeline.now + ms, happeningsMax: HAPPENINGS_MAX, until });
   let ended = await run(scenario.faultsMs, () => false);
   heal(world, [...processes, operator.process], operator);
   const quiet = quietly(world, operator);
@@ -75,9 +76,17 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
     ...verdict.other.map((what) => `other: ${what}`),
   ];
   return {
-    seed: options.seed, violations, verdict, stuck, fired: world.faults.fired,
+    seed: options.seed,
+    violations,
+    verdict,
+    stuck,
+    fired: world.faults.fired,
     crashes: [...processes, operator.process].reduce((sum, { crashes }) => sum + crashes, 0),
-    rows: scenario.rows.length, calls: world.wire.calls, happenings: timeline.happened, virtualMs: timeline.now, traceHash: world.wire.traceHash,
+    rows: scenario.rows.length,
+    calls: world.wire.calls,
+    happenings: timeline.happened,
+    virtualMs: timeline.now,
+    traceHash: world.wire.traceHash,
   };
 }
 
@@ -99,13 +108,17 @@ const waitingMessages = (world: World): number =>
     return sum + active + scheduled;
   }, 0);
 
-const unpublished = (world: World): number => world.shards.reduce((sum, { outbox }) => sum + outbox.filter(({ published }) => !published).length, 0);
+const unpublished = (world: World): number =>
+  world.shards.reduce((sum, { outbox }) => sum + outbox.filter(({ published }) => !published).length, 0);
 
 const isLive = (world: World, biller: string): boolean => world.profiles.current.get(biller)?.rollout === 'live';
 
 const unfinished = (world: World): readonly string[] =>
   world.shards.flatMap((shard) =>
-    [...shard.rows.values()].filter(({ billerId, status }) => isLive(world, billerId) && !ENDED.has(status)).map(({ billerId, dpId, status }) => `${billerId}:${dpId} ${status}`));
+    [...shard.rows.values()]
+      .filter(({ billerId, status }) => isLive(world, billerId) && !ENDED.has(status))
+      .map(({ billerId, dpId, status }) => `${billerId}:${dpId} ${status}`),
+  );
 
 /** Looks now and then only: a look at everything after each happening would cost more than the run. */
 function quietly(world: World, operator: Operator): () => boolean {
@@ -122,10 +135,12 @@ const stuckIn = (world: World): string =>
 
 function finalState(world: World): FinalState {
   const { scenario, broker, memoryStore } = world;
-  const deadLetters = SOURCES.flatMap((source) => broker.peek({ ...source, deadLetters: true }, { max: 1_000 })).map(({ messageId, body, deadLetterReason }) => {
-    const { traceId } = body as { readonly traceId?: string };
-    return { messageId, record: traceId, reason: deadLetterReason };
-  });
+  const deadLetters = SOURCES.flatMap((source) => broker.peek({ ...source, deadLetters: true }, { max: 1_000 })).map(
+    ({ messageId, body, deadLetterReason }) => {
+      const { traceId } = body as { readonly traceId?: string };
+      return { messageId, record: traceId, reason: deadLetterReason };
+    },
+  );
   return {
     records: scenario.rows.map(({ record, row, home }) => {
       const stored = world.shards.find(({ name }) => name === home)!.rows.get(row.dpId);
@@ -141,7 +156,10 @@ function finalState(world: World): FinalState {
     unpublishedChunks: unpublished(world),
     waitingMessages: waitingMessages(world),
     deadLetters,
-    poisons: Array.from({ length: scenario.poisons }, (_, number) => [`poison-${number}`, `poison-chunk-${number}`]).flat(),
+    poisons: Array.from({ length: scenario.poisons }, (_, number) => [
+      `poison-${number}`,
+      `poison-chunk-${number}`,
+    ]).flat(),
     quarantineMs: (biller, version) => world.profiles.versions.get(`${biller} ${version}`)?.quarantineMs ?? 0,
     messagesWereLost: world.faults.fired.some(({ kind }) => kind === 'bus-message-lost'),
   };

@@ -25,10 +25,13 @@ export async function shrink(failed: JobResult): Promise<JobResult> {
 }
 
 /** Delta debugging: drops halves, quarters, … of the items while the run still fails. */
-async function fewest<Item>(items: readonly Item[], fails: (items: readonly Item[]) => Promise<boolean>): Promise<readonly Item[]> {
+async function fewest<Item>(
+  items: readonly Item[],
+  fails: (items: readonly Item[]) => Promise<boolean>,
+): Promise<readonly Item[]> {
   let kept = items;
   for (let size = Math.ceil(kept.length / 2); size >= 1; size = size === 1 ? 0 : Math.ceil(size / 2)) {
-    for (let start = 0; start < kept.length; ) {
+    for (let start = 0; start < kept.length;) {
       const without = [...kept.slice(0, start), ...kept.slice(start + size)];
       if (await fails(without)) kept = without;
       else start += size;
@@ -37,7 +40,15 @@ async function fewest<Item>(items: readonly Item[], fails: (items: readonly Item
   return kept;
 }
 
-export const repeatCommand = ({ seed, only, rows, capability, latenessFactor, retentionFactor, clockSlowness }: SeedJob): string =>
+export const repeatCommand = ({
+  seed,
+  only,
+  rows,
+  capability,
+  latenessFactor,
+  retentionFactor,
+  clockSlowness,
+}: SeedJob): string =>
   [
     `npm run simulate -- --seeds ${seed}..${seed}`,
     ...(only ? [`--only ${only.join(',') || 'none'}`] : []),

@@ -31,7 +31,10 @@ function build(name, patches = new Map()) {
       const path = `${folder}/${file}`;
       const target = join(into, path.replace(/\.ts$/, '.js'));
       mkdirSync(dirname(target), { recursive: true });
-      writeFileSync(target, transformSync(patches.get(path) ?? readFileSync(join(root, path), 'utf8'), { ...options, filename: path }).code);
+      writeFileSync(
+        target,
+        transformSync(patches.get(path) ?? readFileSync(join(root, path), 'utf8'), { ...options, filename: path }).code,
+      );
     }
   }
   return into;

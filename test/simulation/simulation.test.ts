@@ -17,7 +17,10 @@ interface Told {
 }
 
 function simulate(...options: readonly string[]): Told {
-  const { stdout, stderr } = spawnSync(process.execPath, [SIMULATE, '--json', ...options], { encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 });
+  const { stdout, stderr } = spawnSync(process.execPath, [SIMULATE, '--json', ...options], {
+    encoding: 'utf8',
+    maxBuffer: 64 * 1024 * 1024,
+  });
   if (stdout === '') throw new Error(`the simulator said nothing: ${stderr}`);
   return JSON.parse(stdout) as Told;
 }

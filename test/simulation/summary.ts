@@ -23,7 +23,8 @@ export class Summary {
     for (const [kind, count] of Object.entries(result.fired)) this.faults[kind] = (this.faults[kind] ?? 0) + count;
     for (const [end, count] of Object.entries(result.ends)) this.ends[end] = (this.ends[end] ?? 0) + count;
     this.traceHash = (this.traceHash + result.traceHash) % 2 ** 32;
-    for (const name of ['crashes', 'rows', 'calls', 'virtualMs', 'lost', 'doubled', 'stuck', 'differences'] as const) this[name] += result[name];
+    for (const name of ['crashes', 'rows', 'calls', 'virtualMs', 'lost', 'doubled', 'stuck', 'differences'] as const)
+      this[name] += result[name];
     if (result.violations.length > 0) this.failed.push(result);
   }
 
@@ -34,8 +35,20 @@ export class Summary {
   toJSON(): Record<string, unknown> {
     const { seeds, rows, calls, crashes, lost, doubled, stuck, differences, faults, ends } = this;
     return {
-      seeds, rows, calls, crashes, lost, doubled, stuck, replayDifferences: differences, traceHash: this.traceHash,
-      faultsPerSeed: round(this.faultsPerSeed), crashesPerSeed: round(crashes / Math.max(1, seeds)), virtualHours: round(this.virtualMs / 3_600_000), faults, ends,
+      seeds,
+      rows,
+      calls,
+      crashes,
+      lost,
+      doubled,
+      stuck,
+      replayDifferences: differences,
+      traceHash: this.traceHash,
+      faultsPerSeed: round(this.faultsPerSeed),
+      crashesPerSeed: round(crashes / Math.max(1, seeds)),
+      virtualHours: round(this.virtualMs / 3_600_000),
+      faults,
+      ends,
       failed: this.failed.map(({ job, violations }) => ({ job, violations })),
     };
   }
@@ -54,9 +67,19 @@ export function vacuities(summary: Summary): readonly string[] {
   if (summary.seeds < SEEDS_FOR_VACUITY) return [];
   const few = summary.seeds / 50;
   return [
-    ...FAULT_KINDS.filter((kind) => summary.faults[kind]! < few).map((kind) => `${kind} struck ${summary.faults[kind]} times in ${summary.seeds} seeds, at least ${few} were expected`),
-    ...ENDS.filter((end) => (summary.ends[end] ?? 0) < few).map((end) => `${summary.ends[end] ?? 0} records ended as ${end}, at least ${few} were expected`),
-    ...(summary.faultsPerSeed < FAULTS_PER_SEED_MIN ? [`${summary.faultsPerSeed.toFixed(1)} faults per seed, at least ${FAULTS_PER_SEED_MIN} were expected`] : []),
-    ...(summary.crashes / summary.seeds < CRASHES_PER_SEED_MIN ? [`${(summary.crashes / summary.seeds).toFixed(1)} crashes per seed, at least ${CRASHES_PER_SEED_MIN} were expected`] : []),
+    ...FAULT_KINDS.filter((kind) => summary.faults[kind]! < few).map(
+      (kind) => `${kind} struck ${summary.faults[kind]} times in ${summary.seeds} seeds, at least ${few} were expected`,
+    ),
+    ...ENDS.filter((end) => (summary.ends[end] ?? 0) < few).map(
+      (end) => `${summary.ends[end] ?? 0} records ended as ${end}, at least ${few} were expected`,
+    ),
+    ...(summary.faultsPerSeed < FAULTS_PER_SEED_MIN
+      ? [`${summary.faultsPerSeed.toFixed(1)} faults per seed, at least ${FAULTS_PER_SEED_MIN} were expected`]
+      : []),
+    ...(summary.crashes / summary.seeds < CRASHES_PER_SEED_MIN
+      ? [
+          `${(summary.crashes / summary.seeds).toFixed(1)} crashes per seed, at least ${CRASHES_PER_SEED_MIN} were expected`,
+        ]
+      : []),
   ];
 }

@@ -5,6 +5,7 @@ import { runJob, type SeedJob } from './job';
 parentPort!.on('message', (job: SeedJob) => {
   runJob(job).then(
     (result) => parentPort!.postMessage({ result }),
-    (error: unknown) => parentPort!.postMessage({ job, error: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
+    (error: unknown) =>
+      parentPort!.postMessage({ job, error: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
   );
 });

@@ -21,13 +21,28 @@ export interface FoldedRecord {
 }
 
 const STATUS_AFTER: Readonly<Record<string, string>> = {
-  DpRecordDiscovered: 'pending', DpRecordValidated: 'pending', DpRecordParked: 'pending', DpRecordRetryScheduled: 'pending', DpRecordRedriven: 'pending',
-  DpRecordRejected: 'Rejected', DpRecordSkipped: 'Skipped', DpRecordWithdrawn: 'Withdrawn', DpRecordHeldInDoubt: 'InDoubt',
-  DpRecordDelivered: 'Delivered', DpRecordDeclined: 'Declined', DpRecordDeadLettered: 'Failed',
+  DpRecordDiscovered: 'pending',
+  DpRecordValidated: 'pending',
+  DpRecordParked: 'pending',
+  DpRecordRetryScheduled: 'pending',
+  DpRecordRedriven: 'pending',
+  DpRecordRejected: 'Rejected',
+  DpRecordSkipped: 'Skipped',
+  DpRecordWithdrawn: 'Withdrawn',
+  DpRecordHeldInDoubt: 'InDoubt',
+  DpRecordDelivered: 'Delivered',
+  DpRecordDeclined: 'Declined',
+  DpRecordDeadLettered: 'Failed',
 };
 const FINAL = new Set(['Delivered', 'Declined', 'Rejected', 'Skipped', 'Withdrawn']);
 /** What may follow a record held in doubt: only what its attempt's closing brings. */
-const AFTER_DOUBT = new Set(['DpRecordDelivered', 'DpRecordDeclined', 'DpRecordRetryScheduled', 'DpRecordDeadLettered', 'DpRecordParked']);
+const AFTER_DOUBT = new Set([
+  'DpRecordDelivered',
+  'DpRecordDeclined',
+  'DpRecordRetryScheduled',
+  'DpRecordDeadLettered',
+  'DpRecordParked',
+]);
 
 /** What draws the consequence of one attempt without effect; attempt numbers never restart. */
 const CONCLUDES = new Set(['DpRecordRetryScheduled', 'DpRecordDeadLettered', 'DpRecordParked']);
@@ -54,9 +69,11 @@ export function foldRecord(events: readonly RawEvent[]): FoldedRecord {
     if (status === 'Failed' && type !== 'DpRecordRedriven') faults.push(`left the dead letters by ${type}`);
     if (status === 'InDoubt' && !AFTER_DOUBT.has(type)) faults.push(`left doubt by ${type}`);
     if (type === 'DpRecordRedriven') redrives++;
-    if (type === 'DpRecordRedriven' && (status !== 'Failed' || data['ordinal'] !== redrives)) faults.push(`redriven as ${String(data['ordinal'])} while ${status}`);
+    if (type === 'DpRecordRedriven' && (status !== 'Failed' || data['ordinal'] !== redrives))
+      faults.push(`redriven as ${String(data['ordinal'])} while ${status}`);
     if (CONCLUDES.has(type) && typeof data['attempt'] === 'number') {
-      if (data['attempt'] <= concluded) faults.push(`${type} of attempt ${data['attempt']} after attempt ${concluded} was concluded`);
+      if (data['attempt'] <= concluded)
+        faults.push(`${type} of attempt ${data['attempt']} after attempt ${concluded} was concluded`);
       concluded = data['attempt'];
     }
     if (typeof data['attempt'] === 'number') attempt = data['attempt'];
@@ -80,8 +97,11 @@ export interface FoldedAttempt {
 }
 
 const CLOSINGS: Readonly<Record<string, string>> = {
-  DeliveryAttemptAccepted: 'accepted', DeliveryAttemptDeclined: 'declined', DeliveryAttemptThrottled: 'not-executed',
-  DeliveryAttemptNotExecuted: 'not-executed', DeliveryAttemptNotSent: 'not-executed',
+  DeliveryAttemptAccepted: 'accepted',
+  DeliveryAttemptDeclined: 'declined',
+  DeliveryAttemptThrottled: 'not-executed',
+  DeliveryAttemptNotExecuted: 'not-executed',
+  DeliveryAttemptNotSent: 'not-executed',
 };
 
 export function foldAttempt(events: readonly RawEvent[]): FoldedAttempt {
@@ -97,9 +117,15 @@ export function foldAttempt(events: readonly RawEvent[]): FoldedAttempt {
     if ((index === 0) !== (type === 'DeliveryAttemptStarted')) faults.push(`${type} stands at ${index}`);
     if (type === 'DeliveryAttemptStarted') started = data;
     if (type === 'DeliveryAttemptResent') resends++;
-    const stated = type === 'DeliveryAttemptResent' ? String(data['at']) : type === 'DeliveryAttemptResolvedByInquiry' && data['outcome'] === 'not-executed' ? at : undefined;
+    const stated =
+      type === 'DeliveryAttemptResent'
+        ? String(data['at'])
+        : type === 'DeliveryAttemptResolvedByInquiry' && data['outcome'] === 'not-executed'
+          ? at
+          : undefined;
     if (stated !== undefined) afterQuarantine.push({ what: type, at: stated, ownedUntil });
-    if (type === 'DeliveryAttemptStarted' || type === 'DeliveryAttemptResent') ownedUntil = ownedUntil > String(data['notAfter']) ? ownedUntil : String(data['notAfter']);
+    if (type === 'DeliveryAttemptStarted' || type === 'DeliveryAttemptResent')
+      ownedUntil = ownedUntil > String(data['notAfter']) ? ownedUntil : String(data['notAfter']);
     if (type === 'DoublePostSuspected') suspected = true;
     const closing = type.startsWith('DeliveryAttemptResolvedBy') ? String(data['outcome']) : CLOSINGS[type];
     if (closing !== undefined) {

@@ -55,44 +55,64 @@ export class Watch {
       const sentAt = this.newestSend.get(record) ?? -1;
       // Sent by an earlier order that died before it took the letter away: the broker drops the second one.
       const sentBefore = this.view.wasAccepted(source.topic, `${record}:d${message.sequenceNumber.slice(-8)}.0`);
-      if (!sentBefore && sentAt < (this.takenAt.get(message.lockToken) ?? 0)) this.violate(`rule 10: the dead letter ${message.messageId} was taken away and nothing was sent for it`);
+      if (!sentBefore && sentAt < (this.takenAt.get(message.lockToken) ?? 0))
+        this.violate(`rule 10: the dead letter ${message.messageId} was taken away and nothing was sent for it`);
       return;
     }
-    if (body['version'] !== 1 || typeof body['dpId'] !== 'string') return this.violate(`rule 1: the broken message ${message.messageId} was completed`);
+    if (body['version'] !== 1 || typeof body['dpId'] !== 'string')
+      return this.violate(`rule 1: the broken message ${message.messageId} was completed`);
     const { status, reconciledAs } = foldRecord(this.view.stream(`dpRecord-${record}`));
     if ((isFinal(status) || status === 'InDoubt') && reconciledAs === status) return;
     const successor = successorOf(record, message);
     // The next hop, or the first message of a chain that was opened while this one was in hand.
     const newChain = (this.newestSend.get(record) ?? -1) >= (this.takenAt.get(message.lockToken) ?? Infinity);
     if (!newChain && !this.view.wasAccepted(source.topic, successor)) {
-      this.violate(`rule 0: ${message.messageId} was completed while its record is ${status} (${reconciledAs ?? 'not reconciled'}) and ${successor} was never accepted`);
+      this.violate(
+        `rule 0: ${message.messageId} was completed while its record is ${status} (${reconciledAs ?? 'not reconciled'}) and ${successor} was never accepted`,
+      );
     }
   }
 
   private completingChunk(body: Readonly<Record<string, unknown>>, message: Message): void {
-    if (typeof body['billerId'] !== 'string') return this.violate(`the broken chunk message ${message.messageId} was completed`);
+    if (typeof body['billerId'] !== 'string')
+      return this.violate(`the broken chunk message ${message.messageId} was completed`);
     if (typeof body['chunkId'] !== 'string') return;
     for (const { record, status } of this.view.rowsOfChunk(body['chunkId'])) {
-      if (status === 'New' || status === 'Queued') this.violate(`chunk message ${message.messageId} was completed while row ${record} is ${status}`);
+      if (status === 'New' || status === 'Queued')
+        this.violate(`chunk message ${message.messageId} was completed while row ${record} is ${status}`);
       const folded = foldRecord(this.view.stream(`dpRecord-${record}`));
-      if ((folded.status === 'none' || folded.status === 'pending') && !this.view.wasAccepted(EVENTS_TOPIC, record) && this.newestSend.get(record) === undefined) {
+      if (
+        (folded.status === 'none' || folded.status === 'pending') &&
+        !this.view.wasAccepted(EVENTS_TOPIC, record) &&
+        this.newestSend.get(record) === undefined
+      ) {
         this.violate(`chunk message ${message.messageId} was completed and no message of ${record} was ever accepted`);
       }
     }
   }
 
   /** Rules 6 and 7: a call leaves only under a stated intent of its own, in its time, and not after the end. */
-  callLeft(request: { readonly biller: string; readonly record: string; readonly key: string; readonly attempt: string }, leftAtMs: number): void {
+  callLeft(
+    request: { readonly biller: string; readonly record: string; readonly key: string; readonly attempt: string },
+    leftAtMs: number,
+  ): void {
     const { record, attempt: name } = request;
     const attempt = foldAttempt(this.view.stream(name));
     if (!attempt.started) return this.violate(`rule 6: ${record} was called without a stated attempt`);
     const calls = (this.calls.get(name) ?? 0) + 1;
     this.calls.set(name, calls);
-    if (calls > 1 + attempt.resends) this.violate(`rule 6: ${name} was called ${calls} times under ${1 + attempt.resends} stated intents`);
+    if (calls > 1 + attempt.resends)
+      this.violate(`rule 6: ${name} was called ${calls} times under ${1 + attempt.resends} stated intents`);
     const left = this.view.shardInstant(record, leftAtMs);
-    if (left > attempt.ownedUntil) this.violate(`rule 7: a call of ${name} left at ${left}, after ${attempt.ownedUntil}`);
-    if (attempt.started['idempotencyKey'] !== request.key) this.violate(`rule 6: ${name} was called under another key than it stated`);
-    if (attempt.resends > 0 && calls > 1 && !this.view.mayResend(request.biller, request.key, String(attempt.started['profileVersion']))) {
+    if (left > attempt.ownedUntil)
+      this.violate(`rule 7: a call of ${name} left at ${left}, after ${attempt.ownedUntil}`);
+    if (attempt.started['idempotencyKey'] !== request.key)
+      this.violate(`rule 6: ${name} was called under another key than it stated`);
+    if (
+      attempt.resends > 0 &&
+      calls > 1 &&
+      !this.view.mayResend(request.biller, request.key, String(attempt.started['profileVersion']))
+    ) {
       this.violate(`rule 4: ${name} was sent again where the biller does not remember its key`);
     }
   }
@@ -108,7 +128,8 @@ export class Watch {
     for (const { messageId, body } of messages) {
       this.said(JSON.stringify(body));
       const record = (body as Readonly<Record<string, unknown>>)['traceId'];
-      if (typeof record === 'string' && !this.view.wasAccepted(topic, messageId)) this.newestSend.set(record, this.options.nowMs());
+      if (typeof record === 'string' && !this.view.wasAccepted(topic, messageId))
+        this.newestSend.set(record, this.options.nowMs());
     }
   }
 
@@ -119,11 +140,17 @@ export class Watch {
   received(life: string, count: number): void {
     const held = (this.inHand.get(life) ?? 0) + count;
     this.inHand.set(life, held);
-    if (held > this.options.inHandMax && !life.startsWith('operator')) this.violate(`${life} holds ${held} messages at once`);
+    if (held > this.options.inHandMax && !life.startsWith('operator'))
+      this.violate(`${life} holds ${held} messages at once`);
   }
 
   settling(life: string): void {
     this.inHand.set(life, (this.inHand.get(life) ?? 0) - 1);
+  }
+
+  /** A row that has its end keeps it, whoever writes. */
+  rowMoved(record: string, from: string, to: string): void {
+    if (isFinal(from)) this.violate(`rule 9: the row of ${record} left its end ${from} for ${to}`);
   }
 
   said(text: string): void {

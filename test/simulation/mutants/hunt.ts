@@ -2,6 +2,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type JobResult, type SeedJob } from '../job';
 import { runJobs } from '../pool';
+import { Summary } from '../summary';
 import { CAPABILITIES } from '../world/scenario';
 import { type Mutant, MUTANTS } from './mutants';
 
@@ -12,10 +13,33 @@ const SEEDS_MAX = 300;
 
 /** Applies each mutant to a copy of the sources and runs seeds until one breaks a law. */
 export async function huntMutants(
-  { build, root }: { readonly build: Build; readonly root: string }, options: { readonly workers: number; readonly say: (line: string) => void; readonly json: boolean },
+  { build, built, root }: { readonly build: Build; readonly built: string; readonly root: string },
+  options: {
+    readonly workers: number;
+    readonly say: (line: string) => void;
+    readonly json: boolean;
+    /** Only mutants whose name holds this. */
+    readonly named?: string;
+  },
 ): Promise<number> {
-  const found: { readonly mutant: string; readonly rule: string; readonly seed: number | undefined; readonly runs: number; readonly by: string | undefined }[] = [];
-  const patched = MUTANTS.map((mutant) => ({ mutant, text: patch(mutant, readFileSync(join(root, mutant.file), 'utf8')) }));
+  const found: {
+    readonly mutant: string;
+    readonly rule: string;
+    readonly seed: number | undefined;
+    readonly runs: number;
+    readonly by: string | undefined;
+  }[] = [];
+  // What breaks a law without any defect would be "found" by every mutant.
+  const sound = new Summary();
+  await runJobs(built, jobs(), { workers: options.workers, onResult: (result) => sound.add(result) });
+  if (sound.failed.length > 0)
+    throw new Error(
+      `the program itself breaks a law at ${sound.failed.map(({ job }) => JSON.stringify(job)).join(', ')}`,
+    );
+  const patched = MUTANTS.filter(({ name }) => name.includes(options.named ?? '')).map((mutant) => ({
+    mutant,
+    text: patch(mutant, readFileSync(join(root, mutant.file), 'utf8')),
+  }));
   for (const { mutant, text } of patched) {
     const folder = build(`mutant-${process.pid}`, new Map([[mutant.file, text]]));
     let runs = 0;
@@ -33,7 +57,10 @@ export async function huntMutants(
     });
     rmSync(folder, { recursive: true, force: true });
     found.push({ mutant: mutant.name, rule: mutant.rule, seed: caught?.job.seed, runs, by: caught?.violations[0] });
-    if (!options.json) options.say(`${caught ? 'found' : 'MISSED'} ${mutant.name} (${mutant.rule})${caught ? ` after ${runs} seeds: ${caught.violations[0]!.slice(0, 150)}` : ` in ${runs} seeds`}`);
+    if (!options.json)
+      options.say(
+        `${caught ? 'found' : 'MISSED'} ${mutant.name} (${mutant.rule})${caught ? ` after ${runs} seeds: ${caught.violations[0]!.slice(0, 150)}` : ` in ${runs} seeds`}`,
+      );
   }
   const hits = found.filter(({ seed }) => seed !== undefined).length;
   options.say(options.json ? JSON.stringify(found, undefined, 2) : `${hits} of ${found.length} mutants found`);
@@ -42,12 +69,21 @@ export async function huntMutants(
 
 /** By turns the usual swarm and one capability alone, so that a rule for one kind of biller is tried often. */
 function* jobs(): Generator<SeedJob> {
-  for (let seed = 1; seed <= SEEDS_MAX; seed++) yield seed % 2 === 0 ? { seed } : { seed, capability: CAPABILITIES[((seed - 1) / 2) % 4]! };
+  for (let seed = 1; seed <= SEEDS_MAX; seed++)
+    yield seed % 2 === 0 ? { seed } : { seed, capability: CAPABILITIES[((seed - 1) / 2) % 4]! };
 }
 
 /** A patch that does not apply exactly once fails the run: a mutant of nothing would be "not found" for ever. */
 function patch({ name, file, find, replace }: Mutant, text: string): string {
-  const parts = text.split(find);
-  if (parts.length !== 2) throw new Error(`mutant "${name}" applies ${parts.length - 1} times to ${file}; bring it up to date with the source`);
-  return parts.join(replace);
+  const places = [...text.matchAll(new RegExp(whateverTheLayout(find), 'g'))];
+  if (places.length !== 1)
+    throw new Error(`mutant "${name}" applies ${places.length} times to ${file}; bring it up to date with the source`);
+  const { 0: found, index } = places[0]!;
+  return text.slice(0, index) + replace + text.slice(index + found.length);
 }
+
+/** The same words and signs, however a formatter breaks the lines and whether it ends a list with a comma. */
+const whateverTheLayout = (find: string): string =>
+  (find.match(/[\w$]+|[^\s\w$]/g) ?? [])
+    .map((token) => (/[)\]}]/.test(token) ? `,?\\s*\\${token}` : token.replace(/[^\w]/g, '\\$&')))
+    .join('\\s*');

@@ -11,7 +11,8 @@ export function byPromise<Port extends object>(adapter: AtOnce<Port>): Port {
     get(target, name) {
       const member: unknown = Reflect.get(target, name, target);
       if (typeof member !== 'function') return member;
-      return async (...parameters: unknown[]): Promise<unknown> => (member as (...all: unknown[]) => unknown).apply(target, parameters);
+      return async (...parameters: unknown[]): Promise<unknown> =>
+        (member as (...all: unknown[]) => unknown).apply(target, parameters);
     },
   }) as Port;
 }

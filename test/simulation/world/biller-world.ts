@@ -31,7 +31,8 @@ export interface BillerRequest {
 }
 
 export type BillerAnswer = { readonly says: 'accepted'; readonly reference: string } | { readonly says: 'declined' };
-export type Statement = { readonly says: 'delivered'; readonly effect: Effect } | { readonly says: 'declined' | 'absent' };
+export type Statement =
+  { readonly says: 'delivered'; readonly effect: Effect } | { readonly says: 'declined' | 'absent' };
 
 /** The billers and their ledgers, behind whatever the network does. */
 export class BillerWorld {
@@ -41,7 +42,10 @@ export class BillerWorld {
   private readonly remembered = new Map<string, { readonly firstAt: number; readonly answer: BillerAnswer }>();
   private readonly declined = new Map<string, number>();
 
-  constructor(private readonly timeline: Timeline, private readonly dice: Dice) {}
+  constructor(
+    private readonly timeline: Timeline,
+    private readonly dice: Dice,
+  ) {}
 
   /** A request arrives and is carried out, or is known by its key and answered as before. */
   receive(request: BillerRequest): BillerAnswer {
@@ -56,7 +60,9 @@ export class BillerWorld {
 
   /** What the biller's status inquiry knows now; it may lag behind the ledger. */
   stateOf(record: string, lagsFully: boolean): Statement {
-    const visible = this.ledger.filter((effect) => effect.record === record && effect.at + this.lagOf(effect, lagsFully) <= this.timeline.now);
+    const visible = this.ledger.filter(
+      (effect) => effect.record === record && effect.at + this.lagOf(effect, lagsFully) <= this.timeline.now,
+    );
     const effect = visible[0];
     if (effect) return { says: 'delivered', effect };
     return { says: this.declined.has(record) ? 'declined' : 'absent' };
@@ -78,7 +84,9 @@ export class BillerWorld {
 
   private lagOf({ biller, reference }: Effect, lagsFully: boolean): number {
     const { inquiryLagMs } = this.natures.get(biller)!;
-    return lagsFully ? inquiryLagMs : Math.floor(this.dice.fraction(mixed(this.dice.question('lag'), Number(reference.slice(2)))) * inquiryLagMs);
+    return lagsFully
+      ? inquiryLagMs
+      : Math.floor(this.dice.fraction(mixed(this.dice.question('lag'), Number(reference.slice(2)))) * inquiryLagMs);
   }
 
   private carryOut({ biller, record, key, minorUnits, attempt }: BillerRequest): BillerAnswer {
@@ -86,7 +94,15 @@ export class BillerWorld {
       this.declined.set(record, this.timeline.now);
       return { says: 'declined' };
     }
-    const effect = { biller, record, key, minorUnits, attempt, reference: `R-${this.ledger.length + 1}`, at: this.timeline.now };
+    const effect = {
+      biller,
+      record,
+      key,
+      minorUnits,
+      attempt,
+      reference: `R-${this.ledger.length + 1}`,
+      at: this.timeline.now,
+    };
     this.ledger.push(effect);
     return { says: 'accepted', reference: effect.reference };
   }

@@ -46,7 +46,13 @@ export class Dice {
 
   uuid(about: string, occurrence: number): string {
     const question = this.question(about);
-    const hex = [0, 1, 2, 3].map((part) => mixed(question, occurrence * 4 + part + 1).toString(16).padStart(8, '0')).join('');
+    const hex = [0, 1, 2, 3]
+      .map((part) =>
+        mixed(question, occurrence * 4 + part + 1)
+          .toString(16)
+          .padStart(8, '0'),
+      )
+      .join('');
     return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20)}`;
   }
 }

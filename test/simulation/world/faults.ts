@@ -2,8 +2,19 @@ import { type Dice, mixed } from './dice';
 
 /** Where a fault can strike: the port and what is asked of it. */
 export type CallSite =
-  | 'shard' | 'store-read' | 'store-append' | 'bus-send' | 'bus-receive' | 'bus-settle' | 'bus-renew' | 'bus-look'
-  | 'permit' | 'prepare' | 'call' | 'inquiry' | 'profiles';
+  | 'shard'
+  | 'store-read'
+  | 'store-append'
+  | 'bus-send'
+  | 'bus-receive'
+  | 'bus-settle'
+  | 'bus-renew'
+  | 'bus-look'
+  | 'permit'
+  | 'prepare'
+  | 'call'
+  | 'inquiry'
+  | 'profiles';
 
 /** What the wire does of itself; the kinds without one are told to the port that was called, which does them. */
 export type Behaviour = 'fails-before' | 'fails-after' | 'acknowledged-without' | 'slow' | 'conflict' | 'port';
@@ -86,13 +97,19 @@ export type CallFault = keyof typeof CALL_FAULTS;
 export type ProcessFault = keyof typeof PROCESS_FAULTS;
 export type WorldFault = keyof typeof WORLD_FAULTS;
 export type FaultKind = CallFault | ProcessFault | WorldFault;
-export const FAULT_KINDS: readonly FaultKind[] = [...Object.keys(CALL_FAULTS), ...Object.keys(PROCESS_FAULTS), ...Object.keys(WORLD_FAULTS)] as FaultKind[];
+export const FAULT_KINDS: readonly FaultKind[] = [
+  ...Object.keys(CALL_FAULTS),
+  ...Object.keys(PROCESS_FAULTS),
+  ...Object.keys(WORLD_FAULTS),
+] as FaultKind[];
 
 const atSite = new Map<CallSite, readonly CallFault[]>();
 export function faultsAt(site: CallSite): readonly CallFault[] {
   const known = atSite.get(site);
   if (known) return known;
-  const found = (Object.keys(CALL_FAULTS) as CallFault[]).filter((kind) => (CALL_FAULTS[kind].at as readonly CallSite[]).includes(site));
+  const found = (Object.keys(CALL_FAULTS) as CallFault[]).filter((kind) =>
+    (CALL_FAULTS[kind].at as readonly CallSite[]).includes(site),
+  );
   atSite.set(site, found);
   return found;
 }
@@ -123,13 +140,23 @@ export class FaultPlan {
       /** Only these may strike; undefined: every one the dice say. */
       readonly only?: ReadonlySet<string>;
       /** Decides instead of the dice: the loop over every call. */
-      readonly decide?: (about: string, occurrence: number, kinds: readonly FaultKind[], site: CallSite | undefined) => FaultKind | undefined;
+      readonly decide?: (
+        about: string,
+        occurrence: number,
+        kinds: readonly FaultKind[],
+        site: CallSite | undefined,
+      ) => FaultKind | undefined;
       readonly without?: boolean;
     },
   ) {
     for (const kind of FAULT_KINDS) {
       const off = dice.fraction(`class ${kind} off`) < 1 / 3;
-      const base = kind in CALL_FAULTS ? CALL_FAULTS[kind as CallFault].rate : kind in PROCESS_FAULTS ? PROCESS_FAULTS[kind as ProcessFault] : 0.7;
+      const base =
+        kind in CALL_FAULTS
+          ? CALL_FAULTS[kind as CallFault].rate
+          : kind in PROCESS_FAULTS
+            ? PROCESS_FAULTS[kind as ProcessFault]
+            : 0.7;
       const scale = kind in WORLD_FAULTS ? 1 : dice.pick(SCALES, `class ${kind} scale`);
       this.rates.set(kind, off || options.without || options.decide ? 0 : base * scale);
     }
@@ -144,7 +171,13 @@ export class FaultPlan {
   }
 
   /** The first of the kinds that strikes; `question` is the dice's for `about`. */
-  strike<Kind extends FaultKind>(about: string, question: number, occurrence: number, kinds: readonly Kind[], site?: CallSite): Kind | undefined {
+  strike<Kind extends FaultKind>(
+    about: string,
+    question: number,
+    occurrence: number,
+    kinds: readonly Kind[],
+    site?: CallSite,
+  ): Kind | undefined {
     if (this.healed) return undefined;
     if (this.options.decide) {
       const decided = this.options.decide(about, occurrence, kinds, site) as Kind | undefined;
@@ -164,10 +197,16 @@ export class FaultPlan {
   }
 
   private note(kind: FaultKind, about: string, question: number, occurrence: number): void {
-    this.fired.push({ id: idOf(kind, question, occurrence), kind, about: `${about} #${occurrence}`, at: this.options.nowMs() });
+    this.fired.push({
+      id: idOf(kind, question, occurrence),
+      kind,
+      about: `${about} #${occurrence}`,
+      at: this.options.nowMs(),
+    });
   }
 }
 
-const idOf = (kind: FaultKind, question: number, occurrence: number): string => `${kind}@${question.toString(36)}.${occurrence}`;
+const idOf = (kind: FaultKind, question: number, occurrence: number): string =>
+  `${kind}@${question.toString(36)}.${occurrence}`;
 const kindHashes = new Map<FaultKind, number>(FAULT_KINDS.map((kind, index) => [kind, mixed(0xfa17, index)]));
 const hashOfKind = (kind: FaultKind): number => kindHashes.get(kind)!;

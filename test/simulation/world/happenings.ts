@@ -13,7 +13,8 @@ import { TOPOLOGY, type World } from './world';
 export function letThingsHappen(world: World, operator: Operator): void {
   const { scenario, timeline, dice, faults } = world;
   for (const planned of scenario.rows) timeline.at(planned.arrivesAtMs, () => arrive(world, planned));
-  for (let number = 0; number < scenario.poisons; number++) timeline.at(dice.between(0, scenario.faultsMs, 'poison', number), () => poison(world, number));
+  for (let number = 0; number < scenario.poisons; number++)
+    timeline.at(dice.between(0, scenario.faultsMs, 'poison', number), () => poison(world, number));
   for (const kind of Object.keys(WORLD_FAULTS) as WorldFault[]) {
     for (let number = 0; number < WORLD_FAULTS[kind]; number++) {
       const about = `world ${kind}`;
@@ -40,7 +41,14 @@ function arrive(world: World, { home, seed, record, trait, row }: PlannedRow): v
   const occurredAt = instantFromMs(WORLD_BEGINS_MS);
   if (trait === 'foreign-record') {
     sendNow(TOPOLOGY.eventsTopic, `foreign-${record}`, {
-      dpId: row.dpId, billerId: row.billerId, eventType: row.dataType, occurredAt, version: 1, traceId: record, messageId: record, source: { shard: home, table: 'dbo.datapump' },
+      dpId: row.dpId,
+      billerId: row.billerId,
+      eventType: row.dataType,
+      occurredAt,
+      version: 1,
+      traceId: record,
+      messageId: record,
+      source: { shard: home, table: 'dbo.datapump' },
     });
   }
   if (trait === 'foreign-chunk') {
@@ -52,7 +60,11 @@ function arrive(world: World, { home, seed, record, trait, row }: PlannedRow): v
 /** Bodies that break the contract, in the queues of a consumer and of the fetcher. */
 function poison(world: World, number: number): void {
   const eventType = world.scenario.dataTypes[0]!;
-  const message = (messageId: string): OutgoingMessage => ({ messageId, body: { version: 7, dpId: number }, properties: { eventType } });
+  const message = (messageId: string): OutgoingMessage => ({
+    messageId,
+    body: { version: 7, dpId: number },
+    properties: { eventType },
+  });
   world.broker.send(TOPOLOGY.eventsTopic, [message(`poison-${number}`)]);
   world.broker.send(OUTBOX_TOPIC, [message(`poison-chunk-${number}`)]);
   world.busChanged(TOPOLOGY.eventsTopic);
@@ -61,7 +73,10 @@ function poison(world: World, number: number): void {
 
 type Strike = (world: World, operator: Operator, about: string) => void;
 
-const outage = (port: Outage): Strike => (world, _, about) => void world.wire.outages.set(port, world.timeline.now + world.dice.between(3_000, 60_000, about));
+const outage =
+  (port: Outage): Strike =>
+  (world, _, about) =>
+    void world.wire.outages.set(port, world.timeline.now + world.dice.between(3_000, 60_000, about));
 
 const someRow = (world: World, about: string): PlannedRow | undefined => {
   const arrived = world.scenario.rows.filter(({ arrivesAtMs }) => arrivesAtMs <= world.timeline.now);
@@ -102,12 +117,17 @@ const WORLD_STRIKES: Partial<Record<WorldFault, Strike>> = {
     const planned = someRow(world, about);
     const payments = planned && world.shards.find(({ name }) => name === planned.home)!.payments;
     const payment = planned?.row.paymentId && payments?.get(planned.row.paymentId);
-    if (payments && payment) payments.set(payment.paymentId, { ...payment, amount: { ...payment.amount, minorUnits: payment.amount.minorUnits + 100 } });
+    if (payments && payment)
+      payments.set(payment.paymentId, {
+        ...payment,
+        amount: { ...payment.amount, minorUnits: payment.amount.minorUnits + 100 },
+      });
   },
   'customer-renamed': (world, _, about) => {
     const planned = someRow(world, about);
     const customers = planned && world.shards.find(({ name }) => name === planned.home)!.customers;
-    const customer = planned && planned.trait !== 'breaks-processing' ? customers?.get(planned.row.customerId) : undefined;
+    const customer =
+      planned && planned.trait !== 'breaks-processing' ? customers?.get(planned.row.customerId) : undefined;
     if (customer) customers!.set(customer.customerId, { ...customer, name: `${customer.name} the second` });
   },
   'operator-redrives-twice': (_world, operator) => operator.redriveTwice(),

@@ -1,6 +1,13 @@
 import {
-  BROKER_DEAD_LETTER_REASON, MESSAGE_ID_LENGTH_MAX, MESSAGES_PER_CALL_MAX, type MessageSource, type OutgoingMessage, type PeekedMessage,
-  type ReceivedMessage, type SubscriptionDepth, type TopicDeclaration,
+  BROKER_DEAD_LETTER_REASON,
+  MESSAGE_ID_LENGTH_MAX,
+  MESSAGES_PER_CALL_MAX,
+  type MessageSource,
+  type OutgoingMessage,
+  type PeekedMessage,
+  type ReceivedMessage,
+  type SubscriptionDepth,
+  type TopicDeclaration,
 } from '../../../src/application/ports/message-bus';
 import { PortFailure } from '../../../src/application/ports/failures';
 import { type Instant, instantFromMs, msOf } from '../../../src/domain/instant';
@@ -47,7 +54,10 @@ export class MemoryBroker {
   private readonly topics = new Map<string, Topic>();
   private sequence = 0;
 
-  constructor(topology: readonly TopicDeclaration[], private readonly nowMs: () => number) {
+  constructor(
+    topology: readonly TopicDeclaration[],
+    private readonly nowMs: () => number,
+  ) {
     for (const { name, duplicateDetectionWindowMs, timeToLiveMs, subscriptions } of topology) {
       const queues = subscriptions.map((each): Queue => ({ ...each, timeToLiveMs, live: [], dead: [] }));
       this.topics.set(name, { windowMs: duplicateDetectionWindowMs, accepted: new Map(), queues });
@@ -55,13 +65,19 @@ export class MemoryBroker {
   }
 
   send(topicName: string, messages: readonly OutgoingMessage[]): void {
-    invariant(messages.length <= MESSAGES_PER_CALL_MAX, `a send holds at most ${MESSAGES_PER_CALL_MAX} messages, got ${messages.length}`);
+    invariant(
+      messages.length <= MESSAGES_PER_CALL_MAX,
+      `a send holds at most ${MESSAGES_PER_CALL_MAX} messages, got ${messages.length}`,
+    );
     const topic = this.topic(topicName);
     const now = this.nowMs();
     const bodies = messages.map((message) => {
       const body = JSON.stringify(message.body);
       if (body.length > BODY_LENGTH_MAX || message.messageId.length > MESSAGE_ID_LENGTH_MAX) {
-        throw new PortFailure(`failed to send message ${message.messageId.slice(0, 40)}`, { code: 'message-too-large', retryable: false });
+        throw new PortFailure(`failed to send message ${message.messageId.slice(0, 40)}`, {
+          code: 'message-too-large',
+          retryable: false,
+        });
       }
       return body;
     });
@@ -102,10 +118,15 @@ export class MemoryBroker {
     const { queue, held, index } = this.locked(source, message);
     const one = held[index]!;
     release(one);
-    if (!source.deadLetters && one.deliveryCount >= queue.deliveryCountMax) bury(queue, one, BROKER_DEAD_LETTER_REASON, exhausted(queue));
+    if (!source.deadLetters && one.deliveryCount >= queue.deliveryCountMax)
+      bury(queue, one, BROKER_DEAD_LETTER_REASON, exhausted(queue));
   }
 
-  deadLetter(source: MessageSource, message: ReceivedMessage, why: { readonly reason: string; readonly description: string }): void {
+  deadLetter(
+    source: MessageSource,
+    message: ReceivedMessage,
+    why: { readonly reason: string; readonly description: string },
+  ): void {
     const { queue, held, index } = this.locked(source, message);
     const one = held[index]!;
     release(one);
@@ -122,7 +143,10 @@ export class MemoryBroker {
   peek(source: MessageSource, options: { readonly after?: string; readonly max: number }): readonly PeekedMessage[] {
     const queue = this.due(source);
     const after = Number(options.after ?? 0);
-    return (source.deadLetters ? queue.dead : queue.live).filter(({ sequence }) => sequence > after).slice(0, options.max).map(peeked);
+    return (source.deadLetters ? queue.dead : queue.live)
+      .filter(({ sequence }) => sequence > after)
+      .slice(0, options.max)
+      .map(peeked);
   }
 
   depth(source: MessageSource): SubscriptionDepth {
@@ -166,9 +190,18 @@ export class MemoryBroker {
       if (queue.eventType !== undefined && queue.eventType !== eventType) continue;
       if (target !== undefined && target !== queue.name) continue;
       queue.live.push({
-        sequence: ++this.sequence, messageId: message.messageId, body, correlationId: message.correlationId,
-        properties: JSON.stringify(message.properties), enqueuedAt: Math.max(at, now), scheduledFor: at > now ? at : undefined,
-        lockToken: undefined, lockedUntil: 0, deliveryCount: 0, reason: undefined, description: undefined,
+        sequence: ++this.sequence,
+        messageId: message.messageId,
+        body,
+        correlationId: message.correlationId,
+        properties: JSON.stringify(message.properties),
+        enqueuedAt: Math.max(at, now),
+        scheduledFor: at > now ? at : undefined,
+        lockToken: undefined,
+        lockedUntil: 0,
+        deliveryCount: 0,
+        reason: undefined,
+        description: undefined,
       });
     }
   }
@@ -180,26 +213,36 @@ export class MemoryBroker {
     for (const message of [...queue.live]) {
       if (message.lockToken !== undefined && message.lockedUntil <= now) {
         release(message);
-        if (message.deliveryCount >= queue.deliveryCountMax) bury(queue, message, BROKER_DEAD_LETTER_REASON, exhausted(queue));
+        if (message.deliveryCount >= queue.deliveryCountMax)
+          bury(queue, message, BROKER_DEAD_LETTER_REASON, exhausted(queue));
       }
       const old = queue.timeToLiveMs !== undefined && message.enqueuedAt < now - queue.timeToLiveMs;
       if (old && message.lockToken === undefined) queue.live.splice(queue.live.indexOf(message), 1);
     }
-    for (const message of queue.dead) if (message.lockToken !== undefined && message.lockedUntil <= now) release(message);
+    for (const message of queue.dead)
+      if (message.lockToken !== undefined && message.lockedUntil <= now) release(message);
     return queue;
   }
 
-  private locked(source: MessageSource, { lockToken, messageId }: ReceivedMessage): { queue: Queue; held: Held[]; index: number } {
+  private locked(
+    source: MessageSource,
+    { lockToken, messageId }: ReceivedMessage,
+  ): { queue: Queue; held: Held[]; index: number } {
     const queue = this.due(source);
     const held = source.deadLetters ? queue.dead : queue.live;
     const index = held.findIndex((message) => message.lockToken === lockToken);
-    if (index < 0) throw new PortFailure(`failed to settle message ${messageId}`, { code: 'lock-lost', retryable: false });
+    if (index < 0)
+      throw new PortFailure(`failed to settle message ${messageId}`, { code: 'lock-lost', retryable: false });
     return { queue, held, index };
   }
 
   private queue({ topic, subscription }: MessageSource): Queue {
     const queue = this.topic(topic).queues.find(({ name }) => name === subscription);
-    if (!queue) throw new PortFailure(`failed to find subscription ${subscription} of topic ${topic}`, { code: 'not-found', retryable: false });
+    if (!queue)
+      throw new PortFailure(`failed to find subscription ${subscription} of topic ${topic}`, {
+        code: 'not-found',
+        retryable: false,
+      });
     return queue;
   }
 

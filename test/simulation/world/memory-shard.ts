@@ -1,13 +1,37 @@
 import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import {
-  type ClaimRequest, type ImportResult, type OutboxChunk, type PaymentImport, type PaymentReference, ROWS_PER_CALL_MAX, type RowResult, type Shard, type ShardTotal, type StalledRow, type StatusChange,
+  type ClaimRequest,
+  type ImportResult,
+  type OutboxChunk,
+  type PaymentImport,
+  type PaymentReference,
+  ROWS_PER_CALL_MAX,
+  type RowResult,
+  type Shard,
+  type ShardTotal,
+  type StalledRow,
+  type StatusChange,
 } from '../../../src/application/ports/shard';
 import { type ShardSeed } from '../../../src/adapters/sqlite/sqlite-shard-seed';
 import { carriesMoney } from '../../../src/domain/biller/data-type';
-import { type BillerSettings, type Customer, type DpDetail, type DpRow, type Payment } from '../../../src/domain/dp-record/dp-row';
+import {
+  type BillerSettings,
+  type Customer,
+  type DpDetail,
+  type DpRow,
+  type Payment,
+} from '../../../src/domain/dp-record/dp-row';
 import { type RowStatus } from '../../../src/domain/dp-record/row-status';
-import { type BillerId, type ChunkId, customerId, type DpId, dpId, paymentId, type ShardName } from '../../../src/domain/identifiers';
+import {
+  type BillerId,
+  type ChunkId,
+  customerId,
+  type DpId,
+  dpId,
+  paymentId,
+  type ShardName,
+} from '../../../src/domain/identifiers';
 import { type Instant, instantFromMs, latest, msOf } from '../../../src/domain/instant';
 import { invariant } from '../../../src/domain/invariant';
 import { type AtOnce } from './at-once';
@@ -36,18 +60,31 @@ export class MemoryShard implements AtOnce<Shard> {
   readonly payments = new Map<string, Payment>();
   readonly settings = new Map<BillerId, BillerSettings>();
 
-  constructor(readonly name: ShardName, private readonly nowMs: () => number) {}
+  constructor(
+    readonly name: ShardName,
+    private readonly nowMs: () => number,
+    private readonly onMove?: (record: string, from: RowStatus, to: RowStatus) => void,
+  ) {}
 
   /** What stands under its id already is left as it is. */
   seed({ billers = [], customers = [], payments = [], rows = [] }: ShardSeed): void {
     for (const biller of billers) if (!this.settings.has(biller.billerId)) this.settings.set(biller.billerId, biller);
-    for (const customer of customers) if (!this.customers.has(customer.customerId)) this.customers.set(customer.customerId, customer);
-    for (const payment of payments) if (!this.payments.has(payment.paymentId)) this.payments.set(payment.paymentId, payment);
+    for (const customer of customers)
+      if (!this.customers.has(customer.customerId)) this.customers.set(customer.customerId, customer);
+    for (const payment of payments)
+      if (!this.payments.has(payment.paymentId)) this.payments.set(payment.paymentId, payment);
     for (const { dueAt, status = 'New', paymentId: payment, ...row } of rows) {
       if (this.rows.has(row.dpId)) continue;
       this.rows.set(row.dpId, {
-        ...row, paymentId: payment, seq: this.rows.size, dueAt: dueAt ?? row.createdAt, status, chunkId: undefined, sweepCount: 0,
-        progressAt: row.createdAt, details: [],
+        ...row,
+        paymentId: payment,
+        seq: this.rows.size,
+        dueAt: dueAt ?? row.createdAt,
+        status,
+        chunkId: undefined,
+        sweepCount: 0,
+        progressAt: row.createdAt,
+        details: [],
       });
     }
   }
@@ -64,17 +101,29 @@ export class MemoryShard implements AtOnce<Shard> {
     const chunks = plan(rows).map(({ billerId, dataType, dpIds }) => {
       const members = dpIds.map((id) => {
         const row = eligible.get(id);
-        invariant(row?.billerId === billerId && row.dataType === dataType, `the plan puts ${id} where it was not given or stands already`);
+        invariant(
+          row?.billerId === billerId && row.dataType === dataType,
+          `the plan puts ${id} where it was not given or stands already`,
+        );
         eligible.delete(id);
         return row;
       });
       const chunk: StoredChunk = {
-        chunkId: newChunkId(), shard: this.name, billerId, dataType, rows: members.length, published: false, ...rangeOf(dpIds),
+        chunkId: newChunkId(),
+        shard: this.name,
+        billerId,
+        dataType,
+        rows: members.length,
+        published: false,
+        ...rangeOf(dpIds),
       };
       return { chunk, members };
     });
     const ids = chunks.map(({ chunk }) => chunk.chunkId);
-    invariant(new Set([...ids, ...this.outbox.map(({ chunkId }) => chunkId)]).size === ids.length + this.outbox.length, 'two chunks have one id');
+    invariant(
+      new Set([...ids, ...this.outbox.map(({ chunkId }) => chunkId)]).size === ids.length + this.outbox.length,
+      'two chunks have one id',
+    );
     for (const { chunk, members } of chunks) {
       this.outbox.push(chunk);
       for (const row of members) Object.assign(row, { status: 'Queued', chunkId: chunk.chunkId, progressAt: now });
@@ -83,7 +132,10 @@ export class MemoryShard implements AtOnce<Shard> {
   }
 
   unpublishedChunks(max: number): readonly OutboxChunk[] {
-    return this.outbox.filter(({ published }) => !published).slice(0, max).map(({ published: _, ...chunk }) => chunk);
+    return this.outbox
+      .filter(({ published }) => !published)
+      .slice(0, max)
+      .map(({ published: _, ...chunk }) => chunk);
   }
 
   markPublished(chunkIds: readonly ChunkId[]): void {
@@ -101,9 +153,13 @@ export class MemoryShard implements AtOnce<Shard> {
     const numeric = isNumber(from) && isNumber(to);
     const inside = (id: DpId): boolean =>
       numeric ? isNumber(id) && BigInt(id) >= BigInt(from) && BigInt(id) <= BigInt(to) : id >= from && id <= to;
-    return this.rowsWhere((row) =>
-      row.billerId === range.billerId && (range.dataType === undefined || row.dataType === range.dataType)
-      && (row.status === 'New' || row.status === 'Queued') && inside(row.dpId)).slice(0, range.max);
+    return this.rowsWhere(
+      (row) =>
+        row.billerId === range.billerId &&
+        (range.dataType === undefined || row.dataType === range.dataType) &&
+        (row.status === 'New' || row.status === 'Queued') &&
+        inside(row.dpId),
+    ).slice(0, range.max);
   }
 
   findRow(id: DpId): DpRow | undefined {
@@ -151,12 +207,15 @@ export class MemoryShard implements AtOnce<Shard> {
     checkMax(max);
     const owing = ['Queued', 'Published', 'InDoubt'];
     const stalled = [...this.rows.values()].filter((row) => owing.includes(row.status) && row.progressAt < before);
-    return stalled.sort((a, b) => (a.progressAt < b.progressAt ? -1 : 1)).slice(0, max).map((row) => {
-      row.progressAt = latest(this.now(), before);
-      row.sweepCount++;
-      const { dpId: id, billerId, dataType, status, chunkId, sweepCount } = row;
-      return { dpId: id, billerId, dataType, status, chunkId, ordinal: sweepCount };
-    });
+    return stalled
+      .sort((a, b) => (a.progressAt < b.progressAt ? -1 : 1))
+      .slice(0, max)
+      .map((row) => {
+        row.progressAt = latest(this.now(), before);
+        row.sweepCount++;
+        const { dpId: id, billerId, dataType, status, chunkId, sweepCount } = row;
+        return { dpId: id, billerId, dataType, status, chunkId, ordinal: sweepCount };
+      });
   }
 
   reopen(id: DpId): number | undefined {
@@ -169,17 +228,26 @@ export class MemoryShard implements AtOnce<Shard> {
   rowsByStatus(query: Parameters<Shard['rowsByStatus']>[0]): readonly DpRow[] {
     checkMax(query.max);
     const after = query.after === undefined ? -1 : (this.rows.get(query.after)?.seq ?? Infinity);
-    return this.rowsWhere((row) => query.statuses.includes(row.status) && row.seq > after && (!query.billerId || row.billerId === query.billerId)).slice(0, query.max);
+    return this.rowsWhere(
+      (row) =>
+        query.statuses.includes(row.status) && row.seq > after && (!query.billerId || row.billerId === query.billerId),
+    ).slice(0, query.max);
   }
 
   totals(): readonly ShardTotal[] {
     const totals = new Map<string, ShardTotal>();
     for (const { billerId, dataType, status, createdAt, paymentId: payment } of this.rows.values()) {
-      const amount = (carriesMoney(dataType) && payment && this.payments.get(payment)?.amount) || { minorUnits: 0, currency: 'USD' };
+      const amount = (carriesMoney(dataType) && payment && this.payments.get(payment)?.amount) || {
+        minorUnits: 0,
+        currency: 'USD',
+      };
       const key = [billerId, dataType, status, amount.currency].join(' ');
       const sum = totals.get(key);
       totals.set(key, {
-        billerId, dataType, status, count: (sum?.count ?? 0) + 1,
+        billerId,
+        dataType,
+        status,
+        count: (sum?.count ?? 0) + 1,
         amount: { minorUnits: (sum?.amount.minorUnits ?? 0) + amount.minorUnits, currency: amount.currency },
         oldestAt: sum?.oldestAt !== undefined && sum.oldestAt < createdAt ? sum.oldestAt : createdAt,
       });
@@ -208,14 +276,34 @@ export class MemoryShard implements AtOnce<Shard> {
     const account = this.customers.get(customer)?.accountNumber;
     if (account !== undefined && account !== each.accountNumber) return 'another-account';
     const { billerId, amount, invoiceType, paidAt } = each;
-    const payment: Payment = { paymentId: id, customerId: customer, billerId, amount, invoiceType, paidAt, achReturnCode: undefined };
+    const payment: Payment = {
+      paymentId: id,
+      customerId: customer,
+      billerId,
+      amount,
+      invoiceType,
+      paidAt,
+      achReturnCode: undefined,
+    };
     const stored = this.payments.get(id);
     if (stored) return isDeepStrictEqual(stored, payment) ? 'known' : 'another-payment';
     this.seed({
       billers: [{ billerId, dba: each.billerName, active: true }],
-      customers: [{ customerId: customer, billerId, accountNumber: each.accountNumber, name: each.customerName, email: undefined, paperless: false, autoPay: false }],
+      customers: [
+        {
+          customerId: customer,
+          billerId,
+          accountNumber: each.accountNumber,
+          name: each.customerName,
+          email: undefined,
+          paperless: false,
+          autoPay: false,
+        },
+      ],
       payments: [payment],
-      rows: [{ dpId: dpId(id), billerId, dataType: 'Payments', customerId: customer, paymentId: id, createdAt: this.now() }],
+      rows: [
+        { dpId: dpId(id), billerId, dataType: 'Payments', customerId: customer, paymentId: id, createdAt: this.now() },
+      ],
     });
     return 'added';
   }
@@ -232,6 +320,7 @@ export class MemoryShard implements AtOnce<Shard> {
   }
 
   private setStatus(row: StoredRow, status: RowStatus): void {
+    this.onMove?.(`${row.billerId}:${row.dpId}`, row.status, status);
     row.status = status;
     row.progressAt = latest(row.progressAt, this.now());
   }
@@ -254,8 +343,10 @@ export class MemoryShard implements AtOnce<Shard> {
 
 const isNumber = (text: string): boolean => /^\d+$/.test(text);
 const byDue = (a: StoredRow, b: StoredRow): number => msOf(a.dueAt) - msOf(b.dueAt) || a.seq - b.seq;
-const checkMax = (max: number): void => invariant(max <= ROWS_PER_CALL_MAX, `at most ${ROWS_PER_CALL_MAX} rows in one call, got ${max}`);
-const digest = (parts: readonly string[]): string => createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32);
+const checkMax = (max: number): void =>
+  invariant(max <= ROWS_PER_CALL_MAX, `at most ${ROWS_PER_CALL_MAX} rows in one call, got ${max}`);
+const digest = (parts: readonly string[]): string =>
+  createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 32);
 
 function rangeOf(dpIds: readonly DpId[]): { readonly dpStart: DpId; readonly dpEnd: DpId } {
   const sorted = [...dpIds].sort(dpIds.every(isNumber) ? (a, b) => (BigInt(a) < BigInt(b) ? -1 : 1) : undefined);

@@ -44,7 +44,14 @@ export class Operator {
     this.add('redrive', async (container) => {
       const get = container.get.bind(container);
       const redrive = redriveDeadLetters(
-        { history: get(TOKENS.history), bus: get(TOKENS.bus), shards: get(TOKENS.shards), shardClock: get(TOKENS.shardClock), contracts: get(TOKENS.contracts), chance: get(TOKENS.chance) },
+        {
+          history: get(TOKENS.history),
+          bus: get(TOKENS.bus),
+          shards: get(TOKENS.shards),
+          shardClock: get(TOKENS.shardClock),
+          contracts: get(TOKENS.contracts),
+          chance: get(TOKENS.chance),
+        },
         TOPOLOGY,
       );
       for (const dataType of this.world.scenario.dataTypes) {
@@ -59,20 +66,37 @@ export class Operator {
     this.add('resolve', async (container) => {
       const get = container.get.bind(container);
       const resolve = resolveByOperator(
-        { history: get(TOKENS.history), bus: get(TOKENS.bus), shards: get(TOKENS.shards), shardClock: get(TOKENS.shardClock), chance: get(TOKENS.chance), telemetry: get(TOKENS.telemetry), profiles: get(TOKENS.profiles) },
+        {
+          history: get(TOKENS.history),
+          bus: get(TOKENS.bus),
+          shards: get(TOKENS.shards),
+          shardClock: get(TOKENS.shardClock),
+          chance: get(TOKENS.chance),
+          telemetry: get(TOKENS.telemetry),
+          profiles: get(TOKENS.profiles),
+        },
         TOPOLOGY,
       );
       for (const record of this.inDoubt()) {
         const [effect] = this.world.billers.effectsOf(record);
         const outcome = effect ? 'accepted' : this.world.billers.hasDeclined(record) ? 'declined' : 'not-executed';
-        await resolve({ record: record as RecordKey, outcome, evidence: 'the books', ...BY, ...(effect ? { billerReference: effect.reference } : {}) });
+        await resolve({
+          record: record as RecordKey,
+          outcome,
+          evidence: 'the books',
+          ...BY,
+          ...(effect ? { billerReference: effect.reference } : {}),
+        });
       }
     });
   }
 
   private inDoubt(): readonly string[] {
     return this.world.shards.flatMap((shard) =>
-      [...shard.rows.values()].filter(({ status }) => status === 'InDoubt').map(({ billerId, dpId }) => `${billerId}:${dpId}`));
+      [...shard.rows.values()]
+        .filter(({ status }) => status === 'InDoubt')
+        .map(({ billerId, dpId }) => `${billerId}:${dpId}`),
+    );
   }
 
   private async order(container: Container, biller: BillerId, type: 'BillerPaused' | 'BillerResumed'): Promise<void> {

@@ -60,7 +60,10 @@ export function portsOf(world: World, process: SimulatedProcess, epoch: number):
     [TOKENS.contracts, contracts],
     [TOKENS.history, history],
     [TOKENS.shardClock, createShardClock(clock, CLOCK_SAMPLE_MS)],
-    [TOKENS.control, createBillerControl({ eventStore, clock, chance }, { cacheMs: CONTROL_CACHE_MS, by: process.name })],
+    [
+      TOKENS.control,
+      createBillerControl({ eventStore, clock, chance }, { cacheMs: CONTROL_CACHE_MS, by: process.name }),
+    ],
     [TOKENS.relayOutbox, relay],
   ]);
   const get = (token: unknown): unknown => {
@@ -81,7 +84,9 @@ export function createProcess(world: World, name: string, work: Work): Simulated
     downMs: (epoch) => (faults.isHealed ? 100 : dice.between(200, 40_000, `${name} is down`, epoch)),
     skewMs: (epoch) => {
       const struck = faults.strike(`clock of ${name}`, dice.question(`clock of ${name}`), epoch, ['clock-skew']);
-      return struck ? dice.between(-300_000, 300_000, `skew of ${name}`, epoch) : dice.between(-500, 500, `skew of ${name}`, epoch);
+      return struck
+        ? dice.between(-300_000, 300_000, `skew of ${name}`, epoch)
+        : dice.between(-500, 500, `skew of ${name}`, epoch);
     },
     onEnd: (error) => {
       if (error !== undefined) world.watch.violate(`process ${name} ended by ${String(error)}`);
@@ -96,6 +101,9 @@ export function createProcesses(world: World, twins: boolean): readonly Simulate
     createProcess(world, `scanner-${copy}`, runScanner),
     createProcess(world, `fetcher-${copy}`, runFetcher),
     ...world.scenario.dataTypes.map((dataType) =>
-      createProcess(world, `consumer-${dataType.toLowerCase()}-${copy}`, (container, signal) => runConsumer(container, dataType, signal))),
+      createProcess(world, `consumer-${dataType.toLowerCase()}-${copy}`, (container, signal) =>
+        runConsumer(container, dataType, signal),
+      ),
+    ),
   ]);
 }

@@ -1,4 +1,10 @@
-import { type MessageBus, type MessageReceiver, type MessageSource, type OutgoingMessage, type ReceivedMessage } from '../../../src/application/ports/message-bus';
+import {
+  type MessageBus,
+  type MessageReceiver,
+  type MessageSource,
+  type OutgoingMessage,
+  type ReceivedMessage,
+} from '../../../src/application/ports/message-bus';
 import { type Instant, plusMs } from '../../../src/domain/instant';
 import { type CallFault } from './faults';
 import { mixed } from './dice';
@@ -51,7 +57,8 @@ export class WaitingRoom {
   }
 }
 
-const nameOf = ({ topic, subscription, deadLetters }: MessageSource): string => `${topic}/${subscription}${deadLetters ? '/dead' : ''}`;
+const nameOf = ({ topic, subscription, deadLetters }: MessageSource): string =>
+  `${topic}/${subscription}${deadLetters ? '/dead' : ''}`;
 
 /** The bus as one life of a process sees it: each call over the wire, waiting in virtual time. */
 export class SimulatedBus implements MessageBus {
@@ -69,8 +76,17 @@ export class SimulatedBus implements MessageBus {
       effect: (fault, question) => {
         world.watch.sent(topic, messages);
         const now = world.brokerNow();
-        const late = fault === 'bus-late' ? plusMs(now, world.dice.between(1_000, 120_000, mixed(question, 7))) : undefined;
-        world.broker.send(topic, late ? messages.map((message) => ({ ...message, scheduledFor: message.scheduledFor && message.scheduledFor > late ? message.scheduledFor : late })) : messages);
+        const late =
+          fault === 'bus-late' ? plusMs(now, world.dice.between(1_000, 120_000, mixed(question, 7))) : undefined;
+        world.broker.send(
+          topic,
+          late
+            ? messages.map((message) => ({
+                ...message,
+                scheduledFor: message.scheduledFor && message.scheduledFor > late ? message.scheduledFor : late,
+              }))
+            : messages,
+        );
         if (fault === 'bus-duplicate') for (const message of messages) world.broker.duplicate(topic, message);
         world.busChanged(topic);
       },
@@ -117,11 +133,19 @@ export class SimulatedBus implements MessageBus {
   }
 
   /** One look at once; then, where nothing was there, whenever something comes due, until the wait is over. */
-  private async receive(source: MessageSource, max: number, waitMs: number, signal: AbortSignal | undefined): Promise<readonly ReceivedMessage[]> {
+  private async receive(
+    source: MessageSource,
+    max: number,
+    waitMs: number,
+    signal: AbortSignal | undefined,
+  ): Promise<readonly ReceivedMessage[]> {
     const { world, process, epoch } = this;
     const endsAt = world.timeline.now + waitMs;
     for (;;) {
-      if (world.broker.nextDue(source) !== undefined && (world.broker.nextDue(source) ?? 0) - world.brokerBeginsMs <= world.timeline.now) {
+      if (
+        world.broker.nextDue(source) !== undefined &&
+        (world.broker.nextDue(source) ?? 0) - world.brokerBeginsMs <= world.timeline.now
+      ) {
         const taken = await this.take(source, max);
         if (taken.length > 0) {
           world.watch.received(`${process.name}#${epoch}`, taken.length);

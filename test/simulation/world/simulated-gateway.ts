@@ -1,4 +1,10 @@
-import { type BillerGateway, type Permit, type PreparedCall, type PrepareRequest, type SendTiming } from '../../../src/application/ports/biller-gateway';
+import {
+  type BillerGateway,
+  type Permit,
+  type PreparedCall,
+  type PrepareRequest,
+  type SendTiming,
+} from '../../../src/application/ports/biller-gateway';
 import { PortFailure } from '../../../src/application/ports/failures';
 import { recordKey } from '../../../src/domain/identifiers';
 import { type CallOutcome } from '../../../src/domain/policies/delivery-outcome';
@@ -58,7 +64,11 @@ export class SimulatedGateway implements BillerGateway {
         const held = this.held.get(profile.billerId) ?? 0;
         const refused = fault === 'permit-refused';
         if (refused || held >= profile.limits.concurrency) {
-          return { granted: false, cause: refused && question % 2 === 0 ? 'breaker-open' : 'allowance-used-up', retryAfterMs: refused ? 5_000 : 250 };
+          return {
+            granted: false,
+            cause: refused && question % 2 === 0 ? 'breaker-open' : 'allowance-used-up',
+            retryAfterMs: refused ? 5_000 : 250,
+          };
         }
         this.held.set(profile.billerId, held + 1);
         let open = true;
@@ -88,10 +98,21 @@ export class SimulatedGateway implements BillerGateway {
         // Its owner takes the row back while one consumer is about to call for it.
         if (fault === 'row-vanishes') this.world.shardOfRecord(record).rows.delete(row.dpId);
         if (this.world.unbuildable.has(record)) {
-          throw new PortFailure(`failed to build the request of ${record}`, { code: 'request-unbuildable', retryable: false });
+          throw new PortFailure(`failed to build the request of ${record}`, {
+            code: 'request-unbuildable',
+            retryable: false,
+          });
         }
-        const request = { biller: row.billerId, record, key: idempotencyKey, minorUnits: row.payment?.amount.minorUnits ?? 0 };
-        return { requestHash: this.world.digest(body), send: (timing) => this.send({ ...request, quarantineMs: profile.quarantineMs }, timing) };
+        const request = {
+          biller: row.billerId,
+          record,
+          key: idempotencyKey,
+          minorUnits: row.payment?.amount.minorUnits ?? 0,
+        };
+        return {
+          requestHash: this.world.digest(body),
+          send: (timing) => this.send({ ...request, quarantineMs: profile.quarantineMs }, timing),
+        };
       },
     });
   }
@@ -127,7 +148,10 @@ export class SimulatedGateway implements BillerGateway {
     const told = await wire.call<Told>(this.process, this.epoch, {
       site: 'call',
       name: `gateway.send(${request.record})`,
-      latencyMaxMs: dice.fraction(mixed(dice.question('slow biller'), timeline.now)) < 0.05 && !this.world.faults.isHealed ? sendWithinMs : 300,
+      latencyMaxMs:
+        dice.fraction(mixed(dice.question('slow biller'), timeline.now)) < 0.05 && !this.world.faults.isHealed
+          ? sendWithinMs
+          : 300,
       answerAfterMs: ({ answeredAt }) => answeredAt - timeline.now,
       effect: (fault, question) => {
         this.world.watch.callLeft(request, leftAt);
@@ -144,13 +168,16 @@ export class SimulatedGateway implements BillerGateway {
     if (how) {
       if (how.effect === 'now') billers.receive(request);
       if (how.effect === 'late') this.landLate(request, question, deadline);
-      return how.hears === 'timeout' ? { outcome: TIMEOUT, answeredAt: Math.max(deadline, timeline.now) } : { outcome: how.hears, answeredAt: usually };
+      return how.hears === 'timeout'
+        ? { outcome: TIMEOUT, answeredAt: Math.max(deadline, timeline.now) }
+        : { outcome: how.hears, answeredAt: usually };
     }
     const answer = billers.receive(request);
     if (usually >= deadline) return { outcome: TIMEOUT, answeredAt: Math.max(deadline, timeline.now) };
-    const outcome: CallOutcome = answer.says === 'accepted'
-      ? { kind: 'accepted', httpStatus: 201, billerReference: answer.reference }
-      : { kind: 'declined', httpStatus: 422, code: 'D1' };
+    const outcome: CallOutcome =
+      answer.says === 'accepted'
+        ? { kind: 'accepted', httpStatus: 201, billerReference: answer.reference }
+        : { kind: 'declined', httpStatus: 422, code: 'D1' };
     return { outcome, answeredAt: usually };
   }
 

@@ -16,10 +16,19 @@ export function eventStoreOf(world: World, process: SimulatedProcess, epoch: num
   const { store, wire } = world;
   return {
     append: (stream, expected, events) =>
-      wire.call(process, epoch, { site: 'store-append', name: `store.append(${stream})`, effect: () => store.append(stream, expected, events) }),
+      wire.call(process, epoch, {
+        site: 'store-append',
+        name: `store.append(${stream})`,
+        effect: () => store.append(stream, expected, events),
+      }),
     readStream: (stream, options) =>
-      wire.call(process, epoch, { site: 'store-read', name: `store.readStream(${stream})`, effect: () => store.readStream(stream, options) }),
-    readAll: (options) => wire.call(process, epoch, { site: 'store-read', name: 'store.readAll', effect: () => store.readAll(options) }),
+      wire.call(process, epoch, {
+        site: 'store-read',
+        name: `store.readStream(${stream})`,
+        effect: () => store.readStream(stream, options),
+      }),
+    readAll: (options) =>
+      wire.call(process, epoch, { site: 'store-read', name: 'store.readAll', effect: () => store.readAll(options) }),
   };
 }
 
@@ -33,8 +42,23 @@ export function shardsOf(world: World, process: SimulatedProcess, epoch: number)
 }
 
 const SHARD_METHODS = [
-  'now', 'claim', 'unpublishedChunks', 'markPublished', 'markFetched', 'rowsOfChunk', 'rowsInRange', 'findRow', 'adopt', 'changeStatuses',
-  'reconcile', 'noteProgress', 'takeStalled', 'reopen', 'rowsByStatus', 'totals', 'billers',
+  'now',
+  'claim',
+  'unpublishedChunks',
+  'markPublished',
+  'markFetched',
+  'rowsOfChunk',
+  'rowsInRange',
+  'findRow',
+  'adopt',
+  'changeStatuses',
+  'reconcile',
+  'noteProgress',
+  'takeStalled',
+  'reopen',
+  'rowsByStatus',
+  'totals',
+  'billers',
 ] as const satisfies readonly (keyof Shard)[];
 
 function shardOf(world: World, core: AtOnce<Shard>, process: SimulatedProcess, epoch: number): Shard {
@@ -58,11 +82,13 @@ function subjectOf(parameter: unknown): string {
 
 export function profilesOf(world: World, process: SimulatedProcess, epoch: number): BillerProfiles {
   const { profiles, wire } = world;
-  const ask = <Answer>(name: string, effect: () => Answer): Promise<Answer> => wire.call(process, epoch, { site: 'profiles', name, latencyMaxMs: 2, effect });
+  const ask = <Answer>(name: string, effect: () => Answer): Promise<Answer> =>
+    wire.call(process, epoch, { site: 'profiles', name, latencyMaxMs: 2, effect });
   return {
     all: () => ask('profiles.all', () => [...profiles.current.values()]),
     current: (biller) => ask(`profiles.current(${biller})`, () => profiles.current.get(biller)),
-    version: (biller, version) => ask(`profiles.version(${biller})`, () => profiles.versions.get(`${biller} ${version}`)),
+    version: (biller, version) =>
+      ask(`profiles.version(${biller})`, () => profiles.versions.get(`${biller} ${version}`)),
   };
 }
 
@@ -82,7 +108,10 @@ export function telemetryOf(world: World, process: SimulatedProcess, epoch: numb
   const say = (level: string, message: string, fields: Fields | undefined, error?: unknown): void => {
     if (process.epoch !== epoch) return;
     watch.said(`${message} ${fields ? JSON.stringify(fields) : ''} ${error === undefined ? '' : causeChain(error)}`);
-    if (world.narrate) world.narrate(`${level} ${process.name}: ${message} ${fields ? JSON.stringify(fields) : ''} ${error === undefined ? '' : causeChain(error)}`);
+    if (world.narrate)
+      world.narrate(
+        `${level} ${process.name}: ${message} ${fields ? JSON.stringify(fields) : ''} ${error === undefined ? '' : causeChain(error)}`,
+      );
   };
   return {
     info: (message, fields) => say('info', message, fields),

@@ -26,7 +26,7 @@ export class SimulatedProcess {
       readonly downMs: (epoch: number) => number;
       readonly skewMs: (epoch: number) => number;
       readonly slowness?: number;
-    readonly onEnd?: (error: unknown) => void;
+      readonly onEnd?: (error: unknown) => void;
     },
   ) {}
 

@@ -45,7 +45,11 @@ export class Timeline {
   }
 
   /** Lets things happen until `until` says so, time is over, or too much has happened. */
-  async run(options: { readonly untilMs: number; readonly happeningsMax: number; readonly until: () => boolean }): Promise<'until' | 'time-over' | 'too-much'> {
+  async run(options: {
+    readonly untilMs: number;
+    readonly happeningsMax: number;
+    readonly until: () => boolean;
+  }): Promise<'until' | 'time-over' | 'too-much'> {
     for (let count = 0; count < options.happeningsMax; count++) {
       const next = this.heap[0];
       if (next === undefined || next.at > options.untilMs) {

@@ -1,5 +1,13 @@
 import { PortFailure, VersionConflict } from '../../../src/application/ports/failures';
-import { CALL_FAULTS, type CallFault, type CallSite, type FaultPlan, faultsAt, PROCESS_FAULTS, type ProcessFault } from './faults';
+import {
+  CALL_FAULTS,
+  type CallFault,
+  type CallSite,
+  type FaultPlan,
+  faultsAt,
+  PROCESS_FAULTS,
+  type ProcessFault,
+} from './faults';
 import { type Dice, hashOf, mixed } from './dice';
 import { type SimulatedProcess } from './simulated-process';
 import { type Timeline } from './timeline';
@@ -54,19 +62,27 @@ export class Wire {
       process.crash();
       return never;
     }
-    if (processFault === 'process-pause') process.pause(this.dice.between(2_000, 150_000, asked.question, asked.occurrence));
+    if (processFault === 'process-pause')
+      process.pause(this.dice.between(2_000, 150_000, asked.question, asked.occurrence));
     if (processFault === 'process-restart') process.askToStop();
     return new Promise((resolve, reject) => {
       this.timeline.after(this.latency(asked, 'there', call), async () => {
         const answer = await this.arrive(call, fault, asked.question);
         if (processFault === 'process-crash-after-effect') process.crash();
         if (process.epoch !== epoch) return;
-        const slowMs = fault && CALL_FAULTS[fault].does === 'slow' ? this.dice.between(20_000, 140_000, mixed(asked.question, 3), asked.occurrence) : 0;
-        const usualMs = 'value' in answer && call.answerAfterMs ? call.answerAfterMs(answer.value) : this.latency(asked, 'back', call);
+        const slowMs =
+          fault && CALL_FAULTS[fault].does === 'slow'
+            ? this.dice.between(20_000, 140_000, mixed(asked.question, 3), asked.occurrence)
+            : 0;
+        const usualMs =
+          'value' in answer && call.answerAfterMs
+            ? call.answerAfterMs(answer.value)
+            : this.latency(asked, 'back', call);
         this.answer(process, epoch, usualMs + slowMs, () => {
           this.trace(asked.question, epoch, 'answered');
           this.narrate?.(`${process.name}#${epoch} ${call.name} → ${shown(answer)}`);
-          if ('error' in answer) reject(answer.error as Error);
+          // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- whatever the adapter threw
+          if ('error' in answer) reject(answer.error);
           else resolve(answer.value);
         });
       });
@@ -94,7 +110,11 @@ export class Wire {
     this.traceHash = hashOf(text, mixed(mixed(this.traceHash, question), mixed(this.timeline.now, number)));
   }
 
-  private async arrive<Answer>(call: Call<Answer>, fault: CallFault | undefined, question: number): Promise<{ value: Answer } | { error: unknown }> {
+  private async arrive<Answer>(
+    call: Call<Answer>,
+    fault: CallFault | undefined,
+    question: number,
+  ): Promise<{ value: Answer } | { error: unknown }> {
     const does = fault && CALL_FAULTS[fault].does;
     const outage = this.outages.get(portOf(call.site)) ?? 0;
     if (outage > this.timeline.now || does === 'fails-before') return { error: failure(call, fault ?? 'outage') };
@@ -109,16 +129,30 @@ export class Wire {
     }
   }
 
-  private latency({ question, occurrence }: { question: number; occurrence: number }, way: 'there' | 'back', call: { readonly latencyMaxMs?: number }): number {
+  private latency(
+    { question, occurrence }: { question: number; occurrence: number },
+    way: 'there' | 'back',
+    call: { readonly latencyMaxMs?: number },
+  ): number {
     if (this.faults.isHealed) return 1;
-    return this.dice.between(1, call.latencyMaxMs ?? LATENCY_MAX_MS, mixed(question, way === 'there' ? 1 : 2), occurrence);
+    return this.dice.between(
+      1,
+      call.latencyMaxMs ?? LATENCY_MAX_MS,
+      mixed(question, way === 'there' ? 1 : 2),
+      occurrence,
+    );
   }
 }
 
 const portOf = (site: CallSite): Outage => (site === 'shard' ? 'shard' : site.startsWith('bus') ? 'bus' : 'store');
 
 function failure(call: { readonly name: string }, fault: string): PortFailure {
-  const code = fault === 'sql-deadlock' ? 'storage-busy' : fault.startsWith('store') || fault === 'outage' ? 'unavailable' : 'connection-lost';
+  const code =
+    fault === 'sql-deadlock'
+      ? 'storage-busy'
+      : fault.startsWith('store') || fault === 'outage'
+        ? 'unavailable'
+        : 'connection-lost';
   return new PortFailure(`failed to ${call.name}: ${fault}`, { code, retryable: true });
 }
 

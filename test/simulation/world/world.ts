@@ -21,7 +21,9 @@ import { Wire } from './wire';
 
 export interface WorldOptions {
   readonly seed: number;
-  readonly faults: ConstructorParameters<typeof FaultPlan>[1] extends infer Options ? Omit<Options & object, 'nowMs'> : never;
+  readonly faults: ConstructorParameters<typeof FaultPlan>[1] extends infer Options
+    ? Omit<Options & object, 'nowMs'>
+    : never;
   readonly narrate?: (line: string) => void;
   /** Broken on purpose: how much later than declared an effect may be, how much shorter keys are remembered. */
   readonly latenessFactor?: number;
@@ -65,7 +67,10 @@ export class World {
   private readonly draws = new Map<string, number>();
   private readonly digests = new Map<string, string>();
 
-  constructor(options: WorldOptions, readonly scenario: Scenario) {
+  constructor(
+    options: WorldOptions,
+    readonly scenario: Scenario,
+  ) {
     this.dice = new Dice(options.seed);
     this.timeline = new Timeline(this.dice);
     this.faults = new FaultPlan(this.dice, { ...options.faults, nowMs: () => this.timeline.now });
@@ -78,11 +83,21 @@ export class World {
     this.brokerBeginsMs = WORLD_BEGINS_MS + this.dice.between(-90_000, 90_000, 'clock of the broker');
     this.broker = new MemoryBroker(declareTopology(TOPOLOGY), () => this.brokerBeginsMs + this.timeline.now);
     this.waiting = new WaitingRoom(this);
-    this.shards = scenario.shards.map(({ name, clockAheadMs }) => new MemoryShard(name, () => WORLD_BEGINS_MS + clockAheadMs + this.timeline.now));
+    this.shards = scenario.shards.map(
+      ({ name, clockAheadMs }) =>
+        new MemoryShard(
+          name,
+          () => WORLD_BEGINS_MS + clockAheadMs + this.timeline.now,
+          (record, from, to) => this.watch.rowMoved(record, from, to),
+        ),
+    );
     this.billers = new BillerWorld(this.timeline, this.dice);
     this.watch = new Watch(this.view(), { nowMs: () => this.timeline.now, inHandMax: CONCURRENT_MESSAGES_MAX });
     for (const { profile, nature } of scenario.billers) {
-      this.billers.natures.set(profile.billerId, { ...nature, keyRetentionMs: nature.keyRetentionMs * this.retentionFactor });
+      this.billers.natures.set(profile.billerId, {
+        ...nature,
+        keyRetentionMs: nature.keyRetentionMs * this.retentionFactor,
+      });
       this.publishProfile(profile);
     }
   }
@@ -102,7 +117,9 @@ export class World {
   }
 
   carriesMoney(record: string): boolean {
-    const type = [...this.shardOfRecord(record).rows.values()].find(({ billerId, dpId }) => `${billerId}:${dpId}` === record)?.dataType;
+    const type = [...this.shardOfRecord(record).rows.values()].find(
+      ({ billerId, dpId }) => `${billerId}:${dpId}` === record,
+    )?.dataType;
     return type === 'Payments' || type === 'ACHRejects';
   }
 
@@ -113,7 +130,8 @@ export class World {
   /** Whoever waits for a message of the topic is told to look. */
   busChanged(topic: string): void {
     for (const { name, subscriptions } of declareTopology(TOPOLOGY)) {
-      if (name === topic) for (const { name: subscription } of subscriptions) this.waiting.lookAgain({ topic, subscription });
+      if (name === topic)
+        for (const { name: subscription } of subscriptions) this.waiting.lookAgain({ topic, subscription });
     }
   }
 
@@ -132,7 +150,12 @@ export class World {
 
   streamOf(name: string): readonly RawEvent[] {
     const events = this.memoryStore.readStream(name as StreamName);
-    return events.map(({ type, data, position, metadata }) => ({ type, data: data as RawEvent['data'], position: Number(position), at: metadata.at }));
+    return events.map(({ type, data, position, metadata }) => ({
+      type,
+      data: data as RawEvent['data'],
+      position: Number(position),
+      at: metadata.at,
+    }));
   }
 
   private view(): ConstructorParameters<typeof Watch>[0] {
@@ -144,7 +167,11 @@ export class World {
         return instantFromMs(WORLD_BEGINS_MS + clockAheadMs + ms);
       },
       rowsOfChunk: (chunkId) =>
-        this.shards.flatMap((shard) => [...shard.rows.values()].filter((row) => row.chunkId === chunkId).map((row) => ({ record: `${row.billerId}:${row.dpId}`, status: row.status }))),
+        this.shards.flatMap((shard) =>
+          [...shard.rows.values()]
+            .filter((row) => row.chunkId === chunkId)
+            .map((row) => ({ record: `${row.billerId}:${row.dpId}`, status: row.status })),
+        ),
       mayResend: (biller, key, version) => {
         const declared = this.profiles.versions.get(`${biller} ${version}`)?.capability.keys;
         return declared !== undefined && this.billers.remembersSince(biller, key) < declared.retentionMs;
