@@ -23,7 +23,7 @@ export interface CrashDataOptions {
   readonly dataTypes: readonly [DataType, DataType];
   /** Records whose payments will be changed to what their biller does not take, once they are validated. */
   readonly changedPayments: number;
-  readonly sweeping: boolean;
+  readonly settings: CrashSettings;
   readonly faults?: FaultRates;
   readonly latencyMs?: SandboxBiller['latencyMs'];
   readonly quotas?: Readonly<Record<string, number>>;
@@ -57,12 +57,14 @@ const FIRST_TYPE_SHARE = 2 / 3;
 const NOT_TAKEN = 'Endorsement';
 
 /** Short waits, so that a run ends in seconds. A lock outlives permit wait, call and margin: 7 > 0 + 1.5 + 5. */
-export const crashSettings = (files: DemoFiles, { sweeping }: { readonly sweeping: boolean }) => ({
+export const crashSettings = (files: DemoFiles, { sweeping }: { readonly sweeping: boolean }): CrashSettings => ({
   ...demoSettings(files, { chaos: false }),
   'Consumer:PermitWaitSeconds': 0,
   'Bus:LockSeconds': 7,
   ...(sweeping ? { 'Sweep:EverySeconds': 1, 'Sweep:AfterMinutes': 1 } : {}),
 });
+
+export type CrashSettings = Readonly<Record<string, string | number | boolean>>;
 
 /** Profiles, secrets, the sandbox's configuration, manifest and shards of one run. */
 export async function seedCrashTest(files: DemoFiles, options: CrashDataOptions): Promise<CrashDataSet> {
@@ -133,7 +135,7 @@ function writeFiles(plan: DemoPlan, files: DemoFiles, billers: readonly DemoBill
   const sandbox = sandboxConfigurationOf(plan, billers, files.ledger) as { readonly billers: readonly SandboxBiller[] };
   const faulty = sandbox.billers.map((biller) => ({ ...biller, faults, latencyMs, quarantineMs: QUARANTINE_MS, hangMs: HANG_MS }));
   writeJson(files.sandbox, { ...sandbox, billers: faulty }, 0o600);
-  writeFileSync(files.configuration, configurationText(crashSettings(files, options)));
+  writeFileSync(files.configuration, configurationText(options.settings));
 }
 
 async function fillShards(files: DemoFiles, billers: readonly DemoBiller[], records: readonly DemoRecord[]): Promise<void> {

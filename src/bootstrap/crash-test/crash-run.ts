@@ -6,15 +6,18 @@ import { type CrashPoint } from '../../application/crash-point';
 import { type DataType } from '../../domain/biller/data-type';
 import { plusMs } from '../../domain/instant';
 import { untilDrainedOrEnded } from '../command-line/run-commands';
+import { loadSettings } from '../configuration/load-settings';
+import { problemLine } from '../configuration/setting-problem';
+import { createContainer } from '../container/create-container';
 import { TOKENS } from '../container/tokens';
 import { type DemoFiles, environmentOf } from '../demo/demo-plan';
 import { type Proof } from '../demo/proof';
 import { proveDemo } from '../demo/prove-demo';
 import { SandboxProcess } from '../demo/sandbox-process';
 import { CRASH_VARIABLE, lastWordsOf } from '../processes/arm-crash-point';
-import { type ProcessKind, processName } from '../processes/run-process';
+import { type ProcessKind } from '../processes/run-process';
 import { supervise, type Supervised } from '../processes/supervise';
-import { type CrashDataSet, crashSettings } from './crash-data-set';
+import { type CrashDataSet, type CrashSettings } from './crash-data-set';
 
 /** What the first starts of a process are armed with; later ones are not armed. */
 export type Arming = (process: string) => readonly string[];
@@ -24,11 +27,19 @@ export const UNARMED: Arming = () => [];
 /** A kill is seen a little after it happened. */
 const SEEN_AFTER_MS = 500;
 const STOP_MS = 20_000;
-const DRAINED_MAX_MS = 150_000;
+const DRAINED_MAX_MS = 240_000;
 const LANDED_LOOK_MS = 100;
 const LANDED_LOOKS_MAX = 100;
-const RESTARTS_MAX = 4;
+/** A rolling restart ends each process several times. */
+const RESTARTS_MAX = 20;
 const RESTART_WINDOW_MS = 60_000;
+
+/** For looking into the run's files from here, by the same settings. */
+export function containerOf(files: DemoFiles): Container {
+  const loaded = loadSettings({ environment: {}, file: files.configuration });
+  if ('problems' in loaded) throw new Error(loaded.problems.map(problemLine).join('\n'));
+  return createContainer(loaded.settings, 'crash-test');
+}
 
 /** One data set, its sandbox and its processes. */
 export class CrashRun {
@@ -36,17 +47,19 @@ export class CrashRun {
   private readonly sandbox: SandboxProcess;
   private failure: string | undefined;
   readonly environment: Readonly<Record<string, string>>;
-  /** Told of each kill that was asked for. */
+  /** Told of each process that was killed. */
   onKill: () => void = () => undefined;
+  /** Told of each process that ended by itself; false: it should not have. */
+  onEnd: (process: string, code: number | undefined) => boolean = () => false;
 
   constructor(
     readonly files: DemoFiles,
     readonly data: CrashDataSet,
     readonly container: Container,
     readonly dataTypes: readonly DataType[],
-    sweeping: boolean,
+    settings: CrashSettings,
   ) {
-    this.environment = environmentOf(crashSettings(files, { sweeping }));
+    this.environment = environmentOf(settings);
     this.log = openSync(files.processLog, 'a');
     this.sandbox = new SandboxProcess(
       files,
@@ -55,8 +68,10 @@ export class CrashRun {
     );
   }
 
-  static readonly consumers = (dataTypes: readonly DataType[]): readonly ProcessKind[] =>
-    dataTypes.map((dataType) => ({ process: 'consumer', dataType }));
+  /** Scanner, fetcher and a consumer for each data type there is. */
+  get processes(): readonly ProcessKind[] {
+    return [{ process: 'scanner' }, { process: 'fetcher' }, ...this.dataTypes.map((dataType) => ({ process: 'consumer' as const, dataType }))];
+  }
 
   get logFile(): number {
     return this.log;
@@ -67,7 +82,7 @@ export class CrashRun {
   }
 
   /** Starts the processes, each armed as told, runs the work and stops them again. */
-  async while(processes: readonly ProcessKind[], arming: Arming, work: () => Promise<void>): Promise<void> {
+  async while(processes: readonly ProcessKind[], arming: Arming, work: (supervised: Supervised) => Promise<void>): Promise<void> {
     const starts = new Map<string, number>();
     const supervised: Supervised = supervise({
       processes,
@@ -81,12 +96,12 @@ export class CrashRun {
       restartMax: RESTARTS_MAX,
       restartWindowMs: RESTART_WINDOW_MS,
       stopMs: STOP_MS,
-      telemetry: { warn: (_message, fields) => this.noteEnd(String(fields?.['process']), fields?.['signal'], fields?.['code']) },
+      telemetry: { warn: (_message, fields) => this.noteEnd(String(fields?.['process']), fields?.['signal'] as string | undefined, fields?.['code'] as number | undefined) },
       logTo: this.log,
     });
     void supervised.ended.then((why) => why !== undefined && (this.failure ??= why));
     try {
-      await work();
+      await work(supervised);
     } finally {
       await supervised.stop();
     }
@@ -111,12 +126,21 @@ export class CrashRun {
     });
   }
 
-  /** Any process of ours that ended: a kill belongs into the manifest, where the proof looks for a doubt's cause. */
-  noteEnd(process: string, signal: unknown, code: unknown): void {
+  /** A kill belongs into the manifest, where the proof looks for a doubt's cause. */
+  private noteEnd(process: string, signal: string | undefined, code: number | undefined): void {
+    if (signal !== 'SIGKILL') {
+      if (!this.onEnd(process, code)) this.failure ??= `${process} ended by itself (${signal ?? code}), see ${this.files.processLog}`;
+      return;
+    }
     const now = this.container.get(TOKENS.clock).now();
-    if (signal !== 'SIGKILL') this.failure ??= `${process} ended by itself (${String(signal ?? code)}), see ${this.files.processLog}`;
     this.data.manifest.addKill({ process, from: plusMs(now, -SEEN_AFTER_MS), to: now, cause: 'chaos' });
     this.onKill();
+  }
+
+  /** It said so, which it does at the level `info`; before that it has nothing in hand and does not listen to signals. */
+  hasStarted(pid: number): boolean {
+    const lines = readFileSync(this.files.processLog, 'utf8').split('\n');
+    return lines.some((line) => line.includes(`"pid":${pid},`) && line.includes('"msg":"started"'));
   }
 
   /** How often a process said that it kills itself here. */
@@ -153,5 +177,3 @@ export class CrashRun {
     closeSync(this.log);
   }
 }
-
-export const namesOf = (processes: readonly ProcessKind[]): readonly string[] => processes.map(processName);

@@ -1,4 +1,4 @@
-import Database from 'better-sqlite3';
+import { Database } from '../../adapters/shared/sqlite-driver';
 import { join } from 'node:path';
 import { recordMessage, firstLink } from '../../application/message-chain';
 import { type MessageSource } from '../../application/ports/message-bus';
@@ -71,7 +71,7 @@ export function letAnHourPass(run: CrashRun): void {
   }
 }
 
-function inShard(run: CrashRun, shard: string, work: (database: Database.Database) => unknown): void {
+function inShard(run: CrashRun, shard: string, work: (database: Database) => unknown): void {
   const database = new Database(join(run.files.folder, 'shards', `${shard}.sqlite`), { timeout: 5_000 });
   try {
     work(database);

@@ -2,15 +2,13 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { SystemClock } from '../../adapters/system/system-clock';
 import { DATA_TYPES, type DataType } from '../../domain/biller/data-type';
-import { loadSettings } from '../configuration/load-settings';
-import { createContainer } from '../container/create-container';
 import { demoFiles } from '../demo/demo-plan';
 import { isProved } from '../demo/proof';
 import { freePort } from '../demo/sandbox-process';
-import { type ProcessKind, processName } from '../processes/run-process';
+import { processName } from '../processes/run-process';
 import { type CrashCase } from './crash-cases';
 import { crashSettings, seedCrashTest } from './crash-data-set';
-import { type Arming, CrashRun } from './crash-run';
+import { type Arming, containerOf, CrashRun } from './crash-run';
 import { redriveAll, resolveAll, runCommand } from './operator-hand';
 import { letAnHourPass, prepareCase } from './prepare-case';
 
@@ -33,8 +31,11 @@ export interface CaseResult {
 const PROBLEMS_SHOWN_MAX = 5;
 const CHANGED_PAYMENTS = 4;
 
-/** A fresh data set, the process killed at the point, started again, everything drained, then the proof. */
-export async function runCase(crash: CrashCase, turn: number, folderOfAll: string): Promise<CaseResult> {
+/**
+ * A fresh data set, the process killed at the point, started again, everything drained, then the proof. It dies when it
+ * passes the point for the `occurrence`-th time; by default the turn says which.
+ */
+export async function runCase(crash: CrashCase, turn: number, folderOfAll: string, occurrence?: number): Promise<CaseResult> {
   const began = performance.now();
   const folder = join(folderOfAll, `${crash.name.replace('@', '-')}-${turn}`);
   const run = await openRun(crash, turn, folder);
@@ -42,7 +43,7 @@ export async function runCase(crash: CrashCase, turn: number, folderOfAll: strin
   const ended = (failure: string | undefined) => ({ seconds: (performance.now() - began) / 1_000, failure });
   try {
     await run.open();
-    await killAndDrain(run, crash, turn);
+    await killAndDrain(run, crash, occurrence ?? (crash.firstTimeOnly ? 1 : turn));
     const proof = await run.prove();
     const { lost, doubled, differing } = proof;
     const reached = run.reached(crash.point);
@@ -66,27 +67,24 @@ async function openRun(crash: CrashCase, turn: number, folder: string): Promise<
   mkdirSync(folder, { recursive: true });
   const files = demoFiles(folder);
   const dataTypes: readonly [DataType, DataType] = ['Payments', DATA_TYPES.filter((type) => type !== 'Payments')[turn % 3]!];
-  const sweeping = crash.preparation === 'lost-messages';
+  const settings = crashSettings(files, { sweeping: crash.preparation === 'lost-messages' });
   const data = await seedCrashTest(files, {
     seed: turn,
     sandboxPort: await freePort(Math.random),
     startedAt: new SystemClock().now(),
     dataTypes,
     changedPayments: crash.preparation === 'changed-payments' ? CHANGED_PAYMENTS : 0,
-    sweeping,
+    settings,
   });
-  const loaded = loadSettings({ environment: {}, file: files.configuration, overrides: crashSettings(files, { sweeping }) });
-  if ('problems' in loaded) throw new Error(JSON.stringify(loaded.problems));
-  return new CrashRun(files, data, createContainer(loaded.settings, 'crash-test'), dataTypes, sweeping);
+  return new CrashRun(files, data, containerOf(files), dataTypes, settings);
 }
 
-async function killAndDrain(run: CrashRun, crash: CrashCase, turn: number): Promise<void> {
-  const armedWith = `${crash.point}#${crash.firstTimeOnly ? 1 : turn}`;
+async function killAndDrain(run: CrashRun, crash: CrashCase, occurrence: number): Promise<void> {
+  const armedWith = `${crash.point}#${occurrence}`;
   await prepareCase(run, crash.preparation);
   if (crash.actor === 'supervisor') await runCommand(run, ['run', 'all'], armedWith);
   if (crash.preparation === 'lost-messages') run.onKill = () => letAnHourPass(run);
-  const processes: readonly ProcessKind[] = [{ process: 'scanner' }, { process: 'fetcher' }, ...CrashRun.consumers(run.dataTypes)];
-  await run.while(processes, armingOf(crash, armedWith), async () => {
+  await run.while(run.processes, armingOf(crash, armedWith), async () => {
     await run.untilDrained();
     if (crash.afterwards === 'nothing') return;
     const order = crash.afterwards === 'redrive' ? redriveAll : resolveAll;
