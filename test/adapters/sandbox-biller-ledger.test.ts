@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import Database from 'better-sqlite3';
+import { Database } from '../../src/adapters/shared/sqlite-driver';
 import { SandboxLedger } from '../../src/adapters/sandbox-biller/sandbox-ledger';
 
 let directory: string;

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import Database from 'better-sqlite3';
+import { Database } from '../../src/adapters/shared/sqlite-driver';
 import { until } from '../support/running-sandbox';
 
 const MAIN = resolve(__dirname, '../../dist/bootstrap/sandbox-biller.main.js');

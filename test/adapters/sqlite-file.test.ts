@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import Database from 'better-sqlite3';
+import { Database } from '../../src/adapters/shared/sqlite-driver';
 import { type SqliteFileKind, openSqliteFile } from '../../src/adapters/sqlite/sqlite-file';
 
 describe('opening a SQLite file', () => {

@@ -1,4 +1,4 @@
-import Database from 'better-sqlite3';
+import { Database } from '../../src/adapters/shared/sqlite-driver';
 import { SqliteShardClock } from '../../src/adapters/sqlite/sqlite-shard-clock';
 
 it('12: the clock of a shard waits where the machine’s time is set back', () => {

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import Database from 'better-sqlite3';
+import { Database } from '../../src/adapters/shared/sqlite-driver';
 import { datapump, demandBuilt, expectGolden, normalized, type Said } from '../support/command-line';
 import { MAPPING, OperatorWorld } from '../support/operator-world';
 

@@ -1,6 +1,6 @@
 import { cpSync } from 'node:fs';
 import { join } from 'node:path';
-import Database from 'better-sqlite3';
+import { Database } from '../../src/adapters/shared/sqlite-driver';
 import { SqliteEventStore } from '../../src/adapters/sqlite/sqlite-event-store';
 import { type Proof } from '../../src/bootstrap/demo/proof';
 import { dpRecordStream, type RecordKey } from '../../src/domain/identifiers';

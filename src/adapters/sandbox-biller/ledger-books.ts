@@ -1,4 +1,4 @@
-import Database from 'better-sqlite3';
+import { Database } from '../shared/sqlite-driver';
 import { type RecordKey } from '../../domain/identifiers';
 import { type FaultKind } from './sandbox-faults';
 
@@ -25,7 +25,7 @@ const CACHE_KIB = 4_000;
  * order of (biller, reference).
  */
 export class LedgerBooks {
-  private readonly database: Database.Database;
+  private readonly database: Database;
 
   constructor(file: string) {
     this.database = new Database(file, { readonly: true, fileMustExist: true, timeout: 5_000 });

@@ -1,4 +1,4 @@
-import Database from 'better-sqlite3';
+import { Database } from '../shared/sqlite-driver';
 
 /** "SBXL" in SQLite's application_id: tells our ledger from any other database file. */
 const APPLICATION_ID = 0x5342584c;
@@ -32,8 +32,8 @@ CREATE INDEX late_effects_by_reference ON late_effects (biller_id, reference);
 `;
 
 /** Opens or makes a ledger file; throws with the file's name and the reason where it is not ours or too new. */
-export function openLedgerFile(file: string): Database.Database {
-  let database: Database.Database | undefined;
+export function openLedgerFile(file: string): Database {
+  let database: Database | undefined;
   try {
     database = new Database(file, { timeout: 5_000 });
     const tables = database.prepare('SELECT count(*) FROM sqlite_schema').pluck().get() as number;

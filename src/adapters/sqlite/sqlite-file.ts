@@ -1,4 +1,4 @@
-import Database from 'better-sqlite3';
+import { Database } from '../shared/sqlite-driver';
 import { PortFailure } from '../../application/ports/failures';
 
 /** What a file of ours holds. Its application_id says so, so that swapped paths are found before a byte is written. */
@@ -36,10 +36,10 @@ export interface SqliteFileOptions {
  * Opens a database file of ours, creating or migrating it as needed; safe when several processes do so at once.
  * A file that is not ours, or from a newer version, is refused and left exactly as it was.
  */
-export function openSqliteFile(options: SqliteFileOptions): Database.Database {
+export function openSqliteFile(options: SqliteFileOptions): Database {
   const deadline = performance.now() + BUSY_TIMEOUT_MS;
   for (;;) {
-    let database: Database.Database | undefined;
+    let database: Database | undefined;
     try {
       database = new Database(options.path, { timeout: BUSY_TIMEOUT_MS });
       prepareFile(database, options);
@@ -54,7 +54,7 @@ export function openSqliteFile(options: SqliteFileOptions): Database.Database {
   }
 }
 
-function prepareFile(database: Database.Database, options: SqliteFileOptions): void {
+function prepareFile(database: Database, options: SqliteFileOptions): void {
   // Before anything is changed: journal_mode alone would already rewrite a stranger's file.
   const before = database.transaction(() => checkedVersion(database, options))();
   database.pragma('journal_mode = WAL');
@@ -75,7 +75,7 @@ function prepareFile(database: Database.Database, options: SqliteFileOptions): v
 }
 
 /** The file's version; 0 for a new one. Call it inside a transaction, so that its reads see one state. */
-function checkedVersion(database: Database.Database, { path, kind, schema }: SqliteFileOptions): number {
+function checkedVersion(database: Database, { path, kind, schema }: SqliteFileOptions): number {
   const applicationId = database.pragma('application_id', { simple: true }) as number;
   const version = database.pragma('user_version', { simple: true }) as number;
   if (applicationId !== APPLICATION_ID[kind]) {
