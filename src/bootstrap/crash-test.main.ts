@@ -45,14 +45,29 @@ function choicesOf(words: readonly string[]): Choices | undefined {
   };
   const names = values.points.split(',').filter((name) => name !== '');
   const chosen = names.map((name) => CRASH_CASES.filter((crash) => crash.name === name || crash.point === name));
-  chosen.forEach((found, index) => found.length === 0 && problems.push(`--points: found ${names[index]}, expected one of:\n  ${CRASH_CASES.map(({ name }) => name).join('\n  ')}`));
+  chosen.forEach(
+    (found, index) =>
+      found.length === 0 &&
+      problems.push(
+        `--points: found ${names[index]}, expected one of:\n  ${CRASH_CASES.map(({ name }) => name).join('\n  ')}`,
+      ),
+  );
   const times = whole('times', values.times, LIMITS.times);
   const atOnce = whole('at-once', values['at-once'], LIMITS.atOnce);
-  const occurrence = values.occurrence === undefined ? undefined : whole('occurrence', values.occurrence, LIMITS.occurrence);
+  const occurrence =
+    values.occurrence === undefined ? undefined : whole('occurrence', values.occurrence, LIMITS.occurrence);
   for (const problem of problems) say(problem);
   if (problems.length > 0) return undefined;
   const cases = names.length === 0 ? CRASH_CASES : chosen.flat();
-  return { cases, times, atOnce, folder: resolve(values.data), occurrence, rollingRestart: values['rolling-restart'], json: values.json };
+  return {
+    cases,
+    times,
+    atOnce,
+    folder: resolve(values.data),
+    occurrence,
+    rollingRestart: values['rolling-restart'],
+    json: values.json,
+  };
 }
 
 /** Kills a process at each named point, starts it again, and proves that nothing was lost and nothing doubled. */

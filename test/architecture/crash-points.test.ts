@@ -2,7 +2,9 @@ import { CRASH_POINTS } from '../../src/application/crash-point';
 import { CRASH_CASES } from '../../src/bootstrap/crash-test/crash-cases';
 import { sourceFiles } from './source-files';
 
-const called = sourceFiles('src').flatMap(({ text }) => [...text.matchAll(/crashPoint\('([^']+)'\)/g)].map((found) => found[1]!));
+const called = sourceFiles('src').flatMap(({ text }) =>
+  [...text.matchAll(/crashPoint\('([^']+)'\)/g)].map((found) => found[1]!),
+);
 
 it('every crash point stands at one place of the product', () => {
   expect([...called].sort()).toEqual([...CRASH_POINTS].sort());

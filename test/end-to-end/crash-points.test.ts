@@ -16,8 +16,15 @@ interface Ended {
   readonly errors: string;
 }
 
-function run(program: string, words: readonly string[], environment: Readonly<Record<string, string>> = {}): Promise<Ended> {
-  const child = spawn(process.execPath, [program, ...words], { env: { ...process.env, ...environment }, stdio: ['ignore', 'pipe', 'pipe'] });
+function run(
+  program: string,
+  words: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Ended> {
+  const child = spawn(process.execPath, [program, ...words], {
+    env: { ...process.env, ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let output = '';
   let errors = '';
   child.stdout.on('data', (text: Buffer) => (output += text.toString()));
@@ -30,19 +37,56 @@ describe('a process killed at a named point', () => {
   beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'crash-points-'))));
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-  it('and started again loses nothing and doubles nothing', async () => {
-    const ended = await run(CRASH_TEST, ['--points', SELECTION.join(','), '--times', '1', '--at-once', '4', '--data', folder, '--json']);
-    const { points, runs, kills, records, lost, doubled, failed } = JSON.parse(ended.output) as Record<string, number>;
-    expect({ code: ended.code, points, runs, lost, doubled, failed }).toEqual({ code: 0, points: 4, runs: 4, lost: 0, doubled: 0, failed: 0 });
-    expect(kills).toBeGreaterThanOrEqual(SELECTION.length);
-    expect(records).toBeGreaterThanOrEqual(SELECTION.length * 24);
-  }, TEST_MS);
+  it(
+    'and started again loses nothing and doubles nothing',
+    async () => {
+      const ended = await run(CRASH_TEST, [
+        '--points',
+        SELECTION.join(','),
+        '--times',
+        '1',
+        '--at-once',
+        '4',
+        '--data',
+        folder,
+        '--json',
+      ]);
+      const { points, runs, kills, records, lost, doubled, failed } = JSON.parse(ended.output) as Record<
+        string,
+        number
+      >;
+      expect({ code: ended.code, points, runs, lost, doubled, failed }).toEqual({
+        code: 0,
+        points: 4,
+        runs: 4,
+        lost: 0,
+        doubled: 0,
+        failed: 0,
+      });
+      expect(kills).toBeGreaterThanOrEqual(SELECTION.length);
+      expect(records).toBeGreaterThanOrEqual(SELECTION.length * 24);
+    },
+    TEST_MS,
+  );
 
-  it('fails the run where the point was never reached', async () => {
-    const ended = await run(CRASH_TEST, ['--points', 'relay.after-mark', '--occurrence', '9999', '--times', '1', '--data', folder]);
-    expect(ended.code).toBe(1);
-    expect(ended.errors).toMatch(/relay\.after-mark.*FAILED.*\n {2}the point was never reached/);
-  }, TEST_MS);
+  it(
+    'fails the run where the point was never reached',
+    async () => {
+      const ended = await run(CRASH_TEST, [
+        '--points',
+        'relay.after-mark',
+        '--occurrence',
+        '9999',
+        '--times',
+        '1',
+        '--data',
+        folder,
+      ]);
+      expect(ended.code).toBe(1);
+      expect(ended.errors).toMatch(/relay\.after-mark.*FAILED.*\n {2}the point was never reached/);
+    },
+    TEST_MS,
+  );
 
   it('is a matter of tests: production refuses to be armed', async () => {
     const armed = { DATAPUMP_CRASH_AT: 'relay.after-mark', Environment__Name: 'production' };
@@ -58,15 +102,19 @@ describe('a process killed at a named point', () => {
   });
 });
 
-it('a rolling restart costs no record a second attempt', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'rolling-restart-'));
-  const ended = await run(CRASH_TEST, ['--rolling-restart', '--data', folder, '--json']);
-  rmSync(folder, { recursive: true, force: true });
-  const { records, restarts, attempts, slowestStopMs, ...rest } = JSON.parse(ended.output) as Record<string, number>;
-  expect({ code: ended.code, ...rest }).toEqual({ code: 0, repeated: 0, open: 0, lost: 0, doubled: 0 });
-  expect(attempts).toBe(records);
-  expect(records).toBeGreaterThanOrEqual(500);
-  // Each of the four processes at least once, while there was work left; none needed its whole grace time.
-  expect(restarts).toBeGreaterThanOrEqual(4);
-  expect(slowestStopMs).toBeLessThan(20_000);
-}, TEST_MS);
+it(
+  'a rolling restart costs no record a second attempt',
+  async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'rolling-restart-'));
+    const ended = await run(CRASH_TEST, ['--rolling-restart', '--data', folder, '--json']);
+    rmSync(folder, { recursive: true, force: true });
+    const { records, restarts, attempts, slowestStopMs, ...rest } = JSON.parse(ended.output) as Record<string, number>;
+    expect({ code: ended.code, ...rest }).toEqual({ code: 0, repeated: 0, open: 0, lost: 0, doubled: 0 });
+    expect(attempts).toBe(records);
+    expect(records).toBeGreaterThanOrEqual(500);
+    // Each of the four processes at least once, while there was work left; none needed its whole grace time.
+    expect(restarts).toBeGreaterThanOrEqual(4);
+    expect(slowestStopMs).toBeLessThan(20_000);
+  },
+  TEST_MS,
+);

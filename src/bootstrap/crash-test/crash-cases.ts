@@ -41,18 +41,45 @@ const PREPARED: Partial<Record<CrashPoint, Preparation>> = {
 };
 
 const RARE: ReadonlySet<CrashPoint> = new Set<CrashPoint>([
-  'scanner.before-claim', 'scanner.after-claim', 'relay.before-plan', 'relay.after-plan', 'relay.after-publish', 'relay.after-mark',
-  'sweep.after-take', 'sweep.after-chunks-sent', 'sweep.after-records-sent',
-  'receive-loop.before-dead-letter', 'receive-loop.after-dead-letter', 'consumer.after-dead-letter-stated',
-  'fetcher.after-notices', 'fetcher.after-finished-reconciled', 'consumer.after-row-reopened', 'consumer.after-claim-without-call',
-  'doubt.before-inquiry', 'doubt.after-inquiry', 'doubt.after-inquiry-closed', 'doubt.after-hold-stated',
-  'doubt.before-resend-stated', 'doubt.after-resend-stated', 'doubt.after-resend', 'doubt.after-resend-closed',
-  'redrive.after-receive', 'redrive.after-opened', 'redrive.after-row-reopened', 'redrive.after-send', 'redrive.after-complete',
-  'resolve.before-close', 'resolve.after-close', 'resolve.after-row-reopened', 'resolve.after-send',
+  'scanner.before-claim',
+  'scanner.after-claim',
+  'relay.before-plan',
+  'relay.after-plan',
+  'relay.after-publish',
+  'relay.after-mark',
+  'sweep.after-take',
+  'sweep.after-chunks-sent',
+  'sweep.after-records-sent',
+  'receive-loop.before-dead-letter',
+  'receive-loop.after-dead-letter',
+  'consumer.after-dead-letter-stated',
+  'fetcher.after-notices',
+  'fetcher.after-finished-reconciled',
+  'consumer.after-row-reopened',
+  'consumer.after-claim-without-call',
+  'doubt.before-inquiry',
+  'doubt.after-inquiry',
+  'doubt.after-inquiry-closed',
+  'doubt.after-hold-stated',
+  'doubt.before-resend-stated',
+  'doubt.after-resend-stated',
+  'doubt.after-resend',
+  'doubt.after-resend-closed',
+  'redrive.after-receive',
+  'redrive.after-opened',
+  'redrive.after-row-reopened',
+  'redrive.after-send',
+  'redrive.after-complete',
+  'resolve.before-close',
+  'resolve.after-close',
+  'resolve.after-row-reopened',
+  'resolve.after-send',
 ]);
 
 /** Every point in each process that passes it. */
-export const CRASH_CASES: readonly CrashCase[] = CRASH_POINTS.flatMap((point) => actorsOf(point).map((actor) => caseOf(point, actor)));
+export const CRASH_CASES: readonly CrashCase[] = CRASH_POINTS.flatMap((point) =>
+  actorsOf(point).map((actor) => caseOf(point, actor)),
+);
 
 function caseOf(point: CrashPoint, actor: Actor): CrashCase {
   const preparation = PREPARED[point] ?? 'nothing';

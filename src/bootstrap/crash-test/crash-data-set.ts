@@ -50,7 +50,14 @@ const SHARDS = 2;
 /** So many are planned and a few taken of each kind: rare kinds must be there every time. */
 const CANDIDATES = 4_000;
 const QUOTAS: Readonly<Record<string, number>> = {
-  rejected: 5, skipped: 3, declined: 3, deadLettered: 3, 'delivered-keys': 12, 'delivered-inquiry': 8, 'delivered-both': 4, 'delivered-neither': 8,
+  rejected: 5,
+  skipped: 3,
+  declined: 3,
+  deadLettered: 3,
+  'delivered-keys': 12,
+  'delivered-inquiry': 8,
+  'delivered-both': 4,
+  'delivered-neither': 8,
 };
 /** Of each quota; the rest is of the second data type. */
 const FIRST_TYPE_SHARE = 2 / 3;
@@ -69,7 +76,16 @@ export type CrashSettings = Readonly<Record<string, string | number | boolean>>;
 /** Profiles, secrets, the sandbox's configuration, manifest and shards of one run. */
 export async function seedCrashTest(files: DemoFiles, options: CrashDataOptions): Promise<CrashDataSet> {
   const { seed, sandboxPort, startedAt } = options;
-  const plan: DemoPlan = { shards: SHARDS, billers: BILLERS, records: CANDIDATES, seed, chaos: false, faults: true, sandboxPort, startedAt };
+  const plan: DemoPlan = {
+    shards: SHARDS,
+    billers: BILLERS,
+    records: CANDIDATES,
+    seed,
+    chaos: false,
+    faults: true,
+    sandboxPort,
+    startedAt,
+  };
   const billers = planBillers(plan).map((biller) => ({ ...biller, profile: { ...biller.profile, ...hurriedProfile } }));
   const records = markChanging(select(planRecords(plan, billers), options), options.changedPayments);
   mkdirSync(files.billers, { recursive: true });
@@ -87,7 +103,10 @@ const hurriedProfile = {
   RetrySchedule: { Kind: 'Fixed', Waits: ['200ms', '300ms', '500ms', '1s', '1s', '1s'], MaxAge: '24h' },
 };
 
-function select(candidates: Iterable<DemoRecord>, { dataTypes: [first, second], quotas = QUOTAS }: CrashDataOptions): DemoRecord[] {
+function select(
+  candidates: Iterable<DemoRecord>,
+  { dataTypes: [first, second], quotas = QUOTAS }: CrashDataOptions,
+): DemoRecord[] {
   const left = new Map<string, number>();
   for (const [kind, quota] of Object.entries(quotas)) {
     const ofFirst = Math.ceil(quota * FIRST_TYPE_SHARE);
@@ -123,7 +142,10 @@ function markChanging(records: readonly DemoRecord[], count: number): readonly D
 /** What `markChanging` promised: the payments, and what they become. */
 export const changedPayments = (records: readonly DemoRecord[]) =>
   records.flatMap(({ manifest, payment, biller }) =>
-    manifest.end === 'skipped' && payment && payment.invoiceType !== NOT_TAKEN && payment.achReturnCode?.startsWith('C') !== true
+    manifest.end === 'skipped' &&
+    payment &&
+    payment.invoiceType !== NOT_TAKEN &&
+    payment.achReturnCode?.startsWith('C') !== true
       ? [{ shard: biller.shard, paymentId: payment.paymentId, invoiceType: NOT_TAKEN }]
       : [],
   );
@@ -133,12 +155,22 @@ function writeFiles(plan: DemoPlan, files: DemoFiles, billers: readonly DemoBill
   for (const { billerId, profile } of billers) writeJson(join(files.billers, `${billerId}.json`), profile);
   writeJson(files.secrets, secretsOf(billers), 0o600);
   const sandbox = sandboxConfigurationOf(plan, billers, files.ledger) as { readonly billers: readonly SandboxBiller[] };
-  const faulty = sandbox.billers.map((biller) => ({ ...biller, faults, latencyMs, quarantineMs: QUARANTINE_MS, hangMs: HANG_MS }));
+  const faulty = sandbox.billers.map((biller) => ({
+    ...biller,
+    faults,
+    latencyMs,
+    quarantineMs: QUARANTINE_MS,
+    hangMs: HANG_MS,
+  }));
   writeJson(files.sandbox, { ...sandbox, billers: faulty }, 0o600);
   writeFileSync(files.configuration, configurationText(options.settings));
 }
 
-async function fillShards(files: DemoFiles, billers: readonly DemoBiller[], records: readonly DemoRecord[]): Promise<void> {
+async function fillShards(
+  files: DemoFiles,
+  billers: readonly DemoBiller[],
+  records: readonly DemoRecord[],
+): Promise<void> {
   const folder = join(files.folder, 'shards');
   mkdirSync(folder, { recursive: true });
   const shards = SqliteShards.open({ folder, names: [...new Set(billers.map(({ shard }) => shard))].sort() });

@@ -70,7 +70,11 @@ export class CrashRun {
 
   /** Scanner, fetcher and a consumer for each data type there is. */
   get processes(): readonly ProcessKind[] {
-    return [{ process: 'scanner' }, { process: 'fetcher' }, ...this.dataTypes.map((dataType) => ({ process: 'consumer' as const, dataType }))];
+    return [
+      { process: 'scanner' },
+      { process: 'fetcher' },
+      ...this.dataTypes.map((dataType) => ({ process: 'consumer' as const, dataType })),
+    ];
   }
 
   get logFile(): number {
@@ -82,7 +86,11 @@ export class CrashRun {
   }
 
   /** Starts the processes, each armed as told, runs the work and stops them again. */
-  async while(processes: readonly ProcessKind[], arming: Arming, work: (supervised: Supervised) => Promise<void>): Promise<void> {
+  async while(
+    processes: readonly ProcessKind[],
+    arming: Arming,
+    work: (supervised: Supervised) => Promise<void>,
+  ): Promise<void> {
     const starts = new Map<string, number>();
     const supervised: Supervised = supervise({
       processes,
@@ -96,7 +104,14 @@ export class CrashRun {
       restartMax: RESTARTS_MAX,
       restartWindowMs: RESTART_WINDOW_MS,
       stopMs: STOP_MS,
-      telemetry: { warn: (_message, fields) => this.noteEnd(String(fields?.['process']), fields?.['signal'] as string | undefined, fields?.['code'] as number | undefined) },
+      telemetry: {
+        warn: (_message, fields) =>
+          this.noteEnd(
+            String(fields?.['process']),
+            fields?.['signal'] as string | undefined,
+            fields?.['code'] as number | undefined,
+          ),
+      },
       logTo: this.log,
     });
     void supervised.ended.then((why) => why !== undefined && (this.failure ??= why));
@@ -122,14 +137,16 @@ export class CrashRun {
     const end = clock.monotonicMs() + DRAINED_MAX_MS;
     await untilDrainedOrEnded(this.container, new AbortController().signal, (backlog) => {
       if (this.failure !== undefined) throw new Error(this.failure);
-      if (clock.monotonicMs() > end) throw new Error(`not drained after ${DRAINED_MAX_MS / 1_000} s: ${JSON.stringify(backlog)}`);
+      if (clock.monotonicMs() > end)
+        throw new Error(`not drained after ${DRAINED_MAX_MS / 1_000} s: ${JSON.stringify(backlog)}`);
     });
   }
 
   /** A kill belongs into the manifest, where the proof looks for a doubt's cause. */
   private noteEnd(process: string, signal: string | undefined, code: number | undefined): void {
     if (signal !== 'SIGKILL') {
-      if (!this.onEnd(process, code)) this.failure ??= `${process} ended by itself (${signal ?? code}), see ${this.files.processLog}`;
+      if (!this.onEnd(process, code))
+        this.failure ??= `${process} ended by itself (${signal ?? code}), see ${this.files.processLog}`;
       return;
     }
     const now = this.container.get(TOKENS.clock).now();
@@ -161,7 +178,13 @@ export class CrashRun {
       await this.sandbox.stop();
       const { manifest } = this.data;
       return await proveDemo(
-        { manifest, shards: this.container.get(TOKENS.shards), eventStore: this.container.get(TOKENS.eventStore), projection, books },
+        {
+          manifest,
+          shards: this.container.get(TOKENS.shards),
+          eventStore: this.container.get(TOKENS.eventStore),
+          projection,
+          books,
+        },
         () => undefined,
       );
     } finally {

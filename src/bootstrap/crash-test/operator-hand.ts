@@ -48,7 +48,12 @@ export async function resolveAll(run: CrashRun, point: string | undefined): Prom
   }
 }
 
-async function doubtful(shard: { rowsByStatus: (query: { statuses: ['InDoubt']; max: number }) => Promise<readonly { billerId: string; dpId: string }[]> }): Promise<RecordKey[]> {
+async function doubtful(shard: {
+  rowsByStatus: (query: {
+    statuses: ['InDoubt'];
+    max: number;
+  }) => Promise<readonly { billerId: string; dpId: string }[]>;
+}): Promise<RecordKey[]> {
   const rows = await shard.rowsByStatus({ statuses: ['InDoubt'], max: BOOKS_MAX });
   return rows.map(({ billerId, dpId }) => `${billerId}:${dpId}` as RecordKey);
 }
@@ -66,5 +71,6 @@ export async function runCommand(run: CrashRun, words: readonly string[], point:
     child.once('error', failed).once('exit', (exit, by) => ended({ code: exit, signal: by })),
   );
   if (point !== undefined && signal === 'SIGKILL') return;
-  if (!DONE_OR_DONE_ALREADY.includes(code)) throw new Error(`${words.slice(0, 2).join(' ')} ended with ${signal ?? code}, see ${run.files.processLog}`);
+  if (!DONE_OR_DONE_ALREADY.includes(code))
+    throw new Error(`${words.slice(0, 2).join(' ')} ended with ${signal ?? code}, see ${run.files.processLog}`);
 }

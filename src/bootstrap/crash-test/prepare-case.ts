@@ -29,7 +29,9 @@ export async function prepareCase(run: CrashRun, preparation: Preparation): Prom
     case 'lost-messages':
       await run.while([SCANNER], UNARMED, () => run.until('every chunk is on the bus', () => allRelayed(run)));
       await takeAll(run, CHUNKS, (index) => (index % 2 === 0 ? 'lose' : 'put back'));
-      await run.while([FETCHER], UNARMED, () => run.until('the other chunks are fetched', async () => (await waiting(run, CHUNKS)) === 0));
+      await run.while([FETCHER], UNARMED, () =>
+        run.until('the other chunks are fetched', async () => (await waiting(run, CHUNKS)) === 0),
+      );
       await takeAll(run, recordsOf(run, run.dataTypes[0]!), () => 'lose');
       letAnHourPass(run);
       return;
@@ -40,14 +42,20 @@ export async function prepareCase(run: CrashRun, preparation: Preparation): Prom
     case 'given-up-messages':
       await untilFetched(run);
       // The broker gives a message up once it was put back too often; then none is left to take.
-      for (let takes = 0; (await waiting(run, recordsOf(run, run.dataTypes[0]!))) > 0 && takes < RECEIVES_MAX; takes++) {
+      for (
+        let takes = 0;
+        (await waiting(run, recordsOf(run, run.dataTypes[0]!))) > 0 && takes < RECEIVES_MAX;
+        takes++
+      ) {
         await takeAll(run, recordsOf(run, run.dataTypes[0]!), () => 'put back');
       }
       return;
     case 'changed-payments':
       await untilFetched(run);
       for (const { shard, paymentId, invoiceType } of changedPayments(run.data.records)) {
-        inShard(run, shard, (database) => database.prepare('UPDATE Payment SET InvoiceType = ? WHERE PaymentId = ?').run(invoiceType, paymentId));
+        inShard(run, shard, (database) =>
+          database.prepare('UPDATE Payment SET InvoiceType = ? WHERE PaymentId = ?').run(invoiceType, paymentId),
+        );
       }
       return;
     default:
@@ -59,15 +67,26 @@ export async function prepareCase(run: CrashRun, preparation: Preparation): Prom
 const untilFetched = (run: CrashRun): Promise<void> =>
   run.while([SCANNER, FETCHER], UNARMED, () =>
     run.until('every row is fetched', async () => {
-      const totals = (await Promise.all(run.container.get(TOKENS.shards).all().map((shard) => shard.totals()))).flat();
-      return totals.every(({ status }) => status !== 'New' && status !== 'Queued') && (await waiting(run, CHUNKS)) === 0;
+      const totals = (
+        await Promise.all(
+          run.container
+            .get(TOKENS.shards)
+            .all()
+            .map((shard) => shard.totals()),
+        )
+      ).flat();
+      return (
+        totals.every(({ status }) => status !== 'New' && status !== 'Queued') && (await waiting(run, CHUNKS)) === 0
+      );
     }),
   );
 
 /** Rows without progress look as if they had stood still for long: the sweep's wait is a minute at least. */
 export function letAnHourPass(run: CrashRun): void {
   for (const { name } of run.container.get(TOKENS.shards).all()) {
-    inShard(run, name, (database) => database.prepare(`UPDATE datapump SET ProgressAt = ? WHERE Status IN ('Queued', 'Published')`).run(LONG_AGO));
+    inShard(run, name, (database) =>
+      database.prepare(`UPDATE datapump SET ProgressAt = ? WHERE Status IN ('Queued', 'Published')`).run(LONG_AGO),
+    );
   }
 }
 
@@ -82,12 +101,23 @@ function inShard(run: CrashRun, shard: string, work: (database: Database) => unk
 
 async function publishAsAnotherTeam(run: CrashRun): Promise<void> {
   const { eventsTopic } = run.container.get(TOKENS.topology);
-  const records = run.data.records.filter(({ manifest }) => manifest.end === 'delivered' && manifest.dataType === run.dataTypes[0]).slice(0, FOREIGN_RECORDS);
+  const records = run.data.records
+    .filter(({ manifest }) => manifest.end === 'delivered' && manifest.dataType === run.dataTypes[0])
+    .slice(0, FOREIGN_RECORDS);
   await run.container.get(TOKENS.bus).send(
     eventsTopic,
     records.map(({ manifest: { record, billerId, dataType }, row, biller }) =>
       recordMessage(
-        { dpId: row.dpId, billerId, eventType: dataType, occurredAt: row.createdAt, version: 1, traceId: record, messageId: record, source: { shard: shardName(biller.shard), table: 'dbo.datapump' } },
+        {
+          dpId: row.dpId,
+          billerId,
+          eventType: dataType,
+          occurredAt: row.createdAt,
+          version: 1,
+          traceId: record,
+          messageId: record,
+          source: { shard: shardName(biller.shard), table: 'dbo.datapump' },
+        },
         { link: firstLink, tenant: billerId, traceparent: undefined, target: undefined },
       ),
     ),
@@ -99,7 +129,8 @@ const recordsOf = (run: CrashRun, dataType: DataType): MessageSource => {
   return { topic: eventsTopic, subscription: subscriptions[dataType] };
 };
 
-const waiting = async (run: CrashRun, source: MessageSource): Promise<number> => (await run.container.get(TOKENS.bus).depth(source)).active;
+const waiting = async (run: CrashRun, source: MessageSource): Promise<number> =>
+  (await run.container.get(TOKENS.bus).depth(source)).active;
 
 async function allRelayed(run: CrashRun): Promise<boolean> {
   const shards = run.container.get(TOKENS.shards).all();
@@ -109,7 +140,11 @@ async function allRelayed(run: CrashRun): Promise<boolean> {
 }
 
 /** Each message that is there now, once, as by a consumer that drops it or by a broker that forgets it. */
-async function takeAll(run: CrashRun, source: MessageSource, fate: (index: number) => 'lose' | 'put back'): Promise<void> {
+async function takeAll(
+  run: CrashRun,
+  source: MessageSource,
+  fate: (index: number) => 'lose' | 'put back',
+): Promise<void> {
   const receiver = run.container.get(TOKENS.bus).receiver(source);
   const taken = [];
   for (let receives = 0; receives < RECEIVES_MAX; receives++) {
@@ -117,6 +152,8 @@ async function takeAll(run: CrashRun, source: MessageSource, fate: (index: numbe
     if (messages.length === 0) break;
     taken.push(...messages);
   }
-  await Promise.all(taken.map((message, index) => (fate(index) === 'lose' ? receiver.complete(message) : receiver.abandon(message))));
+  await Promise.all(
+    taken.map((message, index) => (fate(index) === 'lose' ? receiver.complete(message) : receiver.abandon(message))),
+  );
   await receiver.close();
 }

@@ -41,7 +41,11 @@ export async function rollingRestart(folder: string): Promise<RollingResult> {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   const files = demoFiles(folder);
-  const settings = { ...crashSettings(files, { sweeping: false }), 'Consumer:ConcurrentMessages': CONCURRENT_MESSAGES, 'Log:Level': 'info' };
+  const settings = {
+    ...crashSettings(files, { sweeping: false }),
+    'Consumer:ConcurrentMessages': CONCURRENT_MESSAGES,
+    'Log:Level': 'info',
+  };
   const data = await seedCrashTest(files, {
     seed: 1,
     sandboxPort: await freePort(Math.random),
@@ -60,7 +64,8 @@ export async function rollingRestart(folder: string): Promise<RollingResult> {
     await run.while(run.processes, UNARMED, async (supervised) => {
       await run.until('the first records are delivered', async () => (await settled(run)) > 0);
       for (let round = 0; round < ROUNDS; round++) {
-        for (const kind of run.processes) if ((await settled(run)) < data.records.length) ends.push(await stopOne(run, supervised, processName(kind)));
+        for (const kind of run.processes)
+          if ((await settled(run)) < data.records.length) ends.push(await stopOne(run, supervised, processName(kind)));
       }
       await run.untilDrained();
     });
@@ -68,8 +73,15 @@ export async function rollingRestart(folder: string): Promise<RollingResult> {
     const proof = await run.prove();
     const { lost, doubled } = proof;
     return {
-      records: data.records.length, restarts: ends.length, slowestStopMs: Math.round(Math.max(0, ...ends)), ...attempts, lost, doubled,
-      failure: isProved(proof) ? undefined : proof.differences.map(({ record, text }) => `${record}: ${text}`).join('\n'),
+      records: data.records.length,
+      restarts: ends.length,
+      slowestStopMs: Math.round(Math.max(0, ...ends)),
+      ...attempts,
+      lost,
+      doubled,
+      failure: isProved(proof)
+        ? undefined
+        : proof.differences.map(({ record, text }) => `${record}: ${text}`).join('\n'),
     };
   } finally {
     await run.close();
@@ -77,7 +89,14 @@ export async function rollingRestart(folder: string): Promise<RollingResult> {
 }
 
 async function settled(run: CrashRun): Promise<number> {
-  const totals = (await Promise.all(run.container.get(TOKENS.shards).all().map((shard) => shard.totals()))).flat();
+  const totals = (
+    await Promise.all(
+      run.container
+        .get(TOKENS.shards)
+        .all()
+        .map((shard) => shard.totals()),
+    )
+  ).flat();
   return totals.reduce((sum, { status, count }) => sum + (SETTLED_STATUSES.includes(status) ? count : 0), 0);
 }
 
@@ -105,8 +124,12 @@ async function countAttempts(run: CrashRun): Promise<Pick<RollingResult, 'attemp
   const eventStore = run.container.get(TOKENS.eventStore);
   const started = new Map<string, number>();
   const unanswered = new Set<string>();
-  for (let after: Position | undefined; ; ) {
-    const page = await eventStore.readAll({ max: READ_EVENTS_MAX, categories: ['deliveryAttempt'], ...(after === undefined ? {} : { after }) });
+  for (let after: Position | undefined; ;) {
+    const page = await eventStore.readAll({
+      max: READ_EVENTS_MAX,
+      categories: ['deliveryAttempt'],
+      ...(after === undefined ? {} : { after }),
+    });
     for (const { type, stream } of page.events) {
       if (type !== 'DeliveryAttemptStarted') {
         if (type === 'DeliveryAttemptAccepted') unanswered.delete(stream);
@@ -120,5 +143,9 @@ async function countAttempts(run: CrashRun): Promise<Pick<RollingResult, 'attemp
     after = page.next;
   }
   const counts = [...started.values()];
-  return { attempts: counts.reduce((sum, count) => sum + count, 0), repeated: counts.filter((count) => count > 1).length, open: unanswered.size };
+  return {
+    attempts: counts.reduce((sum, count) => sum + count, 0),
+    repeated: counts.filter((count) => count > 1).length,
+    open: unanswered.size,
+  };
 }

@@ -35,11 +35,25 @@ const CHANGED_PAYMENTS = 4;
  * A fresh data set, the process killed at the point, started again, everything drained, then the proof. It dies when it
  * passes the point for the `occurrence`-th time; by default the turn says which.
  */
-export async function runCase(crash: CrashCase, turn: number, folderOfAll: string, occurrence?: number): Promise<CaseResult> {
+export async function runCase(
+  crash: CrashCase,
+  turn: number,
+  folderOfAll: string,
+  occurrence?: number,
+): Promise<CaseResult> {
   const began = performance.now();
   const folder = join(folderOfAll, `${crash.name.replace('@', '-')}-${turn}`);
   const run = await openRun(crash, turn, folder);
-  const result = { name: crash.name, turn, reached: 0, records: run.data.records.length, lost: 0, doubled: 0, differing: 0, folder };
+  const result = {
+    name: crash.name,
+    turn,
+    reached: 0,
+    records: run.data.records.length,
+    lost: 0,
+    doubled: 0,
+    differing: 0,
+    folder,
+  };
   const ended = (failure: string | undefined) => ({ seconds: (performance.now() - began) / 1_000, failure });
   try {
     await run.open();
@@ -54,7 +68,14 @@ export async function runCase(crash: CrashCase, turn: number, folderOfAll: strin
       ...(suspected > 0 ? [`${suspected} double posts suspected`] : []),
       ...proof.differences.slice(0, PROBLEMS_SHOWN_MAX).map(({ record, text }) => `${record}: ${text}`),
     ];
-    return { ...result, reached, lost, doubled, differing, ...ended(problems.length > 0 ? problems.join('\n  ') : undefined) };
+    return {
+      ...result,
+      reached,
+      lost,
+      doubled,
+      differing,
+      ...ended(problems.length > 0 ? problems.join('\n  ') : undefined),
+    };
   } catch (error) {
     return { ...result, reached: run.reached(crash.point), ...ended((error as Error).message) };
   } finally {
@@ -66,7 +87,10 @@ async function openRun(crash: CrashCase, turn: number, folder: string): Promise<
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   const files = demoFiles(folder);
-  const dataTypes: readonly [DataType, DataType] = ['Payments', DATA_TYPES.filter((type) => type !== 'Payments')[turn % 3]!];
+  const dataTypes: readonly [DataType, DataType] = [
+    'Payments',
+    DATA_TYPES.filter((type) => type !== 'Payments')[turn % 3]!,
+  ];
   const settings = crashSettings(files, { sweeping: crash.preparation === 'lost-messages' });
   const data = await seedCrashTest(files, {
     seed: turn,
@@ -99,6 +123,7 @@ function armingOf({ actor, preparation }: CrashCase, armedWith: string): Arming 
 }
 
 function isArmed(actor: CrashCase['actor'], process: string): boolean {
-  if (actor === 'consumers') return DATA_TYPES.some((dataType) => processName({ process: 'consumer', dataType }) === process);
+  if (actor === 'consumers')
+    return DATA_TYPES.some((dataType) => processName({ process: 'consumer', dataType }) === process);
   return actor === process;
 }

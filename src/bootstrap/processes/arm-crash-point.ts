@@ -18,7 +18,8 @@ export function armCrashPoint(settings: Pick<Settings, 'Environment:Name'>): voi
   }
   const found = EXPECTED.exec(text)?.groups;
   const point = CRASH_POINTS.find((known) => known === found?.['point']);
-  if (!point) throw new UsageProblems([`${CRASH_VARIABLE}: found ${text}, expected a crash point, or one with #<occurrence>`]);
+  if (!point)
+    throw new UsageProblems([`${CRASH_VARIABLE}: found ${text}, expected a crash point, or one with #<occurrence>`]);
   let left = Number(found?.['occurrence'] ?? 1);
   armCrashPoints((passed) => {
     if (passed === point && --left === 0) die(point);
