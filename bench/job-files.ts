@@ -2,11 +2,11 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { instantiateTemplate } from '../src/adapters/biller-profiles/instantiate-template';
 import { SqliteShards } from '../src/adapters/sqlite/sqlite-shards';
-import { carriesMoney, DATA_TYPES, type DataType } from '../src/domain/biller/data-type';
+import { carriesMoney, type DataType } from '../src/domain/biller/data-type';
 import { billerId, type BillerId, customerId, dpId, paymentId, shardName } from '../src/domain/identifiers';
 import { instant } from '../src/domain/instant';
 
-export const SHARDS = 4;
+const SHARDS = 4;
 const BILLERS = 12;
 const CUSTOMERS_PER_BILLER = 400;
 const ROWS_PER_SEED = 2_000;
@@ -150,8 +150,6 @@ function record(index: number, warmUp: number) {
   };
   return { shard: biller.shard, customer, payment, row };
 }
-
-export const DATA_TYPE_COUNT = DATA_TYPES.length;
 
 function writeJson(file: string, value: unknown): void {
   writeFileSync(file, JSON.stringify(value, undefined, 2), { mode: 0o600 });
