@@ -1,4 +1,5 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { type Digest } from '../../application/ports/digest';
 
-export const sha256Digest: Digest = (text) => createHash('sha256').update(text, 'utf8').digest('hex');
+/** In one call: half the cost of an object that is fed and asked, and a record takes three digests. */
+export const sha256Digest: Digest = (text) => hash('sha256', text);
