@@ -8,7 +8,7 @@ import { commandLine } from '../processes/supervise';
 import { type CrashRun } from './crash-run';
 
 const ORDER = ['--apply', '--by', 'crash-test', '--reason', 'the crash test orders it'];
-const BOOKS_MAX = 10_000;
+const BOOKS_MAX = 1_000;
 const LETTERS_MAX = 1_000;
 /** Letters that a dead order held come back when their locks lapse. */
 const REDRIVES_MAX = 30;
