@@ -8,7 +8,7 @@ import { crashPoint } from './crash-point';
 import { type History, type Loaded } from './history';
 import { discoveryOf, verdictOf } from './discover-record';
 import { firstLink, recordMessage } from './message-chain';
-import { type MessageContracts, type ValidationErrorMessage } from './messages';
+import { type MessageContracts, messageOf, type ValidationErrorMessage } from './messages';
 import { type BillerProfiles } from './ports/biller-profiles';
 import { type Chance } from './ports/chance';
 import { type Clock } from './ports/clock';
@@ -58,8 +58,6 @@ export type RowOutcome =
   /** The record has its end, or is held, since an earlier fetch: only the row has to follow. */
   | { readonly kind: 'already-finished'; readonly row: DpRow; readonly record: DpRecord }
   | { readonly kind: 'identity-conflict'; readonly row: DpRow };
-
-const TABLE = 'dbo.datapump';
 
 export const awaitsFetch = (row: DpRow): boolean => row.status === 'Queued' || row.status === 'New';
 
@@ -143,12 +141,8 @@ function outcomeOf(row: DpRow, verdict: Verdict, state: DpRecord): RowOutcome {
 }
 
 function publication(context: FetchContext, row: DpRow): OutgoingMessage {
-  const key = recordKey(row.billerId, row.dpId);
   return recordMessage(
-    {
-      dpId: row.dpId, billerId: row.billerId, eventType: row.dataType, occurredAt: row.createdAt, version: 1,
-      traceId: key, messageId: key, source: { shard: context.shard.name, table: TABLE },
-    },
+    messageOf({ ...row, shard: context.shard.name, occurredAt: row.createdAt }),
     { link: firstLink, tenant: context.profile?.tenant ?? row.billerId, traceparent: context.traceparent, target: undefined },
   );
 }

@@ -1,5 +1,5 @@
 import { type DataType } from '../domain/biller/data-type';
-import { type BillerId, type ChunkId, type DpId, type RecordKey, type ShardName } from '../domain/identifiers';
+import { type BillerId, type ChunkId, type DpId, type RecordKey, recordKey, type ShardName } from '../domain/identifiers';
 import { type Instant } from '../domain/instant';
 
 /** Scanner → Fetcher, topic datapump-outbox: contracts/messages/chunk.v1.schema.json. */
@@ -26,6 +26,25 @@ export interface RecordMessage {
   readonly traceId: RecordKey;
   readonly messageId: RecordKey;
   readonly source: { readonly shard: ShardName; readonly table: string };
+}
+
+/** The table that every record message names as its source. */
+const SOURCE_TABLE = 'dbo.datapump';
+
+/** The message of one record, as the fetcher, a sweep or an operator publishes it. */
+export function messageOf(record: {
+  readonly billerId: BillerId;
+  readonly dpId: DpId;
+  readonly dataType: DataType;
+  readonly shard: ShardName;
+  readonly occurredAt: Instant;
+}): RecordMessage {
+  const { billerId, dpId, dataType, shard, occurredAt } = record;
+  const key = recordKey(billerId, dpId);
+  return {
+    dpId, billerId, eventType: dataType, occurredAt, version: 1, traceId: key, messageId: key,
+    source: { shard, table: SOURCE_TABLE },
+  };
 }
 
 /** Fetcher → operations, topic datapump-validation-errors: a notification; the record's stream is the truth. */

@@ -1,13 +1,13 @@
 import { type ResolvedOutcome } from '../domain/delivery-attempt/delivery-attempt.events';
 import { type DeliveryAttempt } from '../domain/delivery-attempt/delivery-attempt.state';
-import { type RecordKey, recordKey } from '../domain/identifiers';
+import { type RecordKey } from '../domain/identifiers';
 import { type Instant } from '../domain/instant';
 import { doubtBeginsAt } from '../domain/policies/in-doubt-resolution';
 import { closeAttempt } from './close-attempt';
 import { crashPoint } from './crash-point';
 import { type History } from './history';
 import { recordMessage, sweepChain } from './message-chain';
-import { type RecordMessage } from './messages';
+import { messageOf, type RecordMessage } from './messages';
 import { type BillerProfiles } from './ports/biller-profiles';
 import { type Chance } from './ports/chance';
 import { type MessageBus } from './ports/message-bus';
@@ -85,11 +85,7 @@ async function wake(
   const ordinal = await shard.reopen(state.dpId);
   if (ordinal === undefined) return;
   crashPoint('resolve.after-row-reopened');
-  const key = recordKey(state.billerId, state.dpId);
-  const body: RecordMessage = {
-    dpId: state.dpId, billerId: state.billerId, eventType: state.dataType, occurredAt: now, version: 1,
-    traceId: key, messageId: key, source: { shard: shard.name, table: 'dbo.datapump' },
-  };
+  const body = messageOf({ ...state, shard: shard.name, occurredAt: now });
   const link = sweepChain(ordinal);
   await ports.bus.send(settings.eventsTopic, [
     recordMessage(body, { link, tenant: state.billerId, traceparent: newTraceparent(ports.chance), target: settings.subscriptions[state.dataType] }),

@@ -1,8 +1,8 @@
 import { instantFromMs, msOf, type Instant } from '../domain/instant';
-import { type ChunkId, recordKey } from '../domain/identifiers';
+import { type ChunkId } from '../domain/identifiers';
 import { crashPoint } from './crash-point';
 import { recordMessage, sweepChain } from './message-chain';
-import { type RecordMessage } from './messages';
+import { messageOf } from './messages';
 import { type BillerProfiles } from './ports/biller-profiles';
 import { type Chance } from './ports/chance';
 import { type MessageBus, type OutgoingMessage } from './ports/message-bus';
@@ -24,8 +24,6 @@ export interface SweepStalledSettings extends EventsTopology {
   /** Per shard and pass: the sweep never floods the bus. */
   readonly rowsPerPassMax: number;
 }
-
-const TABLE = 'dbo.datapump';
 
 /**
  * The row, not the broker, owns the duty: a row that owes a result and has not moved for a while gets a new message,
@@ -75,13 +73,8 @@ function chunksAgain(chance: Chance, shard: Shard, rows: readonly StalledRow[]):
 }
 
 async function recordAgain(ports: SweepStalledPorts, settings: SweepStalledSettings, shard: Shard, row: StalledRow, now: Instant): Promise<OutgoingMessage> {
-  const key = recordKey(row.billerId, row.dpId);
-  const body: RecordMessage = {
-    dpId: row.dpId, billerId: row.billerId, eventType: row.dataType, occurredAt: now, version: 1,
-    traceId: key, messageId: key, source: { shard: shard.name, table: TABLE },
-  };
   const profile = await ports.profiles.current(row.billerId);
-  return recordMessage(body, {
+  return recordMessage(messageOf({ ...row, shard: shard.name, occurredAt: now }), {
     link: sweepChain(row.ordinal),
     tenant: profile?.tenant ?? row.billerId,
     traceparent: newTraceparent(ports.chance),
