@@ -54,15 +54,25 @@ export class SqliteMessageBus implements MessageBus {
     this.group = new GroupCommit(this.database);
     this.tables = new BusTables(this.database);
     this.wake = new WakeSignal(options.path === ':memory:' ? undefined : `${options.path}.wake`);
-    this.topics = new Map(
-      options.topology.map((declaration) => [
-        declaration.name,
-        {
-          declaration,
-          queues: declaration.subscriptions.map((subscription) => this.tables.queueOf(declaration, subscription)),
-        },
-      ]),
-    );
+    this.topics = this.openTopics();
+  }
+
+  /** Several processes may do so on a new file at once: one that finds it locked says so as a failure to be repeated. */
+  private openTopics(): ReadonlyMap<string, Topic> {
+    try {
+      return new Map(
+        this.options.topology.map((declaration) => [
+          declaration.name,
+          {
+            declaration,
+            queues: declaration.subscriptions.map((subscription) => this.tables.queueOf(declaration, subscription)),
+          },
+        ]),
+      );
+    } catch (error) {
+      this.database.close();
+      throw storageFailure('failed to set up topics and subscriptions', this.options.path, error);
+    }
   }
 
   async send(topic: string, messages: readonly OutgoingMessage[]): Promise<void> {

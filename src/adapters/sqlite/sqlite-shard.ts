@@ -45,12 +45,18 @@ export class SqliteShard implements Shard {
   private readonly importing: SqliteShardImport;
   private readonly seeding: SqliteShardSeeding;
 
-  constructor(options: { readonly name: ShardName; readonly path: string }) {
+  constructor(options: {
+    readonly name: ShardName;
+    readonly path: string;
+    /** Milliseconds since 1970. Default: the database's own time. */
+    readonly now?: () => number;
+    readonly synchronous?: 'FULL' | 'OFF';
+  }) {
     this.name = options.name;
     this.path = options.path;
-    this.database = openSqliteFile({ path: options.path, kind: 'shard', schema: SHARD_SCHEMA });
+    this.database = openSqliteFile({ ...options, kind: 'shard', schema: SHARD_SCHEMA });
     this.commits = new GroupCommit(this.database);
-    this.clock = new SqliteShardClock(this.database);
+    this.clock = new SqliteShardClock(this.database, options.now);
     this.claiming = new SqliteShardClaiming(this.database, this.name, this.clock);
     this.reading = new SqliteShardRows(this.database, this.name);
     this.statuses = new SqliteShardStatuses(this.database, this.clock);

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { type Container } from 'inversify';
 import { problemText } from '../../adapters/biller-profiles/validate-profile-document';
-import { causeChain } from '../../application/ports/failures';
+import { causeChain, PortFailure } from '../../application/ports/failures';
 import { UsageProblems } from '../command-line/problems';
 import { lockOutlivesTimeouts } from '../configuration/cross-checks';
 import { TOKENS } from '../container/tokens';
@@ -14,6 +14,8 @@ export async function checkStart(container: Container): Promise<void> {
     try {
       problems.push(...(await work()));
     } catch (error) {
+      // Not a matter of configuration: whoever supervises this process starts it again.
+      if (error instanceof PortFailure && error.retryable) throw error;
       problems.push(causeChain(error));
     }
   };
