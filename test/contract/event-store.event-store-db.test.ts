@@ -17,7 +17,8 @@ eventStoreContract('EventStoreDB over the wire peer', async () => {
 const server = process.env['DATAPUMP_TEST_EVENTSTORE'];
 if (server === undefined) {
   // Shown as skipped, so that nobody takes it for passed.
-  it.skip('event store: EventStoreDB server (not run: DATAPUMP_TEST_EVENTSTORE names no connection string)', () => undefined);
+  it.skip('event store: EventStoreDB server (not run: DATAPUMP_TEST_EVENTSTORE names no connection string)', () =>
+    undefined);
 } else {
   eventStoreContract('EventStoreDB server', () => Promise.resolve(fixture(server, () => Promise.resolve())));
 }

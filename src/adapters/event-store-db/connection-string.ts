@@ -16,7 +16,8 @@ const KNOWN_OPTIONS = new Set(
     'keepAliveTimeout',
   ].map((name) => name.toLowerCase()),
 );
-const FORM = /^esdb(\+discover)?:\/\/(?:[^:@/?]+:[^@/?]+@)?[^:@/?]+(?::\d{1,5})?(?:,[^:@/?]+(?::\d{1,5})?)*\/*(?:\?(.*))?$/;
+const FORM =
+  /^esdb(\+discover)?:\/\/(?:[^:@/?]+:[^:@/?]+@)?[^:@/?]+(?::\d{1,5})?(?:,[^:@/?]+(?::\d{1,5})?)*\/*(?:\?(.*))?$/;
 
 /**
  * All that is wrong with a connection string, a sentence each; none: the adapter takes it. The sentences never quote it,

@@ -43,11 +43,7 @@ interface Classified {
 
 function classify(cause: unknown): Classified {
   const status = grpcStatus(cause);
-  if (
-    cause instanceof AccessDeniedError ||
-    status === GRPC.unauthenticated ||
-    status === GRPC.permissionDenied
-  ) {
+  if (cause instanceof AccessDeniedError || status === GRPC.unauthenticated || status === GRPC.permissionDenied) {
     return {
       code: 'not-authorized',
       retryable: false,
@@ -60,16 +56,24 @@ function classify(cause: unknown): Classified {
     cause instanceof TimeoutError ||
     status === GRPC.deadlineExceeded
   )
-    return { code: 'timed-out', retryable: true, remedy: 'no answer in time; an append may have taken effect' };
+    return { code: 'timed-out', retryable: true, remedy: 'no answer in time' };
   if (cause instanceof MaxAppendSizeExceededError || status === GRPC.resourceExhausted)
     return { code: 'message-too-large', retryable: false, remedy: 'more bytes than it takes in one append' };
   if (cause instanceof StreamDeletedError)
     return { code: 'not-found', retryable: false, remedy: 'someone deleted the stream; its history is gone' };
   if (status === GRPC.unimplemented || status === GRPC.invalidArgument)
-    return { code: 'storage-foreign', retryable: false, remedy: 'what answers there is no EventStoreDB of version 20.6 or later' };
+    return {
+      code: 'storage-foreign',
+      retryable: false,
+      remedy: 'what answers there is no EventStoreDB of version 20.6 or later',
+    };
   if (cause instanceof NotLeaderError)
-    return { code: 'unavailable', retryable: true, remedy: 'the leader has changed; the next call goes to the new one' };
-  return { code: 'unavailable', retryable: true, remedy: 'it cannot be reached or failed; an append may have taken effect' };
+    return {
+      code: 'unavailable',
+      retryable: true,
+      remedy: 'the leader has changed; the next call goes to the new one',
+    };
+  return { code: 'unavailable', retryable: true, remedy: 'it cannot be reached, or failed meanwhile' };
 }
 
 function grpcStatus(error: unknown): number | undefined {

@@ -1,6 +1,11 @@
 import { Empty, StreamIdentifier, UUID } from '@eventstore/db-client/generated/shared_pb';
 import { AppendReq, ReadReq, type ReadResp } from '@eventstore/db-client/generated/streams_pb';
-import { type ExpectedRevision, type NewEvent, type Position, type StoredEvent } from '../../application/ports/event-store';
+import {
+  type ExpectedRevision,
+  type NewEvent,
+  type Position,
+  type StoredEvent,
+} from '../../application/ports/event-store';
 import { PortFailure } from '../../application/ports/failures';
 import { type StreamName } from '../../domain/identifiers';
 import { invariant } from '../../domain/invariant';
@@ -17,13 +22,19 @@ export interface ReadEvent {
  */
 const BATCH_EVENTS = 'batchEvents';
 
-export function appendRequests(stream: StreamName, expected: ExpectedRevision, events: readonly NewEvent[]): AppendReq[] {
+export function appendRequests(
+  stream: StreamName,
+  expected: ExpectedRevision,
+  events: readonly NewEvent[],
+): AppendReq[] {
   const options = new AppendReq.Options().setStreamIdentifier(identifier(stream));
   if (expected === 'new') options.setNoStream(new Empty());
   else options.setRevision(String(expected));
   return [
     new AppendReq().setOptions(options),
-    ...events.map((event, index) => new AppendReq().setProposedMessage(proposed(event, index === 0 ? events.length : 0))),
+    ...events.map((event, index) =>
+      new AppendReq().setProposedMessage(proposed(event, index === 0 ? events.length : 0)),
+    ),
   ];
 }
 
@@ -33,7 +44,9 @@ function proposed({ id, type, data, metadata }: NewEvent, batchEvents: number): 
   const message = new AppendReq.ProposedMessage()
     .setId(new UUID().setString(id))
     .setData(Buffer.from(text))
-    .setCustomMetadata(Buffer.from(JSON.stringify(batchEvents === 0 ? metadata : { ...metadata, [BATCH_EVENTS]: batchEvents })));
+    .setCustomMetadata(
+      Buffer.from(JSON.stringify(batchEvents === 0 ? metadata : { ...metadata, [BATCH_EVENTS]: batchEvents })),
+    );
   message.getMetadataMap().set('type', type).set('content-type', 'application/json');
   return message;
 }
@@ -46,7 +59,11 @@ export function readStreamRequest(stream: StreamName, fromRevision: number, max:
 }
 
 /** `from` is inclusive, as EventStoreDB reads $all. Events of the system (their types begin with `$`) are left out. */
-export function readAllRequest(from: Position | undefined, max: number, categories: readonly string[] | undefined): ReadReq {
+export function readAllRequest(
+  from: Position | undefined,
+  max: number,
+  categories: readonly string[] | undefined,
+): ReadReq {
   const all = new ReadReq.Options.AllOptions();
   if (from === undefined) all.setStart(new Empty());
   else {
@@ -101,8 +118,11 @@ function readEvent(recorded: ReadResp.ReadEvent.RecordedEvent): ReadEvent {
   const stream = Buffer.from(recorded.getStreamIdentifier()!.getStreamName_asU8()).toString() as StreamName;
   const revision = Number(recorded.getStreamRevision());
   const type = recorded.getMetadataMap().get('type') ?? '';
-  const { [BATCH_EVENTS]: batchEvents = 0, ...metadata } = parsed(recorded.getCustomMetadata_asU8(), stream, revision) as
-    StoredEvent['metadata'] & { readonly [BATCH_EVENTS]?: number };
+  const { [BATCH_EVENTS]: batchEvents = 0, ...metadata } = parsed(
+    recorded.getCustomMetadata_asU8(),
+    stream,
+    revision,
+  ) as StoredEvent['metadata'] & { readonly [BATCH_EVENTS]?: number };
   return {
     event: {
       stream,

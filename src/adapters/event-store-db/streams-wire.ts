@@ -1,6 +1,11 @@
 import { EventStoreDBClient } from '@eventstore/db-client';
 import { StreamsClient } from '@eventstore/db-client/generated/streams_grpc_pb';
-import { type AppendReq, type AppendResp, type ReadReq, type ReadResp } from '@eventstore/db-client/generated/streams_pb';
+import {
+  type AppendReq,
+  type AppendResp,
+  type ReadReq,
+  type ReadResp,
+} from '@eventstore/db-client/generated/streams_pb';
 import { type CallOptions, type Channel, type Metadata } from '@grpc/grpc-js';
 import { CallTimedOut } from './event-store-failure';
 
@@ -40,7 +45,9 @@ export class StreamsWire {
       'append',
       (client, [metadata, options]) =>
         new Promise((resolve, reject) => {
-          const call = client.append(metadata, options, (error, response) => (error ? reject(error) : resolve(response)));
+          const call = client.append(metadata, options, (error, response) =>
+            error ? reject(error) : resolve(response),
+          );
           call.on('error', reject);
           for (const request of requests) call.write(request);
           call.end();
@@ -67,7 +74,13 @@ export class StreamsWire {
   async close(): Promise<void> {
     await this.client.dispose();
     // Asking for the channel would make one, and with discovery that means a search.
-    if (this.used) await this.core().getChannel().then((channel) => channel.close(), () => undefined);
+    if (this.used)
+      await this.core()
+        .getChannel()
+        .then(
+          (channel) => channel.close(),
+          () => undefined,
+        );
   }
 
   private core(): ClientCore {
@@ -83,7 +96,10 @@ export class StreamsWire {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       // gRPC's deadline starts to count with the connection; discovery before it has none.
-      timer = setTimeout(() => reject(new CallTimedOut(`no answer to ${name} within ${this.deadlineMs} ms`)), this.deadlineMs + 100);
+      timer = setTimeout(
+        () => reject(new CallTimedOut(`no answer to ${name} within ${this.deadlineMs} ms`)),
+        this.deadlineMs + 100,
+      );
     });
     try {
       return await Promise.race([this.core().execute(StreamsClient, name, (client) => action(client, args)), late]);

@@ -35,7 +35,8 @@ export function append(
     });
   });
   call.on('end', () => {
-    if (bytes > APPEND_BYTES_MAX) return answer(exception('maximum-append-size-exceeded', 'maximum-append-size', String(APPEND_BYTES_MAX)));
+    if (bytes > APPEND_BYTES_MAX)
+      return answer(exception('maximum-append-size-exceeded', 'maximum-append-size', String(APPEND_BYTES_MAX)));
     decide(store, options!, records).then(
       (response) => answer(null, response),
       (error: unknown) => answer({ code: status.INTERNAL, details: String(error) }),

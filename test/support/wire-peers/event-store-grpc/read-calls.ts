@@ -39,7 +39,10 @@ async function streamRecords(
   }
   const last = stream.hasEnd() ? Number.MAX_SAFE_INTEGER : stream.hasStart() ? 0 : Number(stream.getRevision());
   const whole = await recordsOf(store, name, 0, Number.MAX_SAFE_INTEGER);
-  return whole?.filter(({ revision }) => revision <= last).reverse().slice(0, count);
+  return whole
+    ?.filter(({ revision }) => revision <= last)
+    .reverse()
+    .slice(0, count);
 }
 
 async function allRecords(store: SqliteEventStore, options: ReadReq.Options): Promise<readonly LoggedRecord[]> {
@@ -51,9 +54,16 @@ async function allRecords(store: SqliteEventStore, options: ReadReq.Options): Pr
     return recordsOfAll(store, all.hasStart() ? 0 : Number(all.getPosition()!.getCommitPosition()), count, takes);
   }
   // Backwards, a position is exclusive: the first record is the one before it.
-  const before = all.hasEnd() ? Number.MAX_SAFE_INTEGER : all.hasStart() ? 0 : Number(all.getPosition()!.getCommitPosition());
+  const before = all.hasEnd()
+    ? Number.MAX_SAFE_INTEGER
+    : all.hasStart()
+      ? 0
+      : Number(all.getPosition()!.getCommitPosition());
   const whole = await recordsOfAll(store, 0, Number.MAX_SAFE_INTEGER, takes);
-  return whole.filter(({ logPosition }) => logPosition < before).reverse().slice(0, count);
+  return whole
+    .filter(({ logPosition }) => logPosition < before)
+    .reverse()
+    .slice(0, count);
 }
 
 function filterOf(filter: ReadReq.Options.FilterOptions | undefined): (record: LoggedRecord) => boolean {

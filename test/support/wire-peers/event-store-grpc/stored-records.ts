@@ -1,5 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { READ_EVENTS_MAX, type NewEvent, type Position, type StoredEvent } from '../../../../src/application/ports/event-store';
+import {
+  READ_EVENTS_MAX,
+  type NewEvent,
+  type Position,
+  type StoredEvent,
+} from '../../../../src/application/ports/event-store';
 import { type SqliteEventStore } from '../../../../src/adapters/sqlite/sqlite-event-store';
 import { type StreamName } from '../../../../src/domain/identifiers';
 import { instantFromMs } from '../../../../src/domain/instant';
@@ -65,10 +70,11 @@ export async function recordsOfAll(
 ): Promise<readonly LoggedRecord[]> {
   const records: LoggedRecord[] = [];
   let after = String(Math.max(0, fromPosition - 1)) as Position;
-  while (records.length < max) {
-    const page = await store.readAll({ after, max: READ_EVENTS_MAX });
+  // Grows, because a filter may take few.
+  for (let size = Math.min(max, READ_EVENTS_MAX); records.length < max; size = Math.min(size * 2, READ_EVENTS_MAX)) {
+    const page = await store.readAll({ after, max: size });
     records.push(...page.events.map(asLogged).filter(takes));
-    if (page.events.length < READ_EVENTS_MAX) break;
+    if (page.events.length < size) break;
     after = page.next!;
   }
   return records.slice(0, max);
