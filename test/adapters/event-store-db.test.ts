@@ -128,6 +128,20 @@ describe('the EventStoreDB adapter', () => {
     expect((failure as Error).message).not.toContain('changeit');
   });
 
+  it('fails in time where none of several hosts answers, each time anew', async () => {
+    const store = open(
+      `esdb://127.0.0.1:${await freePort()},127.0.0.1:${await freePort()}?tls=false&maxDiscoverAttempts=2`,
+    );
+    for (let times = 0; times < 3; times++) {
+      const outcomes = await Promise.allSettled([
+        store.append(newStream(), 'new', events(1)),
+        store.readAll({ max: 1 }),
+      ]);
+      for (const outcome of outcomes)
+        expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'unavailable', retryable: true } });
+    }
+  });
+
   it('speaks TLS unless told otherwise, and refuses a certificate nobody vouched for', async () => {
     const { certificate, certificateFile, key } = selfSignedCertificate(folder);
     const peer = await startPeer({ tls: { certificate, key } });

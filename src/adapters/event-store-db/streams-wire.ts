@@ -14,7 +14,7 @@ interface ClientCore {
   execute<T>(client: typeof StreamsClient, name: string, action: (client: StreamsClient) => Promise<T>): Promise<T>;
   callArguments(options: { readonly requiresLeader: boolean; readonly deadline: number }): [Metadata, CallOptions];
   getChannel(): Promise<Channel>;
-  handleError(client: unknown, error: Error): Promise<void>;
+  handleError: (client: unknown, error: Error) => Promise<void>;
 }
 
 /**

@@ -6,7 +6,7 @@ import {
   type ReadResp,
 } from '@eventstore/db-client/generated/streams_pb';
 import {
-  Metadata,
+  type Metadata,
   Server,
   ServerCredentials,
   status,

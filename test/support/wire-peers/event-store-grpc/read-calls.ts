@@ -1,11 +1,11 @@
 import { StreamIdentifier, UUID } from '@eventstore/db-client/generated/shared_pb';
-import { ReadResp, type ReadReq } from '@eventstore/db-client/generated/streams_pb';
+import { ReadReq, ReadResp } from '@eventstore/db-client/generated/streams_pb';
 import { type ServerWritableStream, status } from '@grpc/grpc-js';
 import { type SqliteEventStore } from '../../../../src/adapters/sqlite/sqlite-event-store';
 import { type StreamName } from '../../../../src/domain/identifiers';
 import { type LoggedRecord, recordsOf, recordsOfAll } from './stored-records';
 
-const BACKWARDS = 1;
+const { BACKWARDS } = ReadReq.Options.ReadDirection;
 /** .NET ticks: 100 ns since year 1. */
 const TICKS_AT_EPOCH = 621_355_968_000_000_000n;
 
