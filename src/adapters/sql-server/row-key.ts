@@ -10,6 +10,8 @@ import { ID_LENGTH_MAX, tsql, type SqlText } from './sql-text';
 export interface RowKey {
   readonly name: 'text' | 'bigint' | 'uniqueidentifier';
   readonly columnType: SqlText;
+  /** The same without a collation, which a CAST takes none of. */
+  readonly valueType: SqlText;
   /**
    * Whether the text is the database's own spelling of an id. `007` is not the row 7 and a GUID in lower case is not
    * the row in upper case: one row under two names would have two histories, and be paid twice.
@@ -36,6 +38,7 @@ const TEXT_NUMBER_RANGE = tsql`LEN(d.DpId) BETWEEN LEN(@fromId) AND LEN(@toId)
 export const TEXT_KEY: RowKey = {
   name: 'text',
   columnType: tsql`nvarchar(64) COLLATE Latin1_General_BIN2`,
+  valueType: tsql`nvarchar(64)`,
   spells: (id) => id.length <= ID_LENGTH_MAX,
   numberRange: TEXT_NUMBER_RANGE,
 };
@@ -43,6 +46,7 @@ export const TEXT_KEY: RowKey = {
 const BIGINT_KEY: RowKey = {
   name: 'bigint',
   columnType: tsql`bigint`,
+  valueType: tsql`bigint`,
   spells: isBigint,
   numberRange: tsql`d.DpId BETWEEN CAST(@fromId AS bigint) AND CAST(@toId AS bigint)`,
 };
@@ -50,6 +54,7 @@ const BIGINT_KEY: RowKey = {
 const GUID_KEY: RowKey = {
   name: 'uniqueidentifier',
   columnType: tsql`uniqueidentifier`,
+  valueType: tsql`uniqueidentifier`,
   spells: (id) => /^[0-9A-F]{8}-[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{12}$/.test(id),
   numberRange: undefined,
 };

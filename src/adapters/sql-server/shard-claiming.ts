@@ -54,9 +54,9 @@ DECLARE @now datetime2(3) = SYSUTCDATETIME();
 DECLARE @row TABLE (DpId ${key.columnType} NOT NULL PRIMARY KEY, ChunkId nvarchar(200) COLLATE Latin1_General_BIN2 NOT NULL);
 DECLARE @notPlanned TABLE (DpId ${key.columnType} NOT NULL PRIMARY KEY);
 INSERT INTO @row (DpId, ChunkId)
-SELECT CAST(DpId AS ${key.columnType}), ChunkId
+SELECT CAST(DpId AS ${key.valueType}), ChunkId
 FROM OPENJSON(@rows) WITH (DpId nvarchar(64) '$.dpId', ChunkId nvarchar(200) '$.chunkId');
-INSERT INTO @notPlanned (DpId) SELECT CAST(DpId AS ${key.columnType}) FROM OPENJSON(@leftOut) WITH (DpId nvarchar(64) '$.dpId');
+INSERT INTO @notPlanned (DpId) SELECT CAST(DpId AS ${key.valueType}) FROM OPENJSON(@leftOut) WITH (DpId nvarchar(64) '$.dpId');
 UPDATE d
 SET Status = N'New'
 FROM dbo.DatapumpRow AS d
@@ -82,7 +82,7 @@ ORDER BY Place;`,
 DECLARE @now datetime2(3) = SYSUTCDATETIME();
 DECLARE @wanted TABLE (DpId ${key.columnType} NOT NULL PRIMARY KEY);
 DECLARE @adopted TABLE (DpId ${key.columnType} NOT NULL PRIMARY KEY);
-INSERT INTO @wanted (DpId) SELECT CAST(DpId AS ${key.columnType}) FROM OPENJSON(@rows) WITH (DpId nvarchar(64) '$.dpId');
+INSERT INTO @wanted (DpId) SELECT CAST(DpId AS ${key.valueType}) FROM OPENJSON(@rows) WITH (DpId nvarchar(64) '$.dpId');
 BEGIN TRANSACTION;
 UPDATE d
 SET Status = N'Queued'

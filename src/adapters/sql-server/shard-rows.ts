@@ -58,7 +58,7 @@ ${READ_PICKED}`,
       { rows: 'json' },
       tsql`${picking(key)}
 INSERT INTO @picked (Place, DpId)
-SELECT Place, CAST(DpId AS ${key.columnType})
+SELECT Place, CAST(DpId AS ${key.valueType})
 FROM OPENJSON(@rows) WITH (Place bigint '$.place', DpId nvarchar(64) '$.dpId');
 ${READ_PICKED}`,
     ),
@@ -79,7 +79,7 @@ ${READ_PICKED}`,
       { statuses: 'json', billerId: 'id', after: 'id', rowsMax: 'count' },
       tsql`${picking(key)}
 DECLARE @status TABLE (Status nvarchar(16) COLLATE Latin1_General_BIN2 NOT NULL PRIMARY KEY);
-DECLARE @afterId ${key.name === 'text' ? tsql`nvarchar(64)` : key.columnType} = @after;
+DECLARE @afterId ${key.valueType} = @after;
 DECLARE @afterSeq bigint = (SELECT MAX(a.Seq) FROM dbo.DatapumpRow AS a WHERE a.DpId = @afterId);
 INSERT INTO @status (Status) SELECT Status FROM OPENJSON(@statuses) WITH (Status nvarchar(16) '$.status');
 INSERT INTO @picked (Place, DpId)

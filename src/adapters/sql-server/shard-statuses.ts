@@ -40,7 +40,7 @@ export const statusStatements = (key: RowKey) => ({
     tsql`${changing(key)}
 DECLARE @wanted TABLE (DpId ${key.columnType} NOT NULL PRIMARY KEY, Place int NOT NULL);
 INSERT INTO @wanted (DpId, Place)
-SELECT CAST(DpId AS ${key.columnType}), Place
+SELECT CAST(DpId AS ${key.valueType}), Place
 FROM OPENJSON(@rows) WITH (DpId nvarchar(64) '$.dpId', Place int '$.place');
 BEGIN TRANSACTION;
 UPDATE d
@@ -66,7 +66,7 @@ DECLARE @wanted TABLE (
   Outcome nvarchar(16) COLLATE Latin1_General_BIN2 NULL, BillerReference nvarchar(max) NULL, Code nvarchar(max) NULL,
   RecordedAt datetime2(3) NULL);
 INSERT INTO @wanted (DpId, Place, Attempt, Outcome, BillerReference, Code, RecordedAt)
-SELECT CAST(DpId AS ${key.columnType}), Place, Attempt, Outcome, BillerReference, Code, CAST(RecordedAt AS datetime2(3))
+SELECT CAST(DpId AS ${key.valueType}), Place, Attempt, Outcome, BillerReference, Code, CAST(RecordedAt AS datetime2(3))
 FROM OPENJSON(@results) WITH (DpId nvarchar(64) '$.dpId', Place int '$.place', Attempt int '$.attempt',
   Outcome nvarchar(16) '$.outcome', BillerReference nvarchar(max) '$.billerReference', Code nvarchar(max) '$.code',
   RecordedAt nvarchar(30) '$.recordedAt');
@@ -115,7 +115,7 @@ COMMIT TRANSACTION;`,
     tsql`SET XACT_ABORT ON;
 DECLARE @wanted TABLE (DpId ${key.columnType} NOT NULL PRIMARY KEY, PostponedTo datetime2(3) NOT NULL);
 INSERT INTO @wanted (DpId, PostponedTo)
-SELECT CAST(DpId AS ${key.columnType}), CAST(PostponedTo AS datetime2(3))
+SELECT CAST(DpId AS ${key.valueType}), CAST(PostponedTo AS datetime2(3))
 FROM OPENJSON(@rows) WITH (DpId nvarchar(64) '$.dpId', PostponedTo nvarchar(30) '$.until');
 UPDATE c
 SET ProgressAt = (SELECT w.PostponedTo FROM @wanted AS w WHERE w.DpId = c.DpId)
@@ -157,7 +157,7 @@ DECLARE @wanted TABLE (DpId ${key.columnType} NOT NULL PRIMARY KEY, Place int NO
 DECLARE @changed TABLE (DpId ${key.columnType} NOT NULL PRIMARY KEY);
 DECLARE @raised TABLE (DpId ${key.columnType} NOT NULL PRIMARY KEY);
 INSERT INTO @wanted (DpId, Place)
-SELECT CAST(DpId AS ${key.columnType}), Place
+SELECT CAST(DpId AS ${key.valueType}), Place
 FROM OPENJSON(@rows) WITH (DpId nvarchar(64) '$.dpId', Place int '$.place');
 BEGIN TRANSACTION;
 UPDATE d

@@ -33,7 +33,7 @@ export interface Runner {
 export class SqlServerConnection implements Runner {
   private opening: Promise<ConnectionPool> | undefined;
   private refusedUntil = 0;
-  private refusal: unknown;
+  private refusal = new Error('no attempt to connect has failed');
   private closed = false;
   private place: SqlServerPlace;
   private readonly limits: SqlServerLimits;
@@ -112,7 +112,7 @@ export class SqlServerConnection implements Runner {
     return (this.opening ??= this.open().catch((error: unknown) => {
       this.opening = undefined;
       this.refusedUntil = performance.now() + CONNECT_PAUSE_MS;
-      this.refusal = sqlServerFailure('connect', this.place, error);
+      this.refusal = sqlServerFailure('connect', this.place, error) as Error;
       throw this.refusal;
     }));
   }
