@@ -51,7 +51,9 @@ export class MessagePull {
     this.replaceWhenSilent();
     const step = `receive from ${nameOf(source)}`;
     const receiver = this.current();
-    const receiving = receiver.receiveMessages(max, { maxWaitTimeInMs: Math.max(1, waitMs) });
+    const receiving = receiver.receiveMessages(max, {
+      maxWaitTimeInMs: Math.max(1, Math.min(waitMs, this.untilSilentMs())),
+    });
     const done = new AbortController();
     const hung = clock.sleep(waitMs + hungAfterMs, done.signal).then(() => undefined);
     try {
@@ -89,12 +91,17 @@ export class MessagePull {
     });
   }
 
+  private untilSilentMs(): number {
+    return this.lastArrivalMs + this.parts.silentAfterMs - this.parts.clock.monotonicMs();
+  }
+
   private replaceWhenSilent(): void {
-    const { clock, source, silentAfterMs, telemetry } = this.parts;
-    if (this.receiver === undefined || clock.monotonicMs() - this.lastArrivalMs < silentAfterMs) return;
+    const { clock, source, telemetry } = this.parts;
+    if (this.untilSilentMs() > 0) return;
+    this.lastArrivalMs = clock.monotonicMs();
+    if (this.receiver === undefined) return;
     telemetry?.count('service-bus.link-replaced', 1, { source: nameOf(source) });
     this.receiver.close().catch(() => undefined);
     this.receiver = undefined;
-    this.lastArrivalMs = clock.monotonicMs();
   }
 }

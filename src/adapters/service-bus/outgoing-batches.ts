@@ -33,7 +33,8 @@ export async function outgoingBatches(
   for (const message of messages) {
     const wire = toServiceBus(topic, message);
     if (message.scheduledFor !== undefined) {
-      if (!(await newBatch()).tryAddMessage(wire)) throw tooLarge(topic, message.messageId, `expected at most ${maxSizeInBytes} bytes`);
+      if (!(await newBatch()).tryAddMessage(wire))
+        throw tooLarge(topic, message.messageId, `expected at most ${maxSizeInBytes} bytes`);
       scheduled.push(wire);
       continue;
     }
@@ -48,7 +49,11 @@ export async function outgoingBatches(
 function checkId(topic: string, messageId: string): void {
   invariant(messageId.length > 0, `a message to topic ${topic} has an empty message id`);
   if (messageId.length <= MESSAGE_ID_LENGTH_MAX) return;
-  throw tooLarge(topic, messageId, `its id has ${messageId.length} characters, expected at most ${MESSAGE_ID_LENGTH_MAX}`);
+  throw tooLarge(
+    topic,
+    messageId,
+    `its id has ${messageId.length} characters, expected at most ${MESSAGE_ID_LENGTH_MAX}`,
+  );
 }
 
 function tooLarge(topic: string, messageId: string, why: string): PortFailure {

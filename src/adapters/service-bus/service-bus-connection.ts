@@ -1,4 +1,9 @@
-import { ServiceBusClient, type ServiceBusReceiver, type ServiceBusSender, type TokenCredential } from '@azure/service-bus';
+import {
+  ServiceBusClient,
+  type ServiceBusReceiver,
+  type ServiceBusSender,
+  type TokenCredential,
+} from '@azure/service-bus';
 import { PortFailure } from '../../application/ports/failures';
 import { type MessageSource } from '../../application/ports/message-bus';
 import { type Telemetry } from '../../application/ports/telemetry';
@@ -92,7 +97,8 @@ export class ServiceBusConnection {
   }
 
   private checkOpen(step: string): void {
-    if (this.closed) throw new PortFailure(`failed to ${step}: the bus is closed`, { code: 'closed', retryable: false });
+    if (this.closed)
+      throw new PortFailure(`failed to ${step}: the bus is closed`, { code: 'closed', retryable: false });
   }
 }
 

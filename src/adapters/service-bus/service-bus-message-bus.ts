@@ -69,7 +69,13 @@ export class ServiceBusMessageBus implements MessageBus {
     const { connection } = this;
     const onClose = (): void => void this.receivers.delete(receiver);
     const receiver = new ServiceBusMessageReceiver({
-      connection, source, clock, telemetry, hungAfterMs, silentAfterMs, onClose,
+      connection,
+      source,
+      clock,
+      telemetry,
+      hungAfterMs,
+      silentAfterMs,
+      onClose,
     });
     this.receivers.add(receiver);
     return receiver;
@@ -84,7 +90,10 @@ export class ServiceBusMessageBus implements MessageBus {
       Number.isSafeInteger(max) && max >= 1 && max <= MESSAGES_PER_CALL_MAX,
       `a peek yields 1 to ${MESSAGES_PER_CALL_MAX} messages, got ${max}`,
     );
-    invariant(/^\d{1,19}$/.test(after), `a sequence number is one that a message carried, got ${JSON.stringify(after)}`);
+    invariant(
+      /^\d{1,19}$/.test(after),
+      `a sequence number is one that a message carried, got ${JSON.stringify(after)}`,
+    );
     const found: PeekedMessage[] = [];
     for await (const page of this.pages(source, after, max)) found.push(...page.map(toPeeked));
     return found;
@@ -100,7 +109,10 @@ export class ServiceBusMessageBus implements MessageBus {
     let scheduled = 0;
     let deadLettered = 0;
     for await (const page of this.pages({ topic, subscription }, '0', DEPTH_MAX))
-      for (const { state } of page) state === 'scheduled' ? scheduled++ : active++;
+      for (const { state } of page) {
+        if (state === 'scheduled') scheduled++;
+        else active++;
+      }
     for await (const page of this.pages({ topic, subscription, deadLetters: true }, '0', DEPTH_MAX))
       deadLettered += page.length;
     return { active, scheduled, deadLettered };

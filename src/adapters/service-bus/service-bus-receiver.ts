@@ -5,13 +5,20 @@ import { instantFromMs, type Instant } from '../../domain/instant';
 import { invariant } from '../../domain/invariant';
 import { toReceived } from './message-translation';
 import { MessagePull, type PullParts } from './message-pull';
-import { nameOf } from './service-bus-connection';
+import { nameOf, within } from './service-bus-connection';
 import { serviceBusFailure } from './service-bus-failures';
 
-/** A wait is cut into looks of at most this: aborting or closing leaves one look under way and no longer. */
-const LOOK_MS = 1_000;
-/** After the first message, how long the rest of a batch may take: what is there comes, nobody waits for more. */
-const FILL_MS = 5;
+/**
+ * A wait is cut into looks of at most this: aborting or closing leaves one look under way and no longer. Not shorter,
+ * since each ends with a drain, and an answer to it that takes over 200 ms costs the link (azure-sdk-for-js 28023).
+ */
+const LOOK_MS = 5_000;
+const CLOSE_LOOK_MAX_MS = LOOK_MS + 2_000;
+/**
+ * After the first message, how long the rest of a batch may take. The SDK's own wait is a whole second; none at all
+ * would drain while messages are on their way.
+ */
+const FILL_MS = 20;
 
 type Pulled = readonly ServiceBusReceivedMessage[];
 
@@ -33,9 +40,7 @@ export class ServiceBusMessageReceiver implements MessageReceiver {
   private turn: Promise<unknown> = Promise.resolve();
   private leftLook: Promise<Pulled> | undefined;
 
-  constructor(
-    private readonly parts: PullParts & { readonly onClose: () => void },
-  ) {
+  constructor(private readonly parts: PullParts & { readonly onClose: () => void }) {
     this.pull = new MessagePull(parts);
   }
 
@@ -81,11 +86,23 @@ export class ServiceBusMessageReceiver implements MessageReceiver {
     this.closing.abort();
     this.parts.onClose();
     await this.turn;
-    await this.leftLook?.catch(() => undefined);
+    if (this.leftLook !== undefined)
+      await within(
+        CLOSE_LOOK_MAX_MS,
+        this.leftLook.catch(() => undefined),
+      );
     await this.pull.close();
   }
 
-  private async receiveInTurn({ max, waitMs, signal }: { max: number; waitMs: number; signal?: AbortSignal }): Promise<readonly ReceivedMessage[]> {
+  private async receiveInTurn({
+    max,
+    waitMs,
+    signal,
+  }: {
+    max: number;
+    waitMs: number;
+    signal?: AbortSignal;
+  }): Promise<readonly ReceivedMessage[]> {
     const { clock } = this.parts;
     const deadline = clock.monotonicMs() + waitMs;
     for (;;) {

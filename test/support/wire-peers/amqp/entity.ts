@@ -32,7 +32,10 @@ export class Entity {
     this.tokenOf.set(message.sequenceNumber, message.lockToken);
   }
 
-  async settle(token: string, how: (settler: MessageReceiver, message: ReceivedMessage) => Promise<void>): Promise<void> {
+  async settle(
+    token: string,
+    how: (settler: MessageReceiver, message: ReceivedMessage) => Promise<void>,
+  ): Promise<void> {
     await how(this.settler, this.held(token));
     this.forget(token);
   }
@@ -74,7 +77,8 @@ export class Entities {
   /** undefined: nothing of that address is declared. */
   at(source: MessageSource | undefined): Entity | undefined {
     const topic = this.topology.find(({ name }) => name === source?.topic);
-    if (source === undefined || !topic?.subscriptions.some(({ name }) => name === source.subscription)) return undefined;
+    if (source === undefined || !topic?.subscriptions.some(({ name }) => name === source.subscription))
+      return undefined;
     const key = JSON.stringify([source.topic, source.subscription, source.deadLetters === true]);
     const entity = this.entities.get(key) ?? new Entity(this.bus, source);
     this.entities.set(key, entity);

@@ -17,7 +17,10 @@ const NO_CONTENT = 204;
 type Operation = (source: MessageSource, body: Record<string, unknown>) => Promise<Answer>;
 
 /** `<entity>/$management`: what Service Bus does by request and answer instead of by link. */
-export function managementOf(entities: Entities, now: () => number): (source: MessageSource, request: Message) => Promise<Answer> {
+export function managementOf(
+  entities: Entities,
+  now: () => number,
+): (source: MessageSource, request: Message) => Promise<Answer> {
   const operations: Record<string, Operation> = {
     'com.microsoft:renew-lock': async (source, body) => {
       const until: number[] = [];
@@ -33,7 +36,7 @@ export function managementOf(entities: Entities, now: () => number): (source: Me
       let bytes = 0;
       const messages: { message: Buffer }[] = [];
       for (const each of peeked) {
-        const message = codec.encode(peekedWireMessage(each, now(), body['omit-message-body'] === true)) as unknown as Buffer;
+        const message = codec.encode(peekedWireMessage(each, now(), body['omit-message-body'] === true));
         bytes += message.length;
         if (messages.length > 0 && bytes > PEEK_PAGE_BYTES_MAX) break;
         messages.push({ message });
@@ -64,7 +67,8 @@ export function managementOf(entities: Entities, now: () => number): (source: Me
   };
 }
 
-const tokensOf = (body: Record<string, unknown>): readonly string[] => (body['lock-tokens'] as Buffer[]).map(tokenOfUuid);
+const tokensOf = (body: Record<string, unknown>): readonly string[] =>
+  (body['lock-tokens'] as Buffer[]).map(tokenOfUuid);
 
 /** rhea gives a long beyond 2^53 as its eight bytes. */
 const integerOf = (value: unknown): bigint =>

@@ -1,9 +1,13 @@
 import { setImmediate } from 'node:timers/promises';
 import { type Delivery, type EventContext, type Sender } from 'rhea';
-import { type MessageBus, type MessageSource, type ReceivedMessage } from '../../../../src/application/ports/message-bus';
+import {
+  type MessageBus,
+  type MessageSource,
+  type ReceivedMessage,
+} from '../../../../src/application/ports/message-bus';
 import { type Entity } from './entity';
 import { tagOfToken } from './lock-tokens';
-import { creditOf, forget, giveCreditBack, isDraining, settle } from './rhea-untyped';
+import { answerDrain, creditOf, forget, isDraining, settle } from './rhea-untyped';
 import { notSupported, wireError, type WireError } from './wire-errors';
 import { receivedWireMessage } from './wire-messages';
 
@@ -21,18 +25,20 @@ interface Outcome {
  * there now and gives the remaining credit back.
  */
 export class ReceivingClient {
+  /** Gets no message from here on, though its drains are answered. */
+  muted = false;
   private readonly closing = new AbortController();
+  private drainAsked = false;
   private looking: AbortController | undefined;
   private readonly tokens = new WeakMap<Delivery, string>();
   /** By sequence number, so that a message delivered again frees the place of its lapsed delivery in the window. */
   private readonly unsettled = new Map<string, Delivery>();
 
   constructor(
-    private readonly link: Sender,
+    readonly link: Sender,
     private readonly bus: MessageBus,
     private readonly source: MessageSource,
     private readonly entity: Entity,
-    private readonly isMuted: () => boolean,
   ) {
     link.on('sender_flow', () => this.onFlow());
     link.on('accepted', (context: EventContext) => this.onOutcome(context, 'accepted'));
@@ -46,17 +52,18 @@ export class ReceivingClient {
   }
 
   private onFlow(): void {
+    this.drainAsked ||= isDraining(this.link);
     if (this.looking === undefined) void this.pump();
-    else if (isDraining(this.link)) this.looking.abort();
+    else if (this.drainAsked) this.looking.abort();
   }
 
   private async pump(): Promise<void> {
     const receiver = this.bus.receiver(this.source);
     try {
       while (!this.closing.signal.aborted && this.link.sendable()) {
-        const draining = isDraining(this.link);
+        const draining = this.drainAsked;
         this.looking = new AbortController();
-        const muted = this.isMuted();
+        const { muted } = this;
         const messages = muted
           ? []
           : await receiver.receive({
@@ -67,9 +74,10 @@ export class ReceivingClient {
         for (const message of messages) this.deliver(message);
         // Deliveries spend their credit when rhea writes them, which it does before the next turn.
         if (messages.length > 0) await setImmediate();
-        if (draining && messages.length === 0) return giveCreditBack(this.link);
-        if (muted && !draining) return;
+        if (messages.length === 0 && (draining || muted)) break;
       }
+      if (this.drainAsked) answerDrain(this.link);
+      this.drainAsked = false;
     } catch (failure) {
       this.link.close(wireError(failure));
     } finally {
@@ -84,7 +92,7 @@ export class ReceivingClient {
     const lapsed = this.unsettled.get(message.sequenceNumber);
     if (lapsed !== undefined) forget(lapsed);
     const tag = tagOfToken(message.lockToken);
-    const delivery = this.link.send(receivedWireMessage(message), tag as unknown as string);
+    const delivery = this.link.send(receivedWireMessage(message), tag);
     this.tokens.set(delivery, message.lockToken);
     this.unsettled.set(message.sequenceNumber, delivery);
   }

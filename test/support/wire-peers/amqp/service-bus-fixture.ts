@@ -1,7 +1,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ServiceBusMessageBus, type ServiceBusMessageBusOptions } from '../../../../src/adapters/service-bus/service-bus-message-bus';
+import {
+  ServiceBusMessageBus,
+  type ServiceBusMessageBusOptions,
+} from '../../../../src/adapters/service-bus/service-bus-message-bus';
 import { SqliteMessageBus } from '../../../../src/adapters/sqlite/sqlite-message-bus';
 import { SystemClock } from '../../../../src/adapters/system/system-clock';
 import { type TopicDeclaration } from '../../../../src/application/ports/message-bus';
@@ -16,7 +19,12 @@ export class ServiceBusFixture {
 
   private constructor(topology: readonly TopicDeclaration[], now: () => number, keyName: string | undefined) {
     this.embedded = new SqliteMessageBus({ path: join(this.folder, 'bus.db'), topology, now });
-    this.peer = new ServiceBusPeer({ bus: this.embedded, topology, now, ...(keyName === undefined ? {} : { keyName }) });
+    this.peer = new ServiceBusPeer({
+      bus: this.embedded,
+      topology,
+      now,
+      ...(keyName === undefined ? {} : { keyName }),
+    });
   }
 
   static async start(
@@ -30,7 +38,7 @@ export class ServiceBusFixture {
 
   newBus(options: Partial<ServiceBusMessageBusOptions> = {}): ServiceBusMessageBus {
     const { connectionString } = this.peer;
-    const bus = new ServiceBusMessageBus({ connectionString, clock: new SystemClock(), ...options } as ServiceBusMessageBusOptions);
+    const bus = new ServiceBusMessageBus({ connectionString, clock: new SystemClock(), ...options });
     this.buses.push(bus);
     return bus;
   }

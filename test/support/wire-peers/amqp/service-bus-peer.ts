@@ -35,8 +35,6 @@ export class ServiceBusPeer {
   private readonly clients = new Set<ReceivingClient>();
   private server: Server | undefined;
   private port: number;
-  private readonly muted = new WeakSet<Sender>();
-  private readonly receivingLinks = new Set<Sender>();
 
   constructor(private readonly options: ServiceBusPeerOptions) {
     this.entities = new Entities(options.bus, options.topology);
@@ -46,7 +44,10 @@ export class ServiceBusPeer {
     this.container.on('receiver_open', ({ receiver }: EventContext) => this.onSendingClient(receiver!));
     this.container.on('sender_open', ({ sender }: EventContext) => this.onReceivingClient(sender!));
     // Clients that vanish are this peer's daily bread: without listeners rhea throws.
-    for (const event of ['error', 'connection_error', 'protocol_error', 'disconnected']) this.container.on(event, () => undefined);
+    for (const event of ['error', 'connection_error', 'protocol_error']) this.container.on(event, () => undefined);
+    this.container.on('disconnected', ({ connection }: EventContext) => {
+      for (const client of this.clients) if (client.link.connection === connection) this.drop(client);
+    });
   }
 
   /** For both stacks' clients: plain TCP, as the emulator speaks. */
@@ -76,11 +77,12 @@ export class ServiceBusPeer {
 
   /** Pulls the plug: connections break off, new ones are refused until `listen`. The bus goes on. */
   async close(): Promise<void> {
-    const closed = new Promise<void>((resolve) => (this.server === undefined ? resolve() : this.server.close(() => resolve())));
+    const closed = new Promise<void>((resolve) =>
+      this.server === undefined ? resolve() : this.server.close(() => resolve()),
+    );
     this.server = undefined;
     for (const client of this.clients) client.stop();
     this.clients.clear();
-    this.receivingLinks.clear();
     for (const socket of this.sockets) socket.destroy();
     await closed;
   }
@@ -92,7 +94,7 @@ export class ServiceBusPeer {
 
   /** From here on the open receiving links get no message, though drains are answered; new ones work. */
   mute(): void {
-    for (const link of this.receivingLinks) this.muted.add(link);
+    for (const client of this.clients) client.muted = true;
   }
 
   /** Nagle and delayed acknowledgement would cost 40 ms a round trip: an empty frame carries the acknowledgement. */
@@ -122,17 +124,15 @@ export class ServiceBusPeer {
     link.set_source(link.source);
     link.set_target(link.target);
     if (node !== undefined) return node.repliesOn(link);
-    const client = new ReceivingClient(link, this.options.bus, source!, entity!, () => this.muted.has(link));
+    const client = new ReceivingClient(link, this.options.bus, source!, entity!);
     this.clients.add(client);
-    this.receivingLinks.add(link);
-    const stop = (): void => {
-      client.stop();
-      this.clients.delete(client);
-      this.receivingLinks.delete(link);
-    };
-    link.on('sender_close', stop);
-    link.session.on('session_close', stop);
-    link.connection.on('disconnected', stop);
+    link.on('sender_close', () => this.drop(client));
+    link.session.on('session_close', () => this.drop(client));
+  }
+
+  private drop(client: ReceivingClient): void {
+    client.stop();
+    this.clients.delete(client);
   }
 
   private node(connection: Connection, address: string): RequestNode | undefined {
@@ -154,8 +154,13 @@ export class ServiceBusPeer {
 
   private putToken({ body }: Message): { status: number; description?: string; condition?: string } {
     const { keyName } = this.options;
-    if (keyName === undefined || String(body).includes(`skn=${keyName}`)) return { status: 202, description: 'Accepted' };
-    return { status: 401, condition: 'amqp:unauthorized-access', description: 'InvalidSignature: The token has an invalid signature.' };
+    if (keyName === undefined || String(body).includes(`skn=${keyName}`))
+      return { status: 202, description: 'Accepted' };
+    return {
+      status: 401,
+      condition: 'amqp:unauthorized-access',
+      description: 'InvalidSignature: The token has an invalid signature.',
+    };
   }
 }
 

@@ -25,7 +25,9 @@ interface Section {
 
 export function messagesOfBatch(encoded: Buffer): readonly Message[] {
   const { content, multiple } = codec.decode(encoded).body as Section;
-  return (multiple === true ? (content as Buffer[]) : [content as Buffer]).map((each) => codec.decode(each) as unknown as Message);
+  return (multiple === true ? (content as Buffer[]) : [content as Buffer]).map(
+    (each) => codec.decode(each) as unknown as Message,
+  );
 }
 
 export function outgoingMessage(message: Message): OutgoingMessage {
