@@ -111,7 +111,13 @@ it.each<[string, Error, PortFailure['code'], boolean, RegExp]>([
     false,
     /User ID/,
   ],
-  ['an error of the driver that nobody listed', new RequestError('odd', 'EODD'), 'storage-broken', false, /refuses/],
+  [
+    'an error of the driver that nobody listed',
+    new RequestError('odd', 'EODD' as never),
+    'storage-broken',
+    false,
+    /refuses/,
+  ],
 ])('names %s with its remedy', (_what, error, code, retryable, words) => {
   const failure = classified(error);
   expect({ code: failure.code, retryable: failure.retryable }).toEqual({ code, retryable });
