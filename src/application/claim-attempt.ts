@@ -5,6 +5,7 @@ import { type KnownDpRecord } from '../domain/dp-record/dp-record.state';
 import { type ProfileVersion, type RecordKey } from '../domain/identifiers';
 import { type Instant } from '../domain/instant';
 import { invariant } from '../domain/invariant';
+import { crashPoint } from './crash-point';
 import { type History, type Loaded } from './history';
 
 /** No request was built for an attempt that is claimed and never sent. */
@@ -39,4 +40,5 @@ export async function claimWithoutCall(
     state = decision.events.reduce(deliveryAttemptDecider.evolve, state);
   }
   hand.attempt = await ports.history.appendToAttempt(hand.key, record.nextAttempt, hand.attempt, events, at);
+  crashPoint('consumer.after-claim-without-call');
 }

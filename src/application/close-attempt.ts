@@ -33,6 +33,13 @@ export const observeUnknown = (ports: CloseAttemptPorts, hand: AttemptInHand, at
   return decideUntilAppended(ports, hand, attempt, { type: 'ObserveUnknown', code, at, observation }, at);
 };
 
+/**
+ * An inquiry is answered for the record, not for one of its calls. Where a later attempt exists, this one was closed
+ * before, and the answer may be of the later one: taken for this one, it would cry "double post" where there is none.
+ */
+const speaksOfTheRecord = (command: DeliveryAttemptCommand): boolean =>
+  command.type === 'CloseAttempt' && command.closing.type === 'DeliveryAttemptResolvedByInquiry';
+
 async function decideUntilAppended(
   ports: CloseAttemptPorts, hand: AttemptInHand, attempt: number, command: DeliveryAttemptCommand, at: Instant,
 ): Promise<void> {
@@ -54,6 +61,7 @@ async function decideUntilAppended(
     } catch (error) {
       if (!(error instanceof VersionConflict) || races >= RACES_MAX) throw error;
       hand.attempt = await ports.history.attempt(hand.key, attempt);
+      if (speaksOfTheRecord(command) && (await ports.history.attempt(hand.key, attempt + 1)).state.status !== 'absent') return;
     }
   }
 }

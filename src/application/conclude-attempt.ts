@@ -3,6 +3,7 @@ import { type KnownDpRecord } from '../domain/dp-record/dp-record.state';
 import { type Instant, plusMs } from '../domain/instant';
 import { invariant, InvariantViolation } from '../domain/invariant';
 import { DEFAULT_RETRY_SCHEDULE, nextTry, type RetryDecision } from '../domain/policies/retry-schedule';
+import { crashPoint } from './crash-point';
 import { decideRecord, type Delivery, type DeliverRecordPorts, type DeliverRecordSettings, sendSuccessor, type Settlement } from './delivery';
 import { sweepChain } from './message-chain';
 import { resultOfAttempt } from './row-result';
@@ -40,6 +41,7 @@ async function writeResult(
   const billerReference = closing.as === 'accepted' ? closing.billerReference : undefined;
   const code = closing.as === 'declined' ? closing.code : undefined;
   const { dpId } = delivery.message;
+  crashPoint('consumer.before-result-row');
   const written = await delivery.shard.reconcile(resultOfAttempt(dpId, { attempt, outcome: to, billerReference, code, recordedAt: now }));
   if (written === 'refused') throw new InvariantViolation(`the row of ${delivery.key} refuses status ${to}, its present one allows no such change`);
   if (written === 'row-missing') ports.telemetry.warn('row missing while recording a result', { record: delivery.key, status: to });
@@ -47,8 +49,10 @@ async function writeResult(
     closing.as === 'accepted'
       ? { type: 'RecordDelivered', attempt, ...(billerReference === undefined ? {} : { billerReference }) }
       : { type: 'RecordDeclined', attempt, ...(code === undefined ? {} : { code }) };
+  crashPoint('consumer.after-result-row');
   // Result and confirmation in one append: the shard already says the same.
   await decideRecord(ports, delivery, [command, { type: 'ConfirmReconciled', status: to }], now);
+  crashPoint('consumer.after-result-stated');
   ports.telemetry.count('delivery.results', 1, { status: to });
 }
 
@@ -64,15 +68,18 @@ async function tryAgain(
   if (next.retry === 'never') {
     const description = `attempt ${attempt} was ${closing.as}${closing.as === 'not-executed' ? ` (${closing.code})` : ''}, tries are bounded`;
     await decideRecord(ports, delivery, [{ type: 'DeadLetterDpRecord', reason: next.reason, description, attempt, ...keyFirstUsedAt }], now);
+    crashPoint('consumer.after-dead-letter-stated');
     return undefined;
   }
   // Row first: should this process die now, the sweep finds it. Its ordinal names a message id nobody has used.
   const ordinal = held ? await delivery.shard.reopen(delivery.message.dpId) : undefined;
+  if (held) crashPoint('consumer.after-row-reopened');
   const command: DpRecordCommand =
     closing.as === 'throttled' && !held
       ? { type: 'ParkDpRecord', cause: 'throttled', until: next.at, attempt, ...keyFirstUsedAt }
       : { type: 'ScheduleRetry', attempt, at: next.at, spent: closing.as === 'not-executed', ...keyFirstUsedAt };
   await decideRecord(ports, delivery, [command], now);
+  crashPoint('consumer.after-retry-stated');
   await sendSuccessor(ports, settings, delivery, next.at, ordinal === undefined ? undefined : sweepChain(ordinal));
   return { settle: 'complete' };
 }

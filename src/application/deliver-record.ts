@@ -4,6 +4,7 @@ import { type DeliveryStep, nextDeliveryStep } from '../domain/policies/delivery
 import { uncontrolled } from './biller-control';
 import { GATE_LOOK_AGAIN_MS, gateOf } from './biller-gate';
 import { concludeAttempt } from './conclude-attempt';
+import { crashPoint } from './crash-point';
 import { decideRecord, type Delivery, type DeliverRecordPorts, type DeliverRecordSettings, park, sendSuccessor, type Settlement, termsOf } from './delivery';
 import { discoverRecord } from './discover-record';
 import { type RecordMessage } from './messages';
@@ -26,6 +27,7 @@ const EARLY_HOP_PAUSE_MS = 1_000;
  */
 export function deliverRecord(ports: DeliverRecordPorts, settings: DeliverRecordSettings) {
   return async (received: ReceivedMessage, signal?: AbortSignal): Promise<Settlement> => {
+    const receivedAtMs = ports.clock.monotonicMs();
     const checked = ports.contracts.record(received.body);
     if (!checked.valid) {
       return { settle: 'dead-letter', reason: 'InvalidContract', description: checked.problems.join('; ').slice(0, 1_000) };
@@ -35,7 +37,8 @@ export function deliverRecord(ports: DeliverRecordPorts, settings: DeliverRecord
     if (!shard) {
       return { settle: 'dead-letter', reason: 'ShardUnknown', description: `no shard ${message.source.shard} and none that holds biller ${message.billerId}` };
     }
-    let delivery = await load(ports, shard, message, received);
+    let delivery = await load(ports, shard, message, received, receivedAtMs);
+    crashPoint('consumer.after-load');
     for (let steps = 0; steps < STEPS_MAX; steps++) {
       try {
         const settlement = await takeStep(ports, settings, delivery, signal);
@@ -43,7 +46,7 @@ export function deliverRecord(ports: DeliverRecordPorts, settings: DeliverRecord
       } catch (error) {
         if (!(error instanceof VersionConflict)) throw error;
         ports.telemetry.count('delivery.conflicts');
-        delivery = await load(ports, shard, message, received);
+        delivery = await load(ports, shard, message, received, receivedAtMs);
       }
     }
     await sendSuccessor(ports, settings, delivery, plusMs(await ports.shardClock.atLeast(shard), GATE_LOOK_AGAIN_MS));
@@ -55,7 +58,9 @@ async function shardOf(ports: DeliverRecordPorts, message: RecordMessage): Promi
   return ports.shards.all().find((shard) => shard.name === message.source.shard) ?? ports.shards.ofBiller(message.billerId);
 }
 
-async function load(ports: DeliverRecordPorts, shard: Shard, message: RecordMessage, received: ReceivedMessage): Promise<Delivery> {
+async function load(
+  ports: DeliverRecordPorts, shard: Shard, message: RecordMessage, received: ReceivedMessage, receivedAtMs: number,
+): Promise<Delivery> {
   const key = message.traceId;
   const [record, row, profile, control] = await Promise.all([
     ports.history.record(key),
@@ -70,7 +75,7 @@ async function load(ports: DeliverRecordPorts, shard: Shard, message: RecordMess
   const attemptProfile =
     attempt.state.status === 'open' ? await ports.profiles.version(message.billerId, attempt.state.started.profileVersion) : undefined;
   const gate = gateOf(profile, control, await ports.shardClock.atLeast(shard));
-  return { key, message, received, shard, record, attempt, row, profile, attemptProfile, gate, ratePerSecond: control.ratePerSecond };
+  return { key, message, received, receivedAtMs, shard, record, attempt, row, profile, attemptProfile, gate, ratePerSecond: control.ratePerSecond };
 }
 
 /** Undefined: look again, the record has moved. */
@@ -125,8 +130,11 @@ async function reconcileRow(ports: DeliverRecordPorts, delivery: Delivery, step:
   if (result === 'refused') {
     throw new InvariantViolation(`the row of ${delivery.key} refuses status ${step.status}, its present one allows no such change`);
   }
+  delivery.row = result === 'row-missing' || !delivery.row ? undefined : { ...delivery.row, status: step.status };
   if (result === 'row-missing' && step.status !== 'Withdrawn') ports.telemetry.warn('row missing while reconciling', { record: delivery.key, status: step.status });
+  crashPoint('consumer.after-row-reconciled');
   await decideRecord(ports, delivery, [{ type: 'ConfirmReconciled', status: step.status }], now);
+  crashPoint('consumer.after-row-confirmed');
   return undefined;
 }
 

@@ -10,6 +10,7 @@ import { InvariantViolation } from '../domain/invariant';
 import { type DoubtTerms } from '../domain/policies/in-doubt-resolution';
 import { type BillerControl } from './biller-control';
 import { type Gate } from './biller-gate';
+import { crashPoint } from './crash-point';
 import { type History, type Loaded } from './history';
 import { type ChainLink, linkOf, nextHop, recordMessage } from './message-chain';
 import { type MessageContracts, type RecordMessage } from './messages';
@@ -40,6 +41,8 @@ export interface DeliverRecordPorts {
 }
 
 export interface DeliverRecordSettings extends EventsTopology {
+  /** For how long the broker locks a message: with a message's lockedUntil it tells the broker's time. */
+  readonly lockMs: number;
   /** How long a record may wait for the biller's permit before it is parked. */
   readonly permitWaitMs: number;
 }
@@ -54,6 +57,8 @@ export interface Delivery {
   readonly key: RecordKey;
   readonly message: RecordMessage;
   readonly received: ReceivedMessage;
+  /** By the monotonic clock of this process. */
+  readonly receivedAtMs: number;
   readonly shard: Shard;
   record: Loaded<DpRecord>;
   attempt: Loaded<DeliveryAttempt>;
@@ -89,15 +94,16 @@ export async function decideRecord(ports: Pick<DeliverRecordPorts, 'history'>, d
 /** Waits for a gate or an owner: told once per cause, then a successor. No attempt and no delivery count is spent. */
 export async function park(ports: DeliverRecordPorts, settings: DeliverRecordSettings, delivery: Delivery, gate: Gate, now: Instant): Promise<Settlement> {
   await decideRecord(ports, delivery, [{ type: 'ParkDpRecord', cause: gate.cause, until: gate.until }], now);
+  crashPoint('consumer.after-park-stated');
   await sendSuccessor(ports, settings, delivery, gate.until);
   ports.telemetry.count('delivery.parked', 1, { cause: gate.cause });
   return { settle: 'complete' };
 }
 
 /**
- * Accepted by the broker when this returns. `until` is by the shard's clock; the broker gets the same wait on this
- * process's clock, so that a skew between the two does not bring the message early again and again. The row's sweep
- * is put off as long.
+ * Accepted by the broker when this returns. `until` is by the shard's clock; the broker gets the same wait on its own
+ * clock, which the lock of the message in hand tells: by the clock of this process, a broker that is ahead would hand
+ * the successor out at once, and hops would spin until `until`. The row's sweep is put off as long.
  */
 export async function sendSuccessor(ports: DeliverRecordPorts, settings: DeliverRecordSettings, delivery: Delivery, until: Instant, link?: ChainLink): Promise<void> {
   const { key, message, received, shard } = delivery;
@@ -107,11 +113,17 @@ export async function sendSuccessor(ports: DeliverRecordPorts, settings: Deliver
     tenant: String(received.properties['tenant'] ?? delivery.profile?.tenant ?? message.billerId),
     traceparent: traceparentOf(received),
     target: settings.subscriptions[message.eventType],
-    scheduledFor: plusMs(ports.clock.now(), waitMs),
+    scheduledFor: plusMs(brokerNow(ports, settings, delivery), waitMs),
   });
+  crashPoint('consumer.before-successor');
   await ports.bus.send(settings.eventsTopic, [successor]);
+  crashPoint('consumer.after-successor');
   await shard.noteProgress(message.dpId, until);
+  crashPoint('consumer.after-progress-noted');
 }
+
+const brokerNow = (ports: DeliverRecordPorts, settings: DeliverRecordSettings, { received, receivedAtMs }: Delivery): Instant =>
+  plusMs(received.lockedUntil, ports.clock.monotonicMs() - receivedAtMs - settings.lockMs);
 
 export function traceparentOf(received: ReceivedMessage): string | undefined {
   const value = received.properties['traceparent'];

@@ -5,6 +5,7 @@ import { type DpRow } from '../domain/dp-record/dp-row';
 import { type Instant } from '../domain/instant';
 import { invariant } from '../domain/invariant';
 import { validatedFields, validateRow } from '../domain/policies/validation';
+import { crashPoint } from './crash-point';
 import { type Delivery, type DeliverRecordPorts, type Settlement } from './delivery';
 import { type Digest } from './ports/digest';
 
@@ -49,6 +50,7 @@ export async function discoverRecord(ports: DeliverRecordPorts, delivery: Delive
   );
   invariant(decision.outcome === 'accepted', `discovering the unknown record ${key} cannot be refused`);
   delivery.record = await ports.history.appendToRecord(key, delivery.record, decision.events, now);
+  crashPoint('consumer.after-discovered');
   if (row.status === 'New') await delivery.shard.changeStatuses([{ dpId: row.dpId, to: 'Queued', from: ['New'] }]);
   return undefined;
 }

@@ -3,12 +3,13 @@ import { type ChunkCounts } from '../domain/chunk/chunk.events';
 import { type DpRow } from '../domain/dp-record/dp-row';
 import { type BillerId, type ChunkId } from '../domain/identifiers';
 import { type Instant } from '../domain/instant';
+import { crashPoint } from './crash-point';
 import { type ChunkMessage } from './messages';
 import { VersionConflict } from './ports/failures';
 import { type ReceivedMessage } from './ports/message-bus';
 import { type Shard } from './ports/shard';
 import { type Settlement } from './delivery';
-import { type FetchChunkPorts, type FetchChunkSettings, fetchRows, type RowOutcome } from './fetch-rows';
+import { awaitsFetch, type FetchChunkPorts, type FetchChunkSettings, fetchRows, type RowOutcome } from './fetch-rows';
 import { newTraceparent } from './relay-outbox';
 
 /** A chunk that failed this often is taken row by row, so that the row that breaks it can be rejected. */
@@ -44,7 +45,9 @@ async function fetchOne(ports: FetchChunkPorts, settings: FetchChunkSettings, sh
   const { chunkId, rows } = message.chunkId === undefined
     ? await foreignChunk(ports, shard, message, received)
     : { chunkId: message.chunkId, rows: await shard.rowsOfChunk(message.chunkId) };
+  crashPoint('fetcher.after-read');
   await recordOnChunk(ports, chunkId, { type: 'StartFetch', at: now, rowByRow }, now);
+  crashPoint('fetcher.after-start-stated');
   const context = {
     shard,
     profile: await ports.profiles.current(message.billerId),
@@ -61,9 +64,11 @@ async function fetchOne(ports: FetchChunkPorts, settings: FetchChunkSettings, sh
     await recordOnChunk(ports, chunkId, { type: 'RecordFailed', code: error instanceof Error ? error.name : 'unknown', at: now }, now);
     throw error;
   }
-  const counts = countsOf(outcomes);
+  const counts = countsOf(outcomes, rows);
   await recordOnChunk(ports, chunkId, { type: 'RecordPublished', counts, at: now }, now);
+  crashPoint('fetcher.after-published-stated');
   await shard.markFetched(chunkId);
+  crashPoint('fetcher.after-mark-fetched');
   ports.telemetry.count('fetcher.rows', rows.length);
   ports.telemetry.info('chunk fetched', { chunkId, billerId: message.billerId, ...counts });
   return { settle: 'complete' };
@@ -98,9 +103,18 @@ async function recordOnChunk(ports: FetchChunkPorts, chunkId: ChunkId, command: 
   }
 }
 
-function countsOf(outcomes: readonly RowOutcome[]): ChunkCounts {
+/** Rows that an earlier fetch dealt with before it died are counted by what their status says of it. */
+function countsOf(outcomes: readonly RowOutcome[], rows: readonly DpRow[]): ChunkCounts {
   const count = (kind: RowOutcome['kind']): number => outcomes.filter((outcome) => outcome.kind === kind).length;
-  return { published: count('published'), rejected: count('rejected'), skipped: count('skipped'), alreadyFinished: count('already-finished') };
+  const fetched = rows.filter((row) => !awaitsFetch(row));
+  const rejected = fetched.filter(({ status }) => status === 'Rejected').length;
+  const skipped = fetched.filter(({ status }) => status === 'Skipped').length;
+  return {
+    published: count('published') + fetched.length - rejected - skipped,
+    rejected: count('rejected') + rejected,
+    skipped: count('skipped') + skipped,
+    alreadyFinished: count('already-finished'),
+  };
 }
 
 /** At most `billersMax` billers at a time; chunks of one biller go one after the other. */

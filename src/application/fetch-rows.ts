@@ -4,6 +4,7 @@ import { type DpRecord } from '../domain/dp-record/dp-record.state';
 import { type DpRow } from '../domain/dp-record/dp-row';
 import { type RecordKey, recordKey } from '../domain/identifiers';
 import { type Instant } from '../domain/instant';
+import { crashPoint } from './crash-point';
 import { type History, type Loaded } from './history';
 import { discoveryOf, verdictOf } from './discover-record';
 import { firstLink, recordMessage } from './message-chain';
@@ -60,19 +61,27 @@ export type RowOutcome =
 
 const TABLE = 'dbo.datapump';
 
+export const awaitsFetch = (row: DpRow): boolean => row.status === 'Queued' || row.status === 'New';
+
 /** Discover all, publish the valid ones, tell of the rejected ones, then mark the rows: in this order. */
 export async function fetchRows(ports: FetchChunkPorts, settings: FetchChunkSettings, context: FetchContext, rows: readonly DpRow[]): Promise<readonly RowOutcome[]> {
-  const unfetched = rows.filter((row) => row.status === 'Queued' || row.status === 'New');
+  const unfetched = rows.filter(awaitsFetch);
   const outcomes = context.rowByRow
     ? await oneByOne(ports, context, unfetched)
     : await Promise.all(unfetched.map((row) => discover(ports, context, row)));
+  crashPoint('fetcher.before-publish');
   const messages = outcomes.flatMap((outcome) => (outcome.kind === 'published' ? [publication(context, outcome.row)] : []));
   if (messages.length > 0) await ports.bus.send(settings.eventsTopic, messages);
+  if (messages.length > 0) crashPoint('fetcher.after-publish');
   const notices = outcomes.flatMap((outcome) => noticeOf(context, outcome));
   if (notices.length > 0) await ports.bus.send(VALIDATION_ERRORS_TOPIC, notices);
+  if (notices.length > 0) crashPoint('fetcher.after-notices');
   await context.shard.changeStatuses(outcomes.flatMap(statusChangeOf));
+  crashPoint('fetcher.after-statuses');
   for (const outcome of outcomes) {
-    if (outcome.kind === 'already-finished') await context.shard.reconcile(rowResultOf(outcome.record, outcome.row.dpId, context.now));
+    if (outcome.kind !== 'already-finished') continue;
+    await context.shard.reconcile(rowResultOf(outcome.record, outcome.row.dpId, context.now));
+    crashPoint('fetcher.after-finished-reconciled');
   }
   return outcomes;
 }
@@ -81,6 +90,7 @@ export async function fetchRows(ports: FetchChunkPorts, settings: FetchChunkSett
 async function oneByOne(ports: FetchChunkPorts, context: FetchContext, rows: readonly DpRow[]): Promise<RowOutcome[]> {
   const outcomes: RowOutcome[] = [];
   for (const row of rows) {
+    crashPoint('fetcher.between-rows');
     try {
       outcomes.push(await discover(ports, context, row));
     } catch (error) {
@@ -103,18 +113,22 @@ async function discover(ports: FetchChunkPorts, context: FetchContext, row: DpRo
   const decision = dpRecordDecider.decide(command, unknown.state);
   if (decision.outcome === 'refused') return { kind: 'identity-conflict', row };
   try {
-    return outcomeOf(row, command.verdict, (await ports.history.appendToRecord(key, unknown, decision.events, context.now)).state);
+    const { state } = await ports.history.appendToRecord(key, unknown, decision.events, context.now);
+    crashPoint('fetcher.after-one-discovered');
+    return outcomeOf(row, command.verdict, state);
   } catch (error) {
     if (!(error instanceof VersionConflict)) throw error;
-    return storedOutcome(ports, key, row, command);
+    return storedOutcome(ports, key, row, command, error);
   }
 }
 
 /** The record is known: its stored verdict rules, unless the row now means another payment. */
 async function storedOutcome(
-  ports: FetchChunkPorts, key: RecordKey, row: DpRow, command: Parameters<typeof dpRecordDecider.decide>[0],
+  ports: FetchChunkPorts, key: RecordKey, row: DpRow, command: Parameters<typeof dpRecordDecider.decide>[0], conflict: VersionConflict,
 ): Promise<RowOutcome> {
   const { state } = await ports.history.record(key);
+  // A conflict over a stream that does not exist: without a verdict nothing is published, the chunk is taken again.
+  if (state.status === 'unknown') throw conflict;
   const decision = dpRecordDecider.decide(command, state);
   if (decision.outcome === 'refused') {
     ports.telemetry.error('identity conflict: a known record points to another payment', undefined, { record: key });

@@ -2,6 +2,7 @@ import { type Clock } from './ports/clock';
 import { causeChain, PortFailure } from './ports/failures';
 import { type MessageReceiver, type ReceivedMessage } from './ports/message-bus';
 import { type Telemetry } from './ports/telemetry';
+import { crashPoint } from './crash-point';
 import { type Settlement } from './delivery';
 
 export interface ReceiveLoopOptions {
@@ -19,11 +20,16 @@ export interface ReceiveLoopOptions {
   readonly signal: AbortSignal;
 }
 
+interface LoopInHand extends ReceiveLoopOptions {
+  readonly outages: OutageTeller;
+}
+
 const IDLE_WAIT_FIRST_MS = 250;
 /** While a port fails, a message is held under its renewed lock and tried again: an outage must not spend delivery counts. */
 const OUTAGE_RETRIES_MAX = 40;
 const OUTAGE_WAIT_FIRST_MS = 100;
 const OUTAGE_WAIT_MAX_MS = 15_000;
+const OUTAGE_TELL_EVERY_MS = 10_000;
 const RECEIVE_FAILURE_WAIT_MS = 1_000;
 
 /**
@@ -36,6 +42,7 @@ export async function receiveLoop(options: ReceiveLoopOptions): Promise<void> {
   const inHand = new Map<string, ReceivedMessage>();
   const under = new Set<Promise<void>>();
   const drained = new AbortController();
+  const loop: LoopInHand = { ...options, outages: new OutageTeller(clock, telemetry) };
   const renewing = renewLocks(options, inHand, drained.signal);
   let slotFreed = (): void => undefined;
   let idleWaitMs = IDLE_WAIT_FIRST_MS;
@@ -48,10 +55,10 @@ export async function receiveLoop(options: ReceiveLoopOptions): Promise<void> {
     try {
       const messages = await receiver.receive({ max: concurrentMessages - under.size, waitMs: idleWaitMs, signal });
       idleWaitMs = messages.length > 0 ? IDLE_WAIT_FIRST_MS : Math.min(options.idleWaitMaxMs, idleWaitMs * 2);
+      if (messages.length > 0) crashPoint('receive-loop.after-receive');
       for (const message of messages) {
         inHand.set(message.lockToken, message);
-        const task: Promise<void> = handleOne(options, message).finally(() => {
-          inHand.delete(message.lockToken);
+        const task: Promise<void> = handleOne(loop, message, () => inHand.delete(message.lockToken)).finally(() => {
           under.delete(task);
           slotFreed();
         });
@@ -67,13 +74,23 @@ export async function receiveLoop(options: ReceiveLoopOptions): Promise<void> {
   await renewing;
 }
 
-async function handleOne(options: ReceiveLoopOptions, message: ReceivedMessage): Promise<void> {
+/** `settling`: told before it is settled; from then on its lock is not renewed, since both would meet in one commit. */
+async function handleOne(options: LoopInHand, message: ReceivedMessage, settling: () => void): Promise<void> {
   const { receiver, telemetry } = options;
   try {
     const settlement = await handleThroughOutages(options, message);
-    if (settlement.settle === 'complete') await settle(options, 'complete', () => receiver.complete(message));
-    else await settle(options, 'dead-letter', () => receiver.deadLetter(message, settlement));
+    settling();
+    if (settlement.settle === 'complete') {
+      crashPoint('receive-loop.before-complete');
+      await settle(options, 'complete', () => receiver.complete(message));
+      crashPoint('receive-loop.after-complete');
+    } else {
+      crashPoint('receive-loop.before-dead-letter');
+      await settle(options, 'dead-letter', () => receiver.deadLetter(message, settlement));
+      crashPoint('receive-loop.after-dead-letter');
+    }
   } catch (error) {
+    settling();
     telemetry.error('failed to handle a message', error, { messageId: message.messageId, deliveryCount: message.deliveryCount });
     if (isOutage(error) || message.deliveryCount < options.breaksMax) {
       await settle(options, 'abandon', () => receiver.abandon(message));
@@ -84,17 +101,32 @@ async function handleOne(options: ReceiveLoopOptions, message: ReceivedMessage):
   }
 }
 
-async function handleThroughOutages(options: ReceiveLoopOptions, message: ReceivedMessage): Promise<Settlement> {
+async function handleThroughOutages(options: LoopInHand, message: ReceivedMessage): Promise<Settlement> {
   for (let retries = 0; ; retries++) {
     try {
       return await options.handle(message, options.signal);
     } catch (error) {
       if (!isOutage(error) || retries >= OUTAGE_RETRIES_MAX || options.signal.aborted) throw error;
       options.telemetry.count('messages.outage-retries');
-      if (retries === 0) options.telemetry.warn('a port fails, holding the message', { messageId: message.messageId, code: error.code });
+      options.outages.tell(error, message.messageId);
       const waitMs = error.retryAfterMs ?? Math.min(OUTAGE_WAIT_MAX_MS, OUTAGE_WAIT_FIRST_MS * 2 ** retries);
       await options.clock.sleep(waitMs, options.signal);
     }
+  }
+}
+
+/** An outage meets every message in hand: it is told once, with its remedy, and then now and again. */
+class OutageTeller {
+  private readonly toldAt = new Map<string, number>();
+
+  constructor(private readonly clock: Clock, private readonly telemetry: Telemetry) {}
+
+  tell(failure: PortFailure, messageId: string): void {
+    const now = this.clock.monotonicMs();
+    const before = this.toldAt.get(failure.code);
+    if (before !== undefined && now - before < OUTAGE_TELL_EVERY_MS) return;
+    this.toldAt.set(failure.code, now);
+    this.telemetry.error('a port fails, holding messages under their locks until it works again', failure, { code: failure.code, messageId });
   }
 }
 
@@ -125,6 +157,8 @@ async function renewLocks(options: ReceiveLoopOptions, inHand: Map<string, Recei
         await receiver.renewLock(message);
         heldSince.set(message, now);
       } catch (error) {
+        // Settled meanwhile: then there was nothing left to renew.
+        if (!inHand.has(message.lockToken)) return;
         heldSince.set(message, now);
         telemetry.count('messages.renewal-failed');
         telemetry.warn('failed to renew a lock, another consumer may get the message', { messageId: message.messageId, cause: causeChain(error) });

@@ -1,12 +1,16 @@
 import { type DataType } from '../domain/biller/data-type';
-import { type Instant } from '../domain/instant';
+import { rowStatusOf } from '../domain/dp-record/dp-record.decider';
+import { type RowStatus, UNFINISHED_STATUSES } from '../domain/dp-record/row-status';
+import { type Instant, plusMs } from '../domain/instant';
 import { claimWithoutCall } from './claim-attempt';
-import { decideRecord } from './delivery';
+import { crashPoint } from './crash-point';
+import { decideRecord, type Delivery } from './delivery';
 import { type History } from './history';
-import { type MessageContracts } from './messages';
+import { deadLetterChain, recordMessage } from './message-chain';
+import { type MessageContracts, type RecordMessage } from './messages';
 import { VersionConflict } from './ports/failures';
 import { BROKER_DEAD_LETTER_REASON, type MessageBus, type PeekedMessage } from './ports/message-bus';
-import { type Shards } from './ports/shard';
+import { type Shard, type Shards } from './ports/shard';
 import { type Telemetry } from './ports/telemetry';
 import { rowResultOf } from './row-result';
 import { type ShardClock } from './shard-clock';
@@ -21,34 +25,49 @@ export interface RecordBrokerDeadLettersPorts {
   readonly telemetry: Telemetry;
 }
 
+const WAKE_AFTER_MS = 5 * 60_000;
+/** Rows that the sweep gives a new message. */
+const SWEPT: ReadonlySet<RowStatus> = new Set([...UNFINISHED_STATUSES, 'InDoubt']);
 const PEEK_MAX = 200;
 const PAGES_PER_PASS_MAX = 50;
+/** Letters remembered as handled; beyond that all are looked at again, which does no harm. */
+const HANDLED_MAX = 20_000;
 const CONFLICTS_MAX = 5;
 
 /**
  * Dead letters that the broker made itself (a message delivered too often) are recorded, so that stream, row and broker
  * tell one story. With an open attempt nothing is concluded: the record goes to doubt by its own rules when the sweep
- * or a redrive brings it back. Looks without locking; remembers how far it looked while the process lives.
+ * or a redrive brings it back; where no sweep would, it gets a message. Looks without locking, from the
+ * beginning each time: a message sent early may be dead-lettered late, behind a letter that was looked at before.
  */
 export function recordBrokerDeadLetters(ports: RecordBrokerDeadLettersPorts, settings: EventsTopology) {
-  const lookedUpTo = new Map<DataType, string>();
+  const handled = new Set<string>();
+  const resumeAfter = new Map<DataType, string>();
   return async (dataType: DataType): Promise<number> => {
     const source = { topic: settings.eventsTopic, subscription: settings.subscriptions[dataType], deadLetters: true };
     let recorded = 0;
     for (let page = 0; page < PAGES_PER_PASS_MAX; page++) {
-      const after = lookedUpTo.get(dataType);
+      const after = resumeAfter.get(dataType);
       const letters = await ports.bus.peek(source, { max: PEEK_MAX, ...(after === undefined ? {} : { after }) });
       for (const letter of letters) {
-        if (letter.deadLetterReason === BROKER_DEAD_LETTER_REASON && (await recordOne(ports, letter))) recorded++;
-        lookedUpTo.set(dataType, letter.sequenceNumber);
+        const known = `${dataType}:${letter.sequenceNumber}`;
+        if (letter.deadLetterReason === BROKER_DEAD_LETTER_REASON && !handled.has(known)) {
+          if (await recordOne(ports, settings, letter)) recorded++;
+          if (handled.size >= HANDLED_MAX) handled.clear();
+          handled.add(known);
+        }
       }
-      if (letters.length < PEEK_MAX) break;
+      if (letters.length === PEEK_MAX) resumeAfter.set(dataType, letters.at(-1)!.sequenceNumber);
+      else {
+        resumeAfter.delete(dataType);
+        break;
+      }
     }
     return recorded;
   };
 }
 
-async function recordOne(ports: RecordBrokerDeadLettersPorts, letter: PeekedMessage): Promise<boolean> {
+async function recordOne(ports: RecordBrokerDeadLettersPorts, settings: EventsTopology, letter: PeekedMessage): Promise<boolean> {
   const checked = ports.contracts.record(letter.body);
   if (!checked.valid) return false;
   const { message } = checked;
@@ -58,16 +77,25 @@ async function recordOne(ports: RecordBrokerDeadLettersPorts, letter: PeekedMess
   for (let conflicts = 0; conflicts < CONFLICTS_MAX; conflicts++) {
     const record = await ports.history.record(key);
     const { state } = record;
-    if (state.status !== 'pending') return false;
+    if (state.status === 'unknown') return false;
     const delivery = { key, record, attempt: await ports.history.attempt(key, state.nextAttempt) };
-    if (delivery.attempt.state.status !== 'absent') return false;
     const now: Instant = await ports.shardClock.atLeast(shard);
+    const settled = rowStatusOf(state);
+    if ((settled === undefined || state.status === 'in-doubt') && delivery.attempt.state.status !== 'absent') {
+      const row = await shard.findRow(message.dpId);
+      if (row === undefined || !SWEPT.has(row.status)) await wake(ports, settings, message, letter, now);
+      return false;
+    }
     const description = `delivered ${letter.deliveryCount} times without being settled (message ${letter.messageId})`;
     try {
+      if (settled !== undefined) {
+        if (!state.reconciled) await confirm(ports, shard, delivery, message, settled, now);
+        return false;
+      }
       await claimWithoutCall(ports, delivery, state, undefined, now);
       await decideRecord(ports, delivery, [{ type: 'DeadLetterDpRecord', reason: 'DeadLetteredByBroker', description, attempt: state.nextAttempt }], now);
-      await shard.reconcile(rowResultOf(delivery.record.state, message.dpId, now));
-      await decideRecord(ports, delivery, [{ type: 'ConfirmReconciled', status: 'Failed' }], now);
+      crashPoint('broker-dead-letters.after-stated');
+      await confirm(ports, shard, delivery, message, 'Failed', now);
       ports.telemetry.warn('recorded a dead letter of the broker', { record: key });
       return true;
     } catch (error) {
@@ -75,4 +103,30 @@ async function recordOne(ports: RecordBrokerDeadLettersPorts, letter: PeekedMess
     }
   }
   return false;
+}
+
+/** An earlier look, or the message's own handler, may have died between the stream and the row. */
+async function confirm(ports: RecordBrokerDeadLettersPorts, shard: Shard, hand: Pick<Delivery, 'key' | 'record'>, { dpId }: RecordMessage, status: RowStatus, at: Instant): Promise<void> {
+  await shard.reconcile(rowResultOf(hand.record.state, dpId, at));
+  crashPoint('broker-dead-letters.after-row');
+  await decideRecord(ports, hand, [{ type: 'ConfirmReconciled', status }], at);
+  crashPoint('broker-dead-letters.after-confirmed');
+}
+
+/**
+ * The record has an attempt whose consequence nobody has drawn, and the sweep passes over its row: a result stands there
+ * already, or the row is gone. Only a message of its own brings the stream up; at the pace of a sweep, so that a record
+ * that kills its handler does not do so without a pause.
+ */
+async function wake(ports: RecordBrokerDeadLettersPorts, settings: EventsTopology, message: RecordMessage, letter: PeekedMessage, now: Instant): Promise<void> {
+  const { traceparent } = letter.properties;
+  await ports.bus.send(settings.eventsTopic, [
+    recordMessage(message, {
+      link: deadLetterChain(letter.sequenceNumber),
+      tenant: String(letter.properties['tenant'] ?? message.billerId),
+      traceparent: typeof traceparent === 'string' ? traceparent : undefined,
+      target: settings.subscriptions[message.eventType],
+      scheduledFor: plusMs(now, WAKE_AFTER_MS),
+    }),
+  ]);
 }

@@ -2,8 +2,9 @@ import { type DataType } from '../domain/biller/data-type';
 import { dpRecordDecider } from '../domain/dp-record/dp-record.decider';
 import { parseRecordKey, type RecordKey } from '../domain/identifiers';
 import { type Instant } from '../domain/instant';
+import { crashPoint } from './crash-point';
 import { type History } from './history';
-import { type ChainLink, messageIdOf, recordMessage, redriveChain, sweepChain } from './message-chain';
+import { type ChainLink, deadLetterChain, messageIdOf, recordMessage, redriveChain, sweepChain } from './message-chain';
 import { type MessageContracts, type RecordMessage } from './messages';
 import { type Chance } from './ports/chance';
 import { VersionConflict } from './ports/failures';
@@ -68,14 +69,20 @@ export function redriveDeadLetters(ports: RedrivePorts, settings: EventsTopology
       while (done.length < order.max) {
         const batch = await receiver.receive({ max: Math.min(RECEIVE_BATCH_MAX, order.max - done.length), waitMs: RECEIVE_WAIT_MS });
         if (batch.length === 0) break;
+        left.push(...batch);
+        crashPoint('redrive.after-receive');
         for (const letter of batch) {
           const result = await redriveOne(ports, settings, order, letter);
-          if (result.result === 'redriven') await receiver.complete(letter);
-          else left.push(letter);
+          if (result.result === 'redriven') {
+            left.splice(left.indexOf(letter), 1);
+            await receiver.complete(letter);
+            crashPoint('redrive.after-complete');
+          }
           done.push(result);
         }
       }
     } finally {
+      // What failed goes back too: the order can be repeated at once, not only when the locks have lapsed.
       await Promise.allSettled(left.map((letter) => receiver.abandon(letter)));
       await receiver.close();
     }
@@ -93,12 +100,19 @@ async function redriveOne(ports: RedrivePorts, settings: EventsTopology, order: 
   if (!shard) return { messageId: letter.messageId, record, result: 'left', why: `no shard holds biller ${message.billerId}` };
   const opened = await openRecord(ports, record, order, await ports.shardClock.atLeast(shard));
   if ('why' in opened) return { messageId: letter.messageId, record, result: 'left', why: opened.why };
+  crashPoint('redrive.after-opened');
   const ordinal = await shard.reopen(message.dpId);
+  crashPoint('redrive.after-row-reopened');
   // A record that is open already (an earlier redrive died, or its message broke) gets an id from the row's own count.
-  const link = opened.redrive === undefined ? sweepChain(ordinal ?? Number(letter.sequenceNumber)) : redriveChain(opened.redrive);
+  const link = opened.redrive === undefined ? openLink(ordinal, letter) : redriveChain(opened.redrive);
   await ports.bus.send(settings.eventsTopic, [again(ports, settings, message, letter, link)]);
+  crashPoint('redrive.after-send');
   return { messageId: letter.messageId, record, result: 'redriven', newMessageId: messageIdOf(record, link) };
 }
+
+/** A row that has its result already takes no ordinal: then the letter itself names the id. */
+const openLink = (ordinal: number | undefined, letter: PeekedMessage): ChainLink =>
+  ordinal === undefined ? deadLetterChain(letter.sequenceNumber) : sweepChain(ordinal);
 
 /** `redrive`: the ordinal this order just opened the record under; undefined: it was open already. */
 async function openRecord(

@@ -4,6 +4,7 @@ import { type RecordKey, recordKey } from '../domain/identifiers';
 import { type Instant } from '../domain/instant';
 import { doubtBeginsAt } from '../domain/policies/in-doubt-resolution';
 import { closeAttempt } from './close-attempt';
+import { crashPoint } from './crash-point';
 import { type History } from './history';
 import { recordMessage, sweepChain } from './message-chain';
 import { type RecordMessage } from './messages';
@@ -55,11 +56,14 @@ export function resolveByOperator(ports: ResolveByOperatorPorts, settings: Event
     const early = order.outcome === 'not-executed' ? await stillOwned(ports, hand.attempt.state, now) : undefined;
     if (early) return { result: 'refused', why: early };
     const evidence = `${order.evidence} (${order.reason})`;
+    crashPoint('resolve.before-close');
     await closeAttempt(ports, hand, state.attempt, {
       type: 'DeliveryAttemptResolvedByOperator',
       data: { outcome: order.outcome, by: order.by, evidence, ...(order.billerReference === undefined ? {} : { billerReference: order.billerReference }) },
     }, now, resendsSeen);
+    crashPoint('resolve.after-close');
     await wake(ports, settings, shard, state, now);
+    crashPoint('resolve.after-send');
     return { result: 'resolved', attempt: state.attempt };
   };
 }
@@ -80,6 +84,7 @@ async function wake(
 ): Promise<void> {
   const ordinal = await shard.reopen(state.dpId);
   if (ordinal === undefined) return;
+  crashPoint('resolve.after-row-reopened');
   const key = recordKey(state.billerId, state.dpId);
   const body: RecordMessage = {
     dpId: state.dpId, billerId: state.billerId, eventType: state.dataType, occurredAt: now, version: 1,

@@ -9,8 +9,8 @@ import { closingEventOfResend } from '../domain/policies/delivery-outcome';
 import {
   doubtBeginsAt, type DoubtStep, type DoubtTerms, type InquiryAnswer, judgeInquiry, nextLookAt, resendFits, resolveDoubt,
 } from '../domain/policies/in-doubt-resolution';
-import { GATE_LOOK_AGAIN_MS } from './biller-gate';
 import { closeAttempt, observeUnknown } from './close-attempt';
+import { crashPoint } from './crash-point';
 import { decideRecord, type Delivery, type DeliverRecordPorts, type DeliverRecordSettings, park, type Settlement, termsOf, traceparentOf } from './delivery';
 import { type PreparedCall } from './ports/biller-gateway';
 import { PortFailure } from './ports/failures';
@@ -53,6 +53,7 @@ export async function resolveInDoubt(
 
 async function inquire(ports: DeliverRecordPorts, settings: DeliverRecordSettings, delivery: Delivery, doubt: Doubt): Promise<Settlement | undefined> {
   const askedAt = await ports.shardClock.atLeast(delivery.shard);
+  crashPoint('doubt.before-inquiry');
   const answer = await ports.gateway.inquire({
     profile: doubt.profile,
     record: delivery.key,
@@ -60,12 +61,14 @@ async function inquire(ports: DeliverRecordPorts, settings: DeliverRecordSetting
     idempotencyKey: doubt.attempt.started.idempotencyKey,
     timeoutMs: doubt.profile.timeoutMs,
   });
+  crashPoint('doubt.after-inquiry');
   ports.telemetry.count('doubt.inquiries', 1, { answer: answer.answer });
   const judgement = judgeInquiry(answer, doubt.attempt, doubt.terms, askedAt);
   const now = await ports.shardClock.atLeast(delivery.shard);
   switch (judgement.judged) {
     case 'closed':
       await closeAttempt(ports, delivery, doubt.number, resolvedByInquiry(judgement.outcome, answer), now, doubt.attempt.resends);
+      crashPoint('doubt.after-inquiry-closed');
       return undefined;
     case 'too-early':
       return park(ports, settings, delivery, { cause: 'doubt-unresolved', until: judgement.until }, now);
@@ -102,7 +105,7 @@ async function resend(
   if (!permit.granted) return park(ports, settings, delivery, { cause: permit.cause, until: plusMs(now, permit.retryAfterMs) }, now);
   try {
     const call = await sameBytes(ports, delivery, doubt);
-    if (call === 'unavailable') return await park(ports, settings, delivery, { cause: 'token-unavailable', until: plusMs(now, GATE_LOOK_AGAIN_MS) }, now);
+    if (call === 'unavailable') return await park(ports, settings, delivery, { cause: 'token-unavailable', until: plusMs(now, doubt.profile.breaker.openMs) }, now);
     if (call === 'bytes-changed') return await holdInDoubt(ports, delivery, doubt, 'bytes-changed', now);
     const since = ports.clock.monotonicMs();
     const at = await ports.shardClock.atMost(delivery.shard);
@@ -110,13 +113,17 @@ async function resend(
     if (!resendFits(step.before, notAfter)) return await holdInDoubt(ports, delivery, doubt, 'key-retention-over', now);
     const decision = deliveryAttemptDecider.decide({ type: 'StateResend', at, notAfter, ordinal: step.ordinal }, doubt.attempt);
     invariant(decision.outcome === 'accepted', `an open attempt of ${delivery.key} refuses resend ${step.ordinal}`);
+    crashPoint('doubt.before-resend-stated');
     delivery.attempt = await ports.history.appendToAttempt(delivery.key, doubt.number, delivery.attempt, decision.events, at);
+    crashPoint('doubt.after-resend-stated');
     const outcome = await call.send({ since, sendWithinMs: doubt.profile.timeoutMs });
+    crashPoint('doubt.after-resend');
     ports.telemetry.count('doubt.resends', 1, { outcome: outcome.kind });
     const closing = closingEventOfResend(outcome);
     const answeredAt = await ports.shardClock.atLeast(delivery.shard);
     if (closing) {
       await closeAttempt(ports, delivery, doubt.number, closing, answeredAt);
+      crashPoint('doubt.after-resend-closed');
       return undefined;
     }
     const code = 'code' in outcome && outcome.code !== undefined ? outcome.code : outcome.kind;
@@ -148,6 +155,7 @@ async function sameBytes(ports: DeliverRecordPorts, delivery: Delivery, doubt: D
 /** Listed for a person: stream first, then the row; the loop reconciles it and completes the message. */
 async function holdInDoubt(ports: DeliverRecordPorts, delivery: Delivery, doubt: Doubt, cause: DoubtCause, now: Instant): Promise<undefined> {
   await decideRecord(ports, delivery, [{ type: 'HoldInDoubt', attempt: doubt.number, cause }], now);
+  crashPoint('doubt.after-hold-stated');
   ports.telemetry.warn('record held in doubt', { record: delivery.key, attempt: doubt.number, cause });
   ports.telemetry.count('delivery.held-in-doubt', 1, { cause });
   return undefined;

@@ -5,6 +5,7 @@ import { type Chance } from './ports/chance';
 import { type MessageBus } from './ports/message-bus';
 import { type Shard, type Shards } from './ports/shard';
 import { type Telemetry } from './ports/telemetry';
+import { crashPoint } from './crash-point';
 import { type RelayOutbox } from './relay-outbox';
 import { FETCHER_SUBSCRIPTION, OUTBOX_TOPIC } from './topology';
 
@@ -62,6 +63,7 @@ async function scanOne(
     for (let claims = 0; claims < CLAIMS_PER_PASS_MAX && !signal?.aborted; claims++) {
       const { active } = await ports.bus.depth({ topic: OUTBOX_TOPIC, subscription: FETCHER_SUBSCRIPTION });
       if (active >= settings.waitingChunksMax) break;
+      crashPoint('scanner.before-claim');
       const claimed = await shard.claim({
         billers,
         rowsMax: settings.claimRowsMax,
@@ -69,6 +71,7 @@ async function scanOne(
         newChunkId: () => ports.chance.uuid() as ChunkId,
       });
       if (claimed.length === 0) break;
+      crashPoint('scanner.after-claim');
       await ports.relayOutbox(shard);
       chunks += claimed.length;
       rows += claimed.reduce((sum, chunk) => sum + chunk.rows, 0);

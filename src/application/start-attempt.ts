@@ -9,9 +9,9 @@ import { validatedFields } from '../domain/policies/validation';
 import { sameAmount } from '../domain/dp-record/dp-record.decider';
 import { claimWithoutCall } from './claim-attempt';
 import { closeAttempt, observeUnknown } from './close-attempt';
+import { crashPoint } from './crash-point';
 import { decideRecord, type Delivery, type DeliverRecordPorts, type DeliverRecordSettings, park, type Settlement, traceparentOf } from './delivery';
 import { verdictOf } from './discover-record';
-import { GATE_LOOK_AGAIN_MS } from './biller-gate';
 import { type Permit, type PreparedCall } from './ports/biller-gateway';
 import { PortFailure } from './ports/failures';
 
@@ -42,6 +42,7 @@ export async function startAttempt(
     return park(ports, settings, delivery, { cause: permit.cause, until: plusMs(now, permit.retryAfterMs) }, now);
   }
   try {
+    crashPoint('consumer.after-permit');
     if (ports.clock.monotonicMs() - asked > ROW_STALE_MS) delivery.row = await delivery.shard.findRow(delivery.message.dpId);
     return await withPermit(ports, settings, delivery, profile, attempt, permit);
   } finally {
@@ -59,7 +60,9 @@ async function withPermit(
   }
   const prepared = await prepare(ports, settings, delivery, profile, row);
   if ('settlement' in prepared) return prepared.settlement;
+  crashPoint('consumer.after-prepare');
   const outcome = await ownAndCall(ports, delivery, profile, attempt, prepared.call);
+  crashPoint('consumer.after-send');
   permit.release();
   await recordOutcome(ports, delivery, attempt, outcome);
   return undefined;
@@ -107,7 +110,8 @@ async function prepare(
       await decideRecord(ports, delivery, [{ type: 'DeadLetterDpRecord', reason: 'CannotPrepare', description, attempt: record.nextAttempt }], now);
       return { settlement: undefined };
     }
-    const until = plusMs(now, error.retryAfterMs ?? GATE_LOOK_AGAIN_MS);
+    // Its token endpoint is a part of the biller: left alone as long as the biller itself would be.
+    const until = plusMs(now, error.retryAfterMs ?? profile.breaker.openMs);
     return { settlement: await park(ports, settings, delivery, { cause: 'token-unavailable', until }, now) };
   }
 }
@@ -138,7 +142,9 @@ async function ownAndCall(
     delivery.attempt.state,
   );
   invariant(decision.outcome === 'accepted', `attempt ${attempt} of ${delivery.key} was absent and refused to start`);
+  crashPoint('consumer.before-start-stated');
   delivery.attempt = await ports.history.appendToAttempt(delivery.key, attempt, delivery.attempt, decision.events, at);
+  crashPoint('consumer.after-start-stated');
   delivery.attemptProfile = profile;
   return call.send({ since, sendWithinMs: profile.timeoutMs });
 }
@@ -147,6 +153,11 @@ async function recordOutcome(ports: DeliverRecordPorts, delivery: Delivery, atte
   ports.telemetry.count('delivery.calls', 1, { outcome: outcome.kind });
   const at = await ports.shardClock.atLeast(delivery.shard);
   const closing = closingEventOf(outcome);
-  if (closing) await closeAttempt(ports, delivery, attempt, closing, at);
-  else if (outcome.kind === 'unknown') await observeUnknown(ports, delivery, attempt, outcome.code, at);
+  if (closing) {
+    await closeAttempt(ports, delivery, attempt, closing, at);
+    crashPoint('consumer.after-close');
+  } else if (outcome.kind === 'unknown') {
+    await observeUnknown(ports, delivery, attempt, outcome.code, at);
+    crashPoint('consumer.after-unknown-stated');
+  }
 }

@@ -1,5 +1,6 @@
 import { instantFromMs, msOf, type Instant } from '../domain/instant';
 import { type ChunkId, recordKey } from '../domain/identifiers';
+import { crashPoint } from './crash-point';
 import { recordMessage, sweepChain } from './message-chain';
 import { type RecordMessage } from './messages';
 import { type BillerProfiles } from './ports/biller-profiles';
@@ -48,11 +49,14 @@ async function sweepOne(ports: SweepStalledPorts, settings: SweepStalledSettings
   const now = await shard.now();
   const stalled = await shard.takeStalled({ before: instantFromMs(msOf(now) - settings.afterMs), max: settings.rowsPerPassMax });
   if (stalled.length === 0) return 0;
+  crashPoint('sweep.after-take');
   ports.telemetry.warn('rows stalled, sending them again', { shard: shard.name, rows: stalled.length });
   const unfetched = stalled.filter((row) => row.status === 'Queued' && row.chunkId !== undefined);
   const published = stalled.filter((row) => row.status !== 'Queued' || row.chunkId === undefined);
   if (unfetched.length > 0) await ports.bus.send(OUTBOX_TOPIC, chunksAgain(ports.chance, shard, unfetched));
+  if (unfetched.length > 0) crashPoint('sweep.after-chunks-sent');
   if (published.length > 0) await ports.bus.send(settings.eventsTopic, await Promise.all(published.map((row) => recordAgain(ports, settings, shard, row, now))));
+  if (published.length > 0) crashPoint('sweep.after-records-sent');
   return stalled.length;
 }
 

@@ -38,7 +38,16 @@ async function deliverPaymentOrders(): Promise<number> {
   try {
     const environment = environmentFor(folder, banks, sandbox.port);
     for (const turn of ['first', 'again']) {
-      const load = await datapump(environment, 'load', '--file', FILE, '--mapping', MAPPING, '--shards', String(SHARDS));
+      const load = await datapump(
+        environment,
+        'load',
+        '--file',
+        FILE,
+        '--mapping',
+        MAPPING,
+        '--shards',
+        String(SHARDS),
+      );
       process.stdout.write(`load (${turn}): ${load.stdout}`);
       if (load.code !== 0) return fail(folder, [`load ended with ${load.code}`]);
     }
@@ -46,11 +55,20 @@ async function deliverPaymentOrders(): Promise<number> {
     const run = await datapump(environment, 'run', 'all', '--until-drained');
     if (run.code !== 0) return fail(folder, [`run all ended with ${run.code}`]);
     const seconds = (performance.now() - startedAt) / 1_000;
-    say(`run all --until-drained: ${expected.length} orders in ${seconds.toFixed(1)} s, ${Math.round(expected.length / seconds)} records/s with faults`);
+    say(
+      `run all --until-drained: ${expected.length} orders in ${seconds.toFixed(1)} s, ${Math.round(expected.length / seconds)} records/s with faults`,
+    );
     const totals = await datapump(environment, 'control-totals', '--json');
     const books = new LedgerBooks(ledgerFile);
-    const faults = [...(totals.code === 0 ? [] : [`control-totals ended with ${totals.code}`]), ...compareWithLedger(expected, books)];
-    say(`faults that fired: ${Object.entries(books.faults()).map(([kind, count]) => `${kind} ${count}`).join(', ')}`);
+    const faults = [
+      ...(totals.code === 0 ? [] : [`control-totals ended with ${totals.code}`]),
+      ...compareWithLedger(expected, books),
+    ];
+    say(
+      `faults that fired: ${Object.entries(books.faults())
+        .map(([kind, count]) => `${kind} ${count}`)
+        .join(', ')}`,
+    );
     books.close();
     faults.push(...showTotals(JSON.parse(totals.stdout) as ControlTotals, expected, banks));
     const explained = await datapump(environment, 'record', 'explain', expected[0]!.record);
@@ -76,7 +94,8 @@ function environmentFor(folder: string, banks: readonly string[], port: number):
   const billers = bankBillers(banks, port);
   const profiles = join(folder, 'billers');
   mkdirSync(profiles);
-  for (const { billerId, profile } of billers) writeFileSync(join(profiles, `${billerId}.json`), JSON.stringify(profile, undefined, 2));
+  for (const { billerId, profile } of billers)
+    writeFileSync(join(profiles, `${billerId}.json`), JSON.stringify(profile, undefined, 2));
   const secrets = join(folder, 'secrets.json');
   writeFileSync(secrets, JSON.stringify(secretsOf(billers)), { mode: 0o600 });
   return {
@@ -91,7 +110,11 @@ function environmentFor(folder: string, banks: readonly string[], port: number):
 }
 
 /** Per bank: what the file holds, and what shards and event store say was delivered. */
-function showTotals(totals: ControlTotals, expected: readonly ExpectedOrder[], banks: readonly string[]): readonly string[] {
+function showTotals(
+  totals: ControlTotals,
+  expected: readonly ExpectedOrder[],
+  banks: readonly string[],
+): readonly string[] {
   const faults: string[] = [];
   const rows = banks.map((bank) => {
     const orders = expected.filter(({ biller }) => biller === bank);
@@ -101,10 +124,16 @@ function showTotals(totals: ControlTotals, expected: readonly ExpectedOrder[], b
       const line = lines.find(({ billerId }) => billerId === bank);
       return line ? tallyText(line.ends.delivered) : 'nothing';
     });
-    for (const found of delivered) if (found !== inFile) faults.push(`bank ${bank}: delivered ${found}, the file holds ${inFile}`);
+    for (const found of delivered)
+      if (found !== inFile) faults.push(`bank ${bank}: delivered ${found}, the file holds ${inFile}`);
     return [bank, inFile, ...delivered];
   });
-  say(`\n${tableText(['biller', 'valid orders in the file', 'delivered: shards', 'delivered: event store'].map((title) => ({ title })), rows)}`);
+  say(
+    `\n${tableText(
+      ['biller', 'valid orders in the file', 'delivered: shards', 'delivered: event store'].map((title) => ({ title })),
+      rows,
+    )}`,
+  );
   return faults;
 }
 

@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { readSandboxConfiguration, type SandboxConfiguration } from '../adapters/sandbox-biller/sandbox-configuration';
 import { SandboxServer } from '../adapters/sandbox-biller/sandbox-server';
+import { endWithParent } from './processes/end-with-parent';
+import { keepHeapLean } from './processes/lean-heap';
 
 const USAGE = 'usage: sandbox-biller --config <file>';
 
@@ -28,9 +30,9 @@ function configurationFromArguments(): SandboxConfiguration {
 async function main(): Promise<void> {
   const configuration = configurationFromArguments();
   const server = openServer(configuration);
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(signal, () => void server.stop().then(() => process.exit(0)));
-  }
+  const stop = () => void server.stop().then(() => process.exit(0));
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, stop);
+  endWithParent(stop);
   const port = await server.start();
   process.stdout.write(`${JSON.stringify({ event: 'listening', port })}\n`);
 }
@@ -47,4 +49,5 @@ function openServer(configuration: SandboxConfiguration): SandboxServer {
   }
 }
 
+keepHeapLean();
 main().catch((error: Error) => end(1, `the sandbox cannot start: ${error.message}`));

@@ -36,7 +36,7 @@ async function start(configurationFile: string): Promise<{ child: ChildProcess; 
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   children.push(child);
-  const [line] = (await once(child.stdout!, 'data')) as [Buffer];
+  const [line] = (await once(child.stdout, 'data')) as [Buffer];
   const said = JSON.parse(line.toString()) as { event: string; port: number };
   expect(said.event).toBe('listening');
   return { child, port: said.port };

@@ -184,6 +184,14 @@ describe('access to the sandbox biller', () => {
     expect(await sandbox.report()).toMatchObject({ tokensExpired: 1, unauthorized: 1, faults: { 'token-expired': 1 } });
   });
 
+  it('lets a token die before its promised end where it is told to', async () => {
+    sandbox = await RunningSandbox.start({ authentication: { ...oauth2.authentication, promisedLifetimeMs: 60_000 } });
+    const granted = (await token('grant_type=client_credentials&client_id=me&client_secret=secret')).body;
+    expect(granted).toMatchObject({ expires_in: 60 });
+    sandbox.nowMs += 3_000;
+    expect((await sandbox.post({}, { authorization: `Bearer ${String(granted['access_token'])}` })).status).toBe(401);
+  });
+
   it('gives a token for basic credentials too, and for no others', async () => {
     sandbox = await RunningSandbox.start(oauth2);
     const basic = (text: string) => ({ authorization: `Basic ${Buffer.from(text).toString('base64')}` });

@@ -783,6 +783,8 @@ export function shardContract(name: string, makeFixture: () => Promise<ShardFixt
         ['a', `'; DROP TABLE Payment;--`],
         ['other', 'x:1'],
         ['s'.repeat(40), 'r'.repeat(40)],
+        // Just too long for an id, though each part is not.
+        ['s'.repeat(8), 'r'.repeat(48)],
       ];
       const payments = pairs.map(([source, externalReference]) => ({
         ...payment(1),

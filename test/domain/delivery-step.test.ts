@@ -26,7 +26,13 @@ it('discovers a record without a stream, and stops where its row tells of one th
   expect(stepOf([], [], { row: undefined })).toEqual({ step: 'discover' });
 });
 it('starts the first attempt of a record that is under way', () => expect(stepOf(published())).toEqual({ step: 'start-attempt', attempt: 1 }));
-it('completes a finished and reconciled record', () => expect(stepOf([...published(), delivered, reconciled])).toEqual({ step: 'complete' }));
+it('completes a finished and reconciled record', () => {
+  expect(stepOf([...published(), delivered, reconciled], [], { row: row('Delivered') })).toEqual({ step: 'complete' });
+  expect(stepOf([...published(), delivered, reconciled], [], { row: undefined })).toEqual({ step: 'complete' });
+});
+it('writes the row again where a late redrive reopened it behind a reconciled record', () => {
+  expect(stepOf([...published(), held, { type: 'DpRecordReconciled', data: { status: 'InDoubt' } }], [started()])).toEqual({ step: 'reconcile-row', status: 'InDoubt' });
+});
 it('reconciles a finished record behind a closed gate: gates stop calls only', () => {
   expect(stepOf([...published(), delivered], [started(), accepted], { gate })).toEqual({ step: 'reconcile-row', status: 'Delivered' });
 });
@@ -44,7 +50,7 @@ it('waits for the owner of an open attempt, then resolves it', () => {
 });
 it('leaves a record in doubt to its person, once the row says so', () => {
   expect(stepOf([...published(), held], [started()])).toEqual({ step: 'reconcile-row', status: 'InDoubt' });
-  expect(stepOf([...published(), held, { type: 'DpRecordReconciled', data: { status: 'InDoubt' } }], [started()])).toEqual({ step: 'complete' });
+  expect(stepOf([...published(), held, { type: 'DpRecordReconciled', data: { status: 'InDoubt' } }], [started()], { row: row('InDoubt') })).toEqual({ step: 'complete' });
 });
 it('concludes a record in doubt whose attempt was closed', () => {
   expect(stepOf([...published(), held], [started(), accepted])).toEqual({ step: 'conclude', attempt: 1 });

@@ -82,7 +82,7 @@ export class RunningSandbox {
     } catch {
       // Left empty: the test looks at the text.
     }
-    return { status: response.status, text, headers: response.headers, body: body as Record<string, unknown> };
+    return { status: response.status, text, headers: response.headers, body: body };
   }
 
   async report(): Promise<Record<string, unknown>> {

@@ -29,7 +29,8 @@ export interface FileBillerProfilesOptions extends ProfileRules {
 }
 
 const REFRESH_DEFAULT_MS = 10_000;
-const FILE_BYTES_MAX = 256 * 1024;
+/** A larger file is no profile. */
+export const PROFILE_BYTES_MAX = 256 * 1024;
 
 /** Per file: unread → valid (its profile is registered, then current) ⇄ invalid (the last valid profile stays current). */
 interface KnownFile {
@@ -117,9 +118,9 @@ export class FileBillerProfiles implements BillerProfiles {
     if (!facts?.isFile()) return undefined;
     const stamp = `${facts.mtimeMs}:${facts.size}:${facts.ino}`;
     if (before?.stamp === stamp) return before;
-    if (facts.size > FILE_BYTES_MAX)
+    if (facts.size > PROFILE_BYTES_MAX)
       return this.invalid(stamp, before, undefined, [
-        { file: name, path: '', expected: `at most ${FILE_BYTES_MAX} bytes were expected` },
+        { file: name, path: '', expected: `at most ${PROFILE_BYTES_MAX} bytes were expected` },
       ]);
     let document: unknown;
     try {

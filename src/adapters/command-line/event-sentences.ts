@@ -38,7 +38,8 @@ const EFFECT: Record<ResolvedOutcome, string> = {
   'not-executed': 'not carried out',
 };
 
-const referenced = (reference: string | undefined): string => (reference === undefined ? '' : `, its reference is ${reference}`);
+const referenced = (reference: string | undefined): string =>
+  reference === undefined ? '' : `, its reference is ${reference}`;
 const coded = (code: string | undefined): string => (code === undefined ? '' : ` (${code})`);
 const at = (instant: Instant): string => timeText(instant);
 
@@ -50,7 +51,8 @@ const SENTENCES: Sentences<ChunkEvent> & Sentences<DpRecordEvent> & Sentences<De
     `its chunk was published: ${published} messages, ${rejected} rejected, ${skipped} skipped, ${alreadyFinished} finished before`,
   ChunkFailed: ({ code }) => `fetching its chunk failed (${code})`,
 
-  DpRecordDiscovered: ({ dataType, shard, amount }) => `found in ${shard}: ${dataType}${amount ? `, ${moneyText(amount)}` : ''}`,
+  DpRecordDiscovered: ({ dataType, shard, amount }) =>
+    `found in ${shard}: ${dataType}${amount ? `, ${moneyText(amount)}` : ''}`,
   DpRecordValidated: ({ amount }) => `valid${amount ? `, ${moneyText(amount)}` : ''}`,
   DpRecordRejected: ({ reasons }) => `rejected: ${reasons.join(', ')}`,
   DpRecordSkipped: ({ constraint }) => `skipped, as the biller's constraint ${constraint} says`,
@@ -58,7 +60,8 @@ const SENTENCES: Sentences<ChunkEvent> & Sentences<DpRecordEvent> & Sentences<De
   DpRecordParked: ({ cause, until }) => `waits until ${at(until)}: ${PARKED[cause]}`,
   DpRecordRetryScheduled: ({ attempt, at: next, spent }) =>
     `tried again at ${at(next)}, since attempt ${attempt} had no effect${spent ? '' : ' (costs no try)'}`,
-  DpRecordHeldInDoubt: ({ attempt, cause }) => `held in doubt: attempt ${attempt} may or may not have been carried out, and ${DOUBTED[cause]}`,
+  DpRecordHeldInDoubt: ({ attempt, cause }) =>
+    `held in doubt: attempt ${attempt} may or may not have been carried out, and ${DOUBTED[cause]}`,
   DpRecordDelivered: ({ attempt, billerReference }) => `delivered by attempt ${attempt}${referenced(billerReference)}`,
   DpRecordDeclined: ({ attempt, code }) => `declined by the biller in attempt ${attempt}${coded(code)}`,
   DpRecordDeadLettered: ({ reason, description }) => `dead-lettered, ${reason}: ${description}`,
@@ -67,25 +70,30 @@ const SENTENCES: Sentences<ChunkEvent> & Sentences<DpRecordEvent> & Sentences<De
 
   DeliveryAttemptStarted: ({ attempt, notAfter, idempotencyKey, profileVersion }) =>
     `attempt ${attempt} starts under profile ${profileVersion}, to be sent by ${at(notAfter)} at the latest with key ${idempotencyKey}`,
-  DeliveryAttemptAccepted: ({ httpStatus, billerReference }) => `the biller carried it out (HTTP ${httpStatus})${referenced(billerReference)}`,
+  DeliveryAttemptAccepted: ({ httpStatus, billerReference }) =>
+    `the biller carried it out (HTTP ${httpStatus})${referenced(billerReference)}`,
   DeliveryAttemptDeclined: ({ httpStatus, code }) => `the biller declined it (HTTP ${httpStatus})${coded(code)}`,
   DeliveryAttemptThrottled: ({ retryAfterMs }) => `the biller asked to come back after ${durationText(retryAfterMs)}`,
   DeliveryAttemptNotExecuted: ({ code }) => `certainly not carried out (${code})`,
   DeliveryAttemptNotSent: ({ lateByMs }) => `not sent: its time was over by ${durationText(lateByMs)}`,
   DeliveryAttemptOutcomeUnknown: ({ code }) => `no clear answer (${code}): it may or may not have been carried out`,
   DeliveryAttemptInquired: ({ answer }) => `the biller was asked what became of it, and answered: ${answer}`,
-  DeliveryAttemptResent: ({ notAfter }) => `the identical request is sent again under the same key, by ${at(notAfter)} at the latest`,
+  DeliveryAttemptResent: ({ notAfter }) =>
+    `the identical request is sent again under the same key, by ${at(notAfter)} at the latest`,
   DeliveryAttemptResolvedByInquiry: ({ outcome, billerReference, code }) =>
     `the biller was asked: it was ${EFFECT[outcome]}${referenced(billerReference)}${coded(code)}`,
   DeliveryAttemptResolvedByOperator: ({ outcome, by, evidence, billerReference }) =>
     `${by} resolved it as ${EFFECT[outcome]}${referenced(billerReference)}; evidence: ${evidence}`,
-  LateOutcomeObserved: ({ outcome, billerReference }) => `a late answer says it was ${EFFECT[outcome]}${referenced(billerReference)}`,
+  LateOutcomeObserved: ({ outcome, billerReference }) =>
+    `a late answer says it was ${EFFECT[outcome]}${referenced(billerReference)}`,
   DoublePostSuspected: ({ closedAs, observed }) =>
     `DOUBLE POST SUSPECTED: it was closed as ${EFFECT[closedAs]} and seen as ${EFFECT[observed]}; a person must look`,
 };
 
 /** An event of a newer version is shown as it is. */
 export function sentenceOf(type: string, data: unknown): string {
-  const sentence = Object.hasOwn(SENTENCES, type) ? (SENTENCES as Record<string, (data: never) => string>)[type] : undefined;
+  const sentence = Object.hasOwn(SENTENCES, type)
+    ? (SENTENCES as Record<string, (data: never) => string>)[type]
+    : undefined;
   return sentence ? sentence(data as never) : `${type} ${JSON.stringify(data)}`;
 }

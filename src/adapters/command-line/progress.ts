@@ -25,7 +25,12 @@ export function startProgress(options: ProgressOptions): Progress {
 }
 
 function bar({ label, total }: ProgressOptions, stream: NodeJS.WriteStream): Progress {
-  const single = new SingleBar({ stream, format: `${label} [{bar}] {value}/{total} {note}`, hideCursor: true, clearOnComplete: false });
+  const single = new SingleBar({
+    stream,
+    format: `${label} [{bar}] {value}/{total} {note}`,
+    hideCursor: true,
+    clearOnComplete: false,
+  });
   single.start(total, 0, { note: '' });
   return {
     update: (done, note = '') => single.update(done, { note }),
@@ -33,7 +38,10 @@ function bar({ label, total }: ProgressOptions, stream: NodeJS.WriteStream): Pro
   };
 }
 
-function lines({ label, total, lineEveryMs = LINE_EVERY_MS, monotonicMs = () => performance.now() }: ProgressOptions, stream: NodeJS.WriteStream): Progress {
+function lines(
+  { label, total, lineEveryMs = LINE_EVERY_MS, monotonicMs = () => performance.now() }: ProgressOptions,
+  stream: NodeJS.WriteStream,
+): Progress {
   let shownAt = monotonicMs();
   let last = '';
   let shown = '';

@@ -7,20 +7,20 @@ import { moneyText, timeText } from './words';
 /** A record's history as a timeline for people: no names and no account numbers, as in the events themselves. */
 export function recordStory(explanation: Explanation): string {
   const { record, asOf, state, timeline, row, next } = explanation;
-  const columns = timeline.map((entry) => [timeText(entry.at), sentenceOf(entry.type, entry.data), entry.by] as const);
-  const width = Math.max(0, ...columns.map(([, sentence]) => Math.min(sentence.length, SENTENCE_WIDTH_MAX)));
+  const width = Math.max(0, ...timeline.map(({ by }) => by.length));
+  const lines = timeline.map(
+    ({ at, by, type, data }) => `${timeText(at)}  ${by.padEnd(width)}  ${sentenceOf(type, data)}`,
+  );
   return [
     `record  ${record}${asOf === undefined ? '' : ` as of ${timeText(asOf)}`}`,
     `state   ${stateText(state)}`,
     `row     ${row ? rowText(row) : 'there is none in the shards'}${asOf === undefined ? '' : ' (as it is now)'}`,
     '',
-    ...(columns.length === 0 ? ['no events'] : columns.map(([at, sentence, by]) => `${at}  ${sentence.padEnd(width)}  ${by}`)),
+    ...(lines.length === 0 ? ['no events'] : lines),
     '',
     `next    ${next.what}${next.at === undefined ? '' : ` at ${timeText(next.at)}`}`,
   ].join('\n');
 }
-
-const SENTENCE_WIDTH_MAX = 100;
 
 export function stateText(state: DpRecord): string {
   if (state.status === 'unknown') return 'not in the event store';
@@ -44,7 +44,9 @@ export function stateText(state: DpRecord): string {
 }
 
 function rowText(row: DpRow): string {
-  const details = row.details.map(({ attempt, outcome, code }) => `attempt ${attempt} ${outcome}${code === undefined ? '' : ` (${code})`}`);
+  const details = row.details.map(
+    ({ attempt, outcome, code }) => `attempt ${attempt} ${outcome}${code === undefined ? '' : ` (${code})`}`,
+  );
   return [
     `${row.status} in ${row.shard}`,
     `since ${timeText(row.createdAt)}`,

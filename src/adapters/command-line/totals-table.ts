@@ -1,4 +1,12 @@
-import { type ControlLine, type ControlTotals, emptyTally, type End, ENDS, type Tally, tallyText } from '../../application/queries/control-totals';
+import {
+  type ControlLine,
+  type ControlTotals,
+  emptyTally,
+  type End,
+  ENDS,
+  type Tally,
+  tallyText,
+} from '../../application/queries/control-totals';
 import { tableText } from './table';
 
 const TITLES: Record<End, string> = {
@@ -16,10 +24,23 @@ export function totalsTable(totals: ControlTotals): string {
     return [biller!, dataType!, source, text(line?.eligible), ...ends.map((end) => text(line?.ends[end]))];
   };
   return tableText(
-    [{ title: 'biller' }, { title: 'type' }, { title: 'source' }, ...['eligible', ...ends.map((end) => TITLES[end])].map((title) => ({ title, align: 'right' as const }))],
+    [
+      { title: 'biller' },
+      { title: 'type' },
+      { title: 'source' },
+      ...['eligible', ...ends.map((end) => TITLES[end])].map((title) => ({ title, align: 'right' as const })),
+    ],
     names.flatMap((name) => [
-      row('shards', name, totals.shards.find((line) => nameOf(line) === name)),
-      row('event store', name, totals.eventStore.find((line) => nameOf(line) === name)),
+      row(
+        'shards',
+        name,
+        totals.shards.find((line) => nameOf(line) === name),
+      ),
+      row(
+        'event store',
+        name,
+        totals.eventStore.find((line) => nameOf(line) === name),
+      ),
     ]),
   );
 }

@@ -2,7 +2,8 @@ import { type Instant, msBetween } from '../../domain/instant';
 import { decimalText, type Money } from '../../domain/money';
 
 /** `353.90 CZK`; a dash where there is no amount. */
-export const moneyText = (amount: Money | undefined): string => (amount ? `${decimalText(amount)} ${amount.currency}` : '-');
+export const moneyText = (amount: Money | undefined): string =>
+  amount ? `${decimalText(amount)} ${amount.currency}` : '-';
 
 /** `2026-11-20 08:00:00.000Z`: easier to read than the T, and still the whole instant. */
 export const timeText = (instant: Instant): string => instant.replace('T', ' ');
@@ -24,4 +25,9 @@ export function durationText(ms: number): string {
     .join(' ');
 }
 
-export const ageText = (since: Instant | undefined, now: Instant): string => (since === undefined ? '-' : durationText(msBetween(since, now)));
+/** How long ago, in whole seconds. */
+export const ageText = (since: Instant | undefined, now: Instant): string => {
+  if (since === undefined) return '-';
+  const ms = msBetween(since, now);
+  return ms < 1_000 ? '0s' : durationText(ms);
+};

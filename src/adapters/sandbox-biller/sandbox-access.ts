@@ -36,12 +36,12 @@ export class SandboxAccess {
   grant(headers: IncomingHttpHeaders, form: URLSearchParams, nowMs: number): Grant | undefined {
     const { authentication } = this.biller;
     if (authentication.kind !== 'oauth2' || form.get('grant_type') !== 'client_credentials') return undefined;
-    const { clientId, clientSecret, tokenLifetimeMs } = authentication;
+    const { clientId, clientSecret, tokenLifetimeMs, promisedLifetimeMs } = authentication;
     const byBasic = same(headers.authorization, basic(clientId, clientSecret));
     const byForm = form.get('client_id') === clientId && form.get('client_secret') === clientSecret;
     if (!byBasic && !byForm) return undefined;
     const content = `${nowMs + tokenLifetimeMs}.${randomBytes(6).toString('base64url')}`;
-    return { accessToken: `${content}.${this.sign(content)}`, expiresInSeconds: tokenLifetimeMs / 1_000 };
+    return { accessToken: `${content}.${this.sign(content)}`, expiresInSeconds: (promisedLifetimeMs ?? tokenLifetimeMs) / 1_000 };
   }
 
   private checkToken(token: string | undefined, nowMs: number): Access {

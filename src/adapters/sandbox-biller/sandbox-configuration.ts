@@ -33,6 +33,8 @@ export type SandboxAuthentication =
       readonly clientId: string;
       readonly clientSecret: string;
       readonly tokenLifetimeMs: number;
+      /** What the token endpoint promises; longer than the lifetime at a biller that revokes tokens early. */
+      readonly promisedLifetimeMs?: number;
     }
   | { readonly kind: 'api-key'; readonly header: string; readonly key: string }
   | { readonly kind: 'basic'; readonly user: string; readonly password: string }
@@ -67,12 +69,16 @@ const BILLER = shape(
       required: ['kind'],
       discriminator: { propertyName: 'kind' },
       oneOf: [
-        shape({
-          kind: { const: 'oauth2' },
-          clientId: text,
-          clientSecret: text,
-          tokenLifetimeMs: { ...durationMs, minimum: 1 },
-        }),
+        shape(
+          {
+            kind: { const: 'oauth2' },
+            clientId: text,
+            clientSecret: text,
+            tokenLifetimeMs: { ...durationMs, minimum: 1 },
+            promisedLifetimeMs: { ...durationMs, minimum: 1 },
+          },
+          ['promisedLifetimeMs'],
+        ),
         shape({ kind: { const: 'api-key' }, header: headerName, key: text }),
         shape({ kind: { const: 'basic' }, user: text, password: text }),
         shape({ kind: { const: 'none' } }),

@@ -20,6 +20,7 @@ const APPLICATION_ID: Record<SqliteFileKind, number> = {
 export const BUSY_TIMEOUT_MS = 5_000;
 /** Switching a new file to WAL does not always honour busy_timeout, so opening tries again until that has passed. */
 const OPEN_PAUSE_MS = 20;
+const CACHE_KIB = 2_000;
 
 export interface SqliteFileOptions {
   /** ':memory:' is for tests: one connection, nothing durable. */
@@ -59,6 +60,9 @@ function prepareFile(database: Database.Database, options: SqliteFileOptions): v
   database.pragma('journal_mode = WAL');
   database.pragma(`synchronous = ${options.synchronous ?? 'FULL'}`);
   database.pragma('foreign_keys = ON');
+  // The default of 16 MB a connection would fill as files grow, and a process has eight of them open: memory would
+  // depend on the number of records. What is not in here is in the system's own cache.
+  database.pragma(`cache_size = -${CACHE_KIB}`);
   if (before === options.schema.length) return;
   database
     .transaction(() => {

@@ -58,7 +58,7 @@ export function explainRecord(ports: { readonly eventStore: EventStore; readonly
     const row = await findRow(ports.shards, key);
     const chunkEvents = before(await chunkEventsOf(ports.eventStore, recordEvents, row));
     const timeline = [...chunkEvents, ...recordEvents, ...attempts.flat()].sort(inTime).map(entryOf);
-    return { record: key, asOf, state, newestAttempt, timeline, row, next: await nextStep(ports.profiles, state, newestAttempt, row) };
+    return { record: key, asOf, state, newestAttempt, timeline, row, next: await nextStep(ports.profiles, state, newestAttempt, row, asOf) };
   };
 }
 
@@ -117,11 +117,13 @@ const entryOf = (event: StoredEvent): TimelineEntry => ({
   by: event.metadata.by,
 });
 
-async function nextStep(profiles: BillerProfiles, state: DpRecord, attempt: DeliveryAttempt, row: DpRow | undefined): Promise<NextStep> {
+async function nextStep(profiles: BillerProfiles, state: DpRecord, attempt: DeliveryAttempt, row: DpRow | undefined, asOf: Instant | undefined): Promise<NextStep> {
   switch (state.status) {
     case 'unknown':
+      if (asOf !== undefined) return { what: 'nothing was known of it then', at: undefined };
       return row ? { what: row.status === 'New' ? 'the scanner claims the row' : 'the fetcher reads its chunk', at: undefined } : { what: 'no such record is known', at: undefined };
     case 'in-doubt':
+      if (attempt.status === 'closed') return { what: `a consumer draws the consequence: attempt ${state.attempt} is closed as ${attempt.closing.as}`, at: undefined };
       return { what: `a person resolves attempt ${state.attempt} with evidence (datapump in-doubt resolve)`, at: undefined };
     case 'dead-lettered':
       return { what: 'a person redrives it (datapump deadletter redrive)', at: undefined };

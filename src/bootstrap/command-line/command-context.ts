@@ -1,9 +1,11 @@
+import { setMaxListeners } from 'node:events';
 import { type Container } from 'inversify';
 import { type Settings } from '../configuration/declarations';
 import { loadSettings } from '../configuration/load-settings';
 import { problemLine } from '../configuration/setting-problem';
 import { createContainer } from '../container/create-container';
 import { TOKENS } from '../container/tokens';
+import { endWithParent } from '../processes/end-with-parent';
 import { UsageProblems } from './problems';
 
 export interface GlobalOptions {
@@ -34,9 +36,11 @@ export async function withContainer<Result>(options: GlobalOptions, role: string
   }
 }
 
-/** A signal that SIGTERM and SIGINT abort; the second one ends the process at once. */
+/** A signal that SIGTERM, SIGINT and the end of a supervisor abort; the second SIGTERM or SIGINT ends the process at once. */
 export function stopSignal(): AbortSignal {
   const controller = new AbortController();
+  // Each record in hand may wait on it: Node's warning at 11 listeners would tell of no leak.
+  setMaxListeners(0, controller.signal);
   let asked = 0;
   for (const name of ['SIGTERM', 'SIGINT'] as const) {
     process.on(name, () => {
@@ -44,6 +48,7 @@ export function stopSignal(): AbortSignal {
       controller.abort();
     });
   }
+  endWithParent(() => controller.abort());
   return controller.signal;
 }
 

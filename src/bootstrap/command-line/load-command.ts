@@ -42,21 +42,32 @@ async function load(options: LoadOptions): Promise<void> {
   const lines = await headerChecked(options.file, mapping!, (read) => (bytesRead = read));
   const progress = startProgress({ label: 'KiB loaded', total: Math.ceil(bytes / KIB) });
   const startedAt = performance.now();
-  const speed = (counts: Readonly<LoadCounts>): number => Math.round((counts.lines * 1_000) / Math.max(1, performance.now() - startedAt));
+  const speed = (counts: Readonly<LoadCounts>): number =>
+    Math.round((counts.lines * 1_000) / Math.max(1, performance.now() - startedAt));
   const work = { settings: { 'Shards:Names': names } satisfies Partial<Settings>, mayCreate: true };
-  const counts = await asOperator(options, async ({ container }) =>
-    loadPayments({ shards: container.get(TOKENS.shards), digest: container.get(TOKENS.digest) })(lines, {
-      problem: (line, reason) => void process.stderr.write(`${options.file}:${line}: not loaded: ${reason}\n`),
-      progress: (now) => progress.update(Math.ceil(bytesRead / KIB), `${now.lines} lines, ${speed(now)} lines/s`),
-    }), work).finally(() => progress.finish());
-  answer(options, { file: options.file, ...counts, linesPerSecond: speed(counts), shards: names }, () => summary(options.file, counts));
+  const counts = await asOperator(
+    options,
+    async ({ container }) =>
+      loadPayments({ shards: container.get(TOKENS.shards), digest: container.get(TOKENS.digest) })(lines, {
+        problem: (line, reason) => void process.stderr.write(`${options.file}:${line}: not loaded: ${reason}\n`),
+        progress: (now) => progress.update(Math.ceil(bytesRead / KIB), `${now.lines} lines, ${speed(now)} lines/s`),
+      }),
+    work,
+  ).finally(() => progress.finish());
+  answer(options, { file: options.file, ...counts, linesPerSecond: speed(counts), shards: names }, () =>
+    summary(options.file, counts),
+  );
 }
 
 function summary(file: string, counts: LoadCounts): string {
   const left = counts.skipped + counts.conflicts;
   return [
     `${file}: ${counts.lines} lines, ${counts.added} payments added, ${counts.known} there already`,
-    ...(left === 0 ? [] : [`${left} not loaded, each named on stderr: ${counts.skipped} are no payments, ${counts.conflicts} contradict what is stored`]),
+    ...(left === 0
+      ? []
+      : [
+          `${left} not loaded, each named on stderr: ${counts.skipped} are no payments, ${counts.conflicts} contradict what is stored`,
+        ]),
     ...(counts.added > 0 ? ['next: datapump run all'] : []),
   ].join('\n');
 }
@@ -101,12 +112,20 @@ function shardsToUse(options: LoadOptions, problems: string[]): readonly string[
     return [];
   }
   if (asked !== undefined && present.length > 0 && asked !== present.length) {
-    problems.push(`--shards: found ${asked}, but there are ${present.length} shards already (${present.join(', ')}); leave it out`);
+    problems.push(
+      `--shards: found ${asked}, but there are ${present.length} shards already (${present.join(', ')}); leave it out`,
+    );
   }
-  return present.length > 0 ? present : Array.from({ length: asked ?? SHARDS_DEFAULT }, (_, index) => `Shard-${index + 1}`);
+  return present.length > 0
+    ? present
+    : Array.from({ length: asked ?? SHARDS_DEFAULT }, (_, index) => `Shard-${index + 1}`);
 }
 
-async function headerChecked(file: string, mapping: PaymentMapping, bytesRead: (bytes: number) => void): Promise<AsyncIterable<PaymentLine>> {
+async function headerChecked(
+  file: string,
+  mapping: PaymentMapping,
+  bytesRead: (bytes: number) => void,
+): Promise<AsyncIterable<PaymentLine>> {
   try {
     return await openCsvPayments(file, mapping, bytesRead);
   } catch (error) {

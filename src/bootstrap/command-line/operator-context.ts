@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { type Container } from 'inversify';
+import { type Instant } from '../../domain/instant';
 import { type Settings } from '../configuration/declarations';
 import { createContainer } from '../container/create-container';
 import { TOKENS } from '../container/tokens';
@@ -12,7 +13,7 @@ export interface OperatorContext {
   readonly container: Container;
   readonly settings: Settings;
   /** When the command looked: each table says so. */
-  readonly readAt: string;
+  readonly readAt: Instant;
 }
 
 /**
@@ -26,10 +27,16 @@ export async function asOperator<Result>(
 ): Promise<Result> {
   const read = settingsOf(options);
   // People read this output: log lines are for what went wrong.
-  const settings: Settings = { ...read, 'Log:Level': read['Log:Level'] === 'fatal' ? 'fatal' : 'error', ...changes.settings };
+  const settings: Settings = {
+    ...read,
+    'Log:Level': read['Log:Level'] === 'fatal' ? 'fatal' : 'error',
+    ...changes.settings,
+  };
   const folder = settings['Data:Folder'];
   if (!changes.mayCreate && !existsSync(folder)) {
-    throw new UsageProblems([`Data:Folder: ${folder} is no folder; name the one that holds the data with --data, or make one with: datapump load`]);
+    throw new UsageProblems([
+      `Data:Folder: ${folder} is no folder; name the one that holds the data with --data, or make one with: datapump load`,
+    ]);
   }
   const container = createContainer(settings, 'operator');
   try {

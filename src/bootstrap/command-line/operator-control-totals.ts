@@ -33,12 +33,16 @@ function totalsText(totals: ControlTotals, readAt: string): string {
       : [
           `${counted(totals.differences.length, 'difference')}:`,
           ...totals.differences.map((difference) => `  ${difference}`),
-          open > 0 ? 'work is under way, and the two were not read at one instant: look again when it is done' : 'next: docs/runbooks/history-behind.md',
+          open > 0
+            ? 'work is under way, and the two were not read at one instant: look again when it is done'
+            : 'next: docs/runbooks/history-behind.md',
         ];
   return [
     sourceLine('shards and event store', readAt),
     totalsTable(totals),
-    ...(open > 0 ? [`${counted(open, 'record')} of the shards ${open === 1 ? 'is' : 'are'} open; what is open is not compared`] : []),
+    ...(open > 0
+      ? [`${counted(open, 'record')} of the shards ${open === 1 ? 'is' : 'are'} open; what is open is not compared`]
+      : []),
     ...verdict,
   ].join('\n');
 }

@@ -26,15 +26,22 @@ async function explain(text: string, options: GlobalOptions & { readonly asOf?: 
   const asOf = options.asOf === undefined ? undefined : instantOf(options.asOf, problems);
   demandNone(problems);
   await asOperator(options, async ({ container, readAt }) => {
-    const ports = { eventStore: container.get(TOKENS.eventStore), shards: container.get(TOKENS.shards), profiles: container.get(TOKENS.profiles) };
+    const ports = {
+      eventStore: container.get(TOKENS.eventStore),
+      shards: container.get(TOKENS.shards),
+      profiles: container.get(TOKENS.profiles),
+    };
     const explanation = await explainRecord(ports)(key!, asOf);
     if (explanation.timeline.length === 0 && !explanation.row) {
-      process.stderr.write(`datapump: no record ${text} is known: it has no row in a shard of its biller and no events in the event store\n`);
+      process.stderr.write(
+        `datapump: no record ${text} is known: it has no row in a shard of its biller and no events in the event store\n`,
+      );
       process.exitCode = EXIT.failed;
       return;
     }
     answer(options, { readAt, ...explanation }, () =>
-      [recordStory(explanation), sourceLine('event store (timeline, state), shards (row)', readAt)].join('\n'));
+      [recordStory(explanation), sourceLine('event store (timeline, state), shards (row)', readAt)].join('\n'),
+    );
   });
 }
 
@@ -49,7 +56,9 @@ function instantOf(text: string, problems: string[]): Instant | undefined {
   try {
     return instant(text);
   } catch {
-    problems.push(`--as-of: found ${JSON.stringify(text)}, expected an instant with an offset, such as 2026-11-20T08:00:00Z`);
+    problems.push(
+      `--as-of: found ${JSON.stringify(text)}, expected an instant with an offset, such as 2026-11-20T08:00:00Z`,
+    );
     return undefined;
   }
 }

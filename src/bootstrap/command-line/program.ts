@@ -1,9 +1,14 @@
 import { Command, CommanderError } from 'commander';
 import { causeChain, PortFailure } from '../../application/ports/failures';
 import { EXIT, RefusedForSafety, UsageProblems } from './problems';
+import { addDemoCommand } from './demo-command';
 import { addLoadCommand } from './load-command';
+import { addBillerCommands } from './operator-billers';
 import { addControlTotalsCommand } from './operator-control-totals';
+import { addDeadLetterCommands } from './operator-dead-letters';
+import { addInDoubtCommands } from './operator-in-doubt';
 import { addRecordCommands } from './operator-records';
+import { addStatusCommand } from './operator-status';
 import { addRunCommands } from './run-commands';
 
 const STARTUP_CODES: ReadonlySet<string> = new Set(['storage-foreign', 'storage-from-newer-version', 'storage-broken', 'secret-missing', 'profile-invalid', 'profile-missing']);
@@ -17,9 +22,14 @@ export function createProgram(): Command {
     .showHelpAfterError('(run with --help for the words this command takes)')
     .showSuggestionAfterError(true)
     .exitOverride();
+  addDemoCommand(program);
   addRunCommands(program);
   addLoadCommand(program);
+  addStatusCommand(program);
   addRecordCommands(program);
+  addDeadLetterCommands(program);
+  addInDoubtCommands(program);
+  addBillerCommands(program);
   addControlTotalsCommand(program);
   return program;
 }
@@ -29,7 +39,7 @@ export async function runCommandLine(argv: readonly string[]): Promise<void> {
   const program = createProgram();
   inheritExitOverride(program);
   try {
-    await program.parseAsync(argv as string[]);
+    await program.parseAsync(argv);
   } catch (error) {
     process.exitCode = report(error);
   }

@@ -1,17 +1,19 @@
 import { type Command } from 'commander';
-import { measureBacklog } from '../../application/queries/measure-backlog';
+import { type Backlog, measureBacklog } from '../../application/queries/measure-backlog';
 import { DATA_TYPES, type DataType } from '../../domain/biller/data-type';
 import { TOKENS } from '../container/tokens';
 import { checkStart } from '../processes/check-start';
 import { type ProcessKind, processName, runProcess } from '../processes/run-process';
 import { supervise } from '../processes/supervise';
-import { createContainer } from '../container/create-container';
+import { type createContainer } from '../container/create-container';
 import { type GlobalOptions, settingsOf, stopSignal, withContainer } from './command-context';
 import { EXIT, UsageProblems } from './problems';
 
 const DRAINED_LOOK_MS = 500;
 /** The backlog is empty when it was empty so many looks in a row: a message may be between two places. */
 const DRAINED_LOOKS = 3;
+/** A look counts every row: the waits between looks are so many times longer than a look, or looking would slow the work. */
+const LOOK_SHARE = 20;
 
 export function addRunCommands(program: Command): void {
   const run = program.command('run').description('run one process, or all of them under a supervisor');
@@ -66,6 +68,7 @@ async function runAll(options: GlobalOptions, untilDrained: boolean): Promise<vo
     }
     const why = await supervised.ended;
     await clock.sleep(0);
+    await tellOfRowsThatWait(container);
     if (why !== undefined) {
       process.stderr.write(`datapump: gave up: ${why}\n`);
       process.exitCode = EXIT.failed;
@@ -73,14 +76,31 @@ async function runAll(options: GlobalOptions, untilDrained: boolean): Promise<vo
   });
 }
 
-/** Resolves when the backlog stayed empty, or when the signal aborts. */
-export async function untilDrainedOrEnded(container: ReturnType<typeof createContainer>, signal: AbortSignal): Promise<void> {
+/** Rows that nobody claims are no backlog, but no end either: a person should hear of them. */
+async function tellOfRowsThatWait(container: ReturnType<typeof createContainer>): Promise<void> {
+  const live = new Set((await container.get(TOKENS.profiles).all()).filter(({ rollout }) => rollout === 'live').map(({ billerId }) => billerId));
+  const totals = (await Promise.all(container.get(TOKENS.shards).all().map((shard) => shard.totals()))).flat();
+  const waiting = totals.filter(({ status, billerId }) => status === 'New' && !live.has(billerId));
+  if (waiting.length === 0) return;
+  const rows = waiting.reduce((sum, { count }) => sum + count, 0);
+  const billers = [...new Set(waiting.map(({ billerId }) => billerId))].join(', ');
+  process.stderr.write(`datapump: ${rows} rows stay New: no live profile describes their billers (${billers}); see: datapump biller list\n`);
+}
+
+/** Resolves when the backlog stayed empty, or when the signal aborts. `onLook` may throw to give up. */
+export async function untilDrainedOrEnded(container: ReturnType<typeof createContainer>, signal: AbortSignal, onLook?: (backlog: Backlog) => void): Promise<void> {
   const clock = container.get(TOKENS.clock);
   const measure = measureBacklog({ shards: container.get(TOKENS.shards), bus: container.get(TOKENS.bus) }, container.get(TOKENS.topology));
   const profiles = container.get(TOKENS.profiles);
+  let lookMs = 0;
   for (let empty = 0; empty < DRAINED_LOOKS && !signal.aborted; ) {
-    await clock.sleep(DRAINED_LOOK_MS, signal);
+    await clock.sleep(Math.max(DRAINED_LOOK_MS, LOOK_SHARE * lookMs), signal);
+    if (signal.aborted) return;
     const live = (await profiles.all()).filter(({ rollout }) => rollout === 'live').map(({ billerId }) => billerId);
-    empty = (await measure(new Set(live))).drained ? empty + 1 : 0;
+    const began = clock.monotonicMs();
+    const backlog = await measure(new Set(live));
+    lookMs = clock.monotonicMs() - began;
+    onLook?.(backlog);
+    empty = backlog.drained ? empty + 1 : 0;
   }
 }

@@ -10,13 +10,18 @@ export const hostsOf = (settings: Settings) => ({
   allowPlainLoopback: settings['Billers:AllowPlainLoopback'],
 });
 
+/** What a profile is checked against, beside its schema. */
+export const profileRulesOf = (settings: Settings) => ({
+  hosts: hostsOf(settings),
+  ...(settings['Auth:Authority'] === '' ? {} : { tokenAuthority: settings['Auth:Authority'] }),
+});
+
 /** Billers: their profiles from files, their APIs over HTTP. */
 export const billerModule = new ContainerModule(({ bind }) => {
   bind(TOKENS.profileFiles).toDynamicValue(({ get }) => {
     const settings = get(TOKENS.settings);
     return new FileBillerProfiles({
-      hosts: hostsOf(settings),
-      ...(settings['Auth:Authority'] === '' ? {} : { tokenAuthority: settings['Auth:Authority'] }),
+      ...profileRulesOf(settings),
       digest: get(TOKENS.digest),
       folder: settings['Billers:Folder'],
       eventStore: get(TOKENS.eventStore),
@@ -38,8 +43,7 @@ export const billerModule = new ContainerModule(({ bind }) => {
       secrets: get(TOKENS.secrets),
       tokens: get(TOKENS.tokens),
       allowance: get(TOKENS.allowance),
-      hosts: hostsOf(settings),
-      ...(settings['Auth:Authority'] === '' ? {} : { tokenAuthority: settings['Auth:Authority'] }),
+      ...profileRulesOf(settings),
     });
     return get(TOKENS.lifecycle).opened('biller gateway', gateway, (open) => open.close());
   }).inSingletonScope();

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { resolve } from 'node:path';
 import { type Telemetry } from '../../application/ports/telemetry';
+import { SUPERVISED_VARIABLE } from './end-with-parent';
 import { ALL_PROCESSES, type ProcessKind, processName } from './run-process';
 
 export interface SuperviseOptions {
@@ -12,9 +13,11 @@ export interface SuperviseOptions {
   readonly restartMax: number;
   readonly restartWindowMs: number;
   readonly stopMs: number;
-  readonly telemetry: Telemetry;
+  readonly telemetry: Pick<Telemetry, 'warn'>;
   /** Where the children's log lines go. */
   readonly logTo?: 'inherit' | number;
+  /** Told of each process right after it was started, and started again; no id where the start failed. */
+  readonly onStart?: (name: string, pid: number | undefined) => void;
 }
 
 export interface Supervised {
@@ -44,10 +47,12 @@ export function supervise(options: SuperviseOptions): Supervised {
   const start = (kind: ProcessKind, earlier: readonly number[]): void => {
     const name = processName(kind);
     const child = spawn(process.execPath, [commandLine(), ...configArguments(options), ...argumentsOf(kind)], {
-      env: { ...process.env, ...options.environment },
-      stdio: ['ignore', 'ignore', options.logTo ?? 'inherit'],
+      env: { ...process.env, ...options.environment, [SUPERVISED_VARIABLE]: '1' },
+      stdio: ['pipe', 'ignore', options.logTo ?? 'inherit'],
     });
     children.set(name, child);
+    child.stdin?.on('error', () => undefined);
+    options.onStart?.(name, child.pid);
     child.once('exit', (code, signal) => {
       children.delete(name);
       if (stopping) return endWhenEmpty(undefined);

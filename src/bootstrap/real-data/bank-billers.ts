@@ -11,7 +11,10 @@ const TEMPLATES = resolve(__dirname, '..', '..', '..', 'billers', 'templates');
 export function bankBillers(banks: readonly string[], sandboxPort: number): readonly DemoBiller[] {
   const templates = readdirSync(TEMPLATES)
     .sort()
-    .map((file) => ({ file, document: JSON.parse(readFileSync(join(TEMPLATES, file), 'utf8')) as Record<string, unknown> }))
+    .map((file) => ({
+      file,
+      document: JSON.parse(readFileSync(join(TEMPLATES, file), 'utf8')) as Record<string, unknown>,
+    }))
     .filter(({ document }) => (document['Actions'] as readonly Action[]).includes('Payment'))
     .filter(({ document }) => 'Idempotency' in document || 'StatusInquiry' in document);
   return banks.map((bank, index) => {

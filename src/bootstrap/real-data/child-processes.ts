@@ -10,18 +10,29 @@ export interface Ended {
 
 /** Runs the command line as a person would, in a process of its own; what it says on stderr is shown. */
 export async function datapump(environment: NodeJS.ProcessEnv, ...words: readonly string[]): Promise<Ended> {
-  const child = spawn(process.execPath, [commandLine(), ...words], { env: environment, stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [commandLine(), ...words], {
+    env: environment,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const chunks: Buffer[] = [];
   child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
-  const code = await new Promise<number>((ended, failed) => child.once('error', failed).once('close', (exit) => ended(exit ?? 1)));
+  const code = await new Promise<number>((ended, failed) =>
+    child.once('error', failed).once('close', (exit) => ended(exit ?? 1)),
+  );
   return { code, stdout: Buffer.concat(chunks).toString() };
 }
 
 const START_MS_MAX = 10_000;
 
 /** The sandbox on a free port; ends with an error where it does not listen in time. */
-export async function startSandbox(configuration: string): Promise<{ readonly port: number; readonly stop: () => Promise<void> }> {
-  const child = spawn(process.execPath, [resolve(__dirname, '..', 'sandbox-biller.main.js'), '--config', configuration], { stdio: ['ignore', 'pipe', 'inherit'] });
+export async function startSandbox(
+  configuration: string,
+): Promise<{ readonly port: number; readonly stop: () => Promise<void> }> {
+  const child = spawn(
+    process.execPath,
+    [resolve(__dirname, '..', 'sandbox-biller.main.js'), '--config', configuration],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  );
   const gone = new Promise<void>((ended) => child.once('exit', () => ended()));
   const port = await listening(child);
   return {

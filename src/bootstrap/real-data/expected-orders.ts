@@ -17,7 +17,11 @@ export async function expectedOrders(file: string, mapping: PaymentMapping): Pro
   for await (const line of await openCsvPayments(file, mapping)) {
     if ('reason' in line) continue;
     const { source, externalReference, billerId, amount } = line.payment;
-    expected.push({ record: `${billerId}:${derivedId(source, externalReference)}`, biller: billerId, minorUnits: amount.minorUnits });
+    expected.push({
+      record: `${billerId}:${derivedId(source, externalReference)}`,
+      biller: billerId,
+      minorUnits: amount.minorUnits,
+    });
   }
   return expected;
 }
@@ -34,8 +38,14 @@ export function compareWithLedger(expected: readonly ExpectedOrder[], books: Led
       open.delete(effect.reference);
       if (!order) faults.push(`${effect.reference}: an effect that no order asked for`);
       else if (effect.count !== 1) faults.push(`${effect.reference}: ${effect.count} effects, expected one`);
-      else if (effect.amountMinorUnits !== order.minorUnits || effect.currency !== 'CZK' || effect.billerId !== order.biller) {
-        faults.push(`${effect.reference}: ${effect.amountMinorUnits ?? 'no amount'} ${effect.currency ?? ''} at ${effect.billerId}, expected ${order.minorUnits} CZK`);
+      else if (
+        effect.amountMinorUnits !== order.minorUnits ||
+        effect.currency !== 'CZK' ||
+        effect.billerId !== order.biller
+      ) {
+        faults.push(
+          `${effect.reference}: ${effect.amountMinorUnits ?? 'no amount'} ${effect.currency ?? ''} at ${effect.billerId}, expected ${order.minorUnits} CZK`,
+        );
       }
     }
     after = page.at(-1);

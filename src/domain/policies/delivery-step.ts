@@ -44,7 +44,9 @@ export function nextDeliveryStep({ record, attempt, row, doubtTerms, gate, now }
   const settledStatus = rowStatusOf(record);
   if (settledStatus !== undefined) {
     if (record.status === 'in-doubt' && attempt.status === 'closed') return { step: 'conclude', attempt: record.attempt };
-    return record.reconciled ? { step: 'complete' } : { step: 'reconcile-row', status: settledStatus };
+    // A slow redrive may have reopened the row after the record was held or dead-lettered: it must be listed again.
+    const rowAgrees = row === undefined || row.status === settledStatus;
+    return record.reconciled && rowAgrees ? { step: 'complete' } : { step: 'reconcile-row', status: settledStatus };
   }
 
   const { nextAttempt, dueAt } = record as Extract<DpRecord, { status: 'pending' }>;

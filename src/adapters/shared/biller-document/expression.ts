@@ -1,4 +1,5 @@
 import jsonata from 'jsonata';
+import { NOT_PLAIN, plainExpression } from './plain-expression';
 
 /** A JSONata expression of a profile, compiled once. */
 export interface Expression {
@@ -13,10 +14,18 @@ const FORBIDDEN = new Set(['now', 'millis', 'random', 'shuffle', 'eval']);
 
 export function compileExpression(text: string): Expression {
   const compiled = jsonata(text, GUARDS);
-  const forbidden = forbiddenFunction(compiled.ast());
+  const tree = compiled.ast();
+  const forbidden = forbiddenFunction(tree);
   if (forbidden !== undefined)
     throw new SyntaxError(`$${forbidden}() is not allowed: the same record must give the same bytes`);
-  return { evaluate: (context) => compiled.evaluate(context) };
+  const plain = plainExpression(tree);
+  if (!plain) return { evaluate: (context) => compiled.evaluate(context) };
+  return {
+    evaluate: (context) => {
+      const value = plain(context);
+      return value === NOT_PLAIN ? compiled.evaluate(context) : Promise.resolve(value);
+    },
+  };
 }
 
 /** What is wrong with the text as an expression; undefined where nothing is. */

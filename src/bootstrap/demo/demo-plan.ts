@@ -1,0 +1,105 @@
+import { join } from 'node:path';
+import { UsageProblems } from '../command-line/problems';
+import { type Instant } from '../../domain/instant';
+
+/** What a demo is; stored in its manifest, so that a resumed one goes on with the same. */
+export interface DemoPlan {
+  readonly shards: number;
+  readonly billers: number;
+  readonly records: number;
+  readonly seed: number;
+  readonly chaos: boolean;
+  readonly faults: boolean;
+  readonly sandboxPort: number;
+  readonly startedAt: Instant;
+}
+
+export type DemoChoices = Pick<DemoPlan, 'shards' | 'billers' | 'records' | 'seed' | 'chaos' | 'faults'>;
+
+export const DEMO_DEFAULTS: DemoChoices = {
+  shards: 4,
+  billers: 12,
+  records: 10_000,
+  seed: 1,
+  chaos: false,
+  faults: true,
+};
+
+const LIMITS = { shards: [1, 64], billers: [1, 800], records: [1, 10_000_000], seed: [0, 2_147_483_647] } as const;
+
+/** Reads the command line's texts; all problems at once. */
+export function choicesOf(texts: {
+  readonly shards: string;
+  readonly billers: string;
+  readonly records: string;
+  readonly seed: string;
+  readonly chaos?: boolean;
+  readonly faults: string;
+}): DemoChoices {
+  const problems: string[] = [];
+  const whole = (name: keyof typeof LIMITS): number => {
+    const [min, max] = LIMITS[name];
+    const value = /^\d{1,10}$/.test(texts[name]) ? Number(texts[name]) : Number.NaN;
+    if (!(value >= min && value <= max))
+      problems.push(`--${name}: found ${texts[name]}, expected a whole number from ${min} to ${max}`);
+    return value;
+  };
+  const [shards, billers, records, seed] = [whole('shards'), whole('billers'), whole('records'), whole('seed')];
+  if (shards > billers)
+    problems.push(
+      `--shards: found ${shards}, expected at most as many as --billers (${billers}), since a shard without a biller has nothing to do`,
+    );
+  if (!['on', 'off'].includes(texts.faults)) problems.push(`--faults: found ${texts.faults}, expected on or off`);
+  if (problems.length > 0) throw new UsageProblems(problems);
+  return { shards, billers, records, seed, chaos: texts.chaos ?? false, faults: texts.faults === 'on' };
+}
+
+export function demoFiles(folder: string) {
+  return {
+    folder,
+    manifest: join(folder, 'manifest.sqlite'),
+    billers: join(folder, 'billers'),
+    secrets: join(folder, 'secrets.json'),
+    sandbox: join(folder, 'sandbox.json'),
+    ledger: join(folder, 'sandbox-ledger.sqlite'),
+    configuration: join(folder, 'datapump.config.json'),
+    processLog: join(folder, 'processes.log'),
+    sandboxLog: join(folder, 'sandbox.log'),
+    proofProjection: join(folder, 'proof-projection.sqlite'),
+  };
+}
+export type DemoFiles = ReturnType<typeof demoFiles>;
+
+/**
+ * Settings of every process of a demo. Waits are short, so that a demo ends in seconds; what they wait for is the same
+ * as in production. A lock outlives permit wait, call and margin: 12 > 4 + 2 + 5.
+ */
+export function demoSettings(files: DemoFiles, { chaos }: { readonly chaos: boolean }) {
+  return {
+    'Data:Folder': files.folder,
+    'Billers:Folder': files.billers,
+    'Billers:AllowPlainLoopback': true,
+    'Secrets:File': files.secrets,
+    'Scanner:SleepSeconds': 1,
+    'Fetcher:IdleWaitMaxSeconds': 1,
+    'Consumer:PermitWaitSeconds': 4,
+    'Bus:LockSeconds': 12,
+    // A killed consumer costs each message in its hands one delivery: chaos may hit the same message many times.
+    'Bus:DeliveryCountMax': chaos ? 200 : 10,
+    'Log:Level': 'warn',
+  } as const;
+}
+
+/** The same settings as environment variables, so that a file or variable of the surroundings cannot change a demo. */
+export const environmentOf = (settings: Readonly<Record<string, string | number | boolean>>): Record<string, string> =>
+  Object.fromEntries(Object.entries(settings).map(([key, value]) => [key.replace(':', '__'), String(value)]));
+
+/** The same as a settings file, for looking into a demo with the operator's commands. */
+export function configurationText(settings: Readonly<Record<string, string | number | boolean>>): string {
+  const sections: Record<string, Record<string, string | number | boolean>> = {};
+  for (const [key, value] of Object.entries(settings)) {
+    const [section, name] = key.split(':') as [string, string];
+    (sections[section] ??= {})[name] = value;
+  }
+  return `${JSON.stringify(sections, undefined, 2)}\n`;
+}

@@ -1,0 +1,125 @@
+import { rmSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { startProgress } from '../../adapters/command-line/progress';
+import { LedgerBooks } from '../../adapters/sandbox-biller/ledger-books';
+import { SqliteRecordProjection } from '../../adapters/sqlite/sqlite-record-projection';
+import { SystemClock } from '../../adapters/system/system-clock';
+import { type Container } from 'inversify';
+import { EXIT, UsageProblems } from '../command-line/problems';
+import { loadSettings } from '../configuration/load-settings';
+import { problemLine } from '../configuration/setting-problem';
+import { createContainer } from '../container/create-container';
+import { TOKENS } from '../container/tokens';
+import { type DemoChoices, type DemoFiles, demoFiles, type DemoPlan, demoSettings } from './demo-plan';
+import { openDemo, type OpenedDemo, openFinishedDemo, phaseOf, setPhase } from './open-demo';
+import { MemoryPeaks } from './process-table';
+import { isProved, type Proof } from './proof';
+import { type DemoMeasures, proofText } from './proof-text';
+import { proveDemo } from './prove-demo';
+import { runWork } from './run-work';
+import { seedDemo } from './seed-demo';
+
+export interface DemoOrder {
+  readonly choices: DemoChoices;
+  readonly folder: string;
+  readonly resume: boolean;
+  readonly fresh: boolean;
+  readonly proveOnly: boolean;
+  readonly json: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** Seeds, runs and proves; the exit code. */
+export async function runDemo(order: DemoOrder): Promise<number> {
+  const files = demoFiles(resolve(order.folder));
+  const demo = order.proveOnly
+    ? openFinishedDemo(files)
+    : await openDemo({ ...order, files, clock: new SystemClock() });
+  try {
+    return await seedRunProve(order, files, demo);
+  } finally {
+    demo.manifest.close();
+  }
+}
+
+async function seedRunProve(order: DemoOrder, files: DemoFiles, { manifest, plan }: OpenedDemo): Promise<number> {
+  const { signal, proveOnly } = order;
+  const memory = new MemoryPeaks();
+  if (!proveOnly && phaseOf(manifest) === 'seeding') {
+    const progress = startProgress({ label: 'seeding', total: plan.records });
+    await seedDemo(plan, files, manifest, (records) => progress.update(records), signal);
+    progress.finish();
+    if (signal.aborted) return interrupted();
+    setPhase(manifest, 'running');
+  }
+  const container = createContainer(settingsOf(files, plan), 'demo');
+  try {
+    let seconds: number | undefined;
+    if (!proveOnly && phaseOf(manifest) === 'running') {
+      const work = await runWork({ plan, files, manifest, container, memory, signal });
+      if (!work.drained) {
+        if (signal.aborted) return interrupted();
+        process.stderr.write(`datapump: the demo did not come to its end: ${work.why}\n`);
+        return EXIT.failed;
+      }
+      seconds = work.seconds;
+      manifest.forgetChildren();
+      setPhase(manifest, 'drained');
+    }
+    const proof = await prove(files, plan, { manifest, plan }, container);
+    memory.sample(new Map([['demo', process.pid]]));
+    tell(order, plan, proof, { seconds, peakMebibytes: memory.mebibytes() });
+    return isProved(proof) ? EXIT.done : EXIT.failed;
+  } finally {
+    await container.get(TOKENS.lifecycle).close();
+  }
+}
+
+async function prove(files: DemoFiles, plan: DemoPlan, { manifest }: OpenedDemo, container: Container): Promise<Proof> {
+  // Folded anew: a projection that was kept up during the run would not notice what was changed behind it.
+  for (const suffix of ['', '-wal', '-shm']) rmSync(`${files.proofProjection}${suffix}`, { force: true });
+  const projection = new SqliteRecordProjection({ path: files.proofProjection });
+  const books = new LedgerBooks(files.ledger);
+  const progress = startProgress({ label: 'proving', total: plan.records });
+  try {
+    return await proveDemo(
+      {
+        manifest,
+        shards: container.get(TOKENS.shards),
+        eventStore: container.get(TOKENS.eventStore),
+        projection,
+        books,
+      },
+      (records) => progress.update(records),
+    );
+  } finally {
+    progress.finish();
+    books.close();
+    projection.close();
+  }
+}
+
+function tell({ json, folder }: DemoOrder, plan: DemoPlan, proof: Proof, measures: DemoMeasures): void {
+  if (json) {
+    const recordsPerSecond = measures.seconds === undefined ? undefined : Math.round(proof.records / measures.seconds);
+    process.stdout.write(
+      `${JSON.stringify({ plan, proved: isProved(proof), ...proof, ...measures, recordsPerSecond })}\n`,
+    );
+    return;
+  }
+  process.stdout.write(`${proofText(plan, proof, measures)}\n`);
+  process.stdout.write(
+    `Look into it with: npm run -s datapump -- --config ${folder}/datapump.config.json record explain <billerId:dpId>\n`,
+  );
+}
+
+function interrupted(): number {
+  process.stderr.write('datapump: interrupted; continue with --resume, or start over with --fresh\n');
+  return EXIT.failed;
+}
+
+function settingsOf(files: DemoFiles, plan: DemoPlan) {
+  const loaded = loadSettings({ environment: {}, file: files.configuration, overrides: demoSettings(files, plan) });
+  if ('problems' in loaded) throw new UsageProblems(loaded.problems.map(problemLine));
+  return loaded.settings;
+}

@@ -1,0 +1,115 @@
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { SqliteManifest, type Child } from '../../src/adapters/sqlite/sqlite-manifest';
+import { startTicksOf } from '../../src/bootstrap/demo/process-table';
+import { newDemoFolder, removeDemoFolder, RunningDemo } from '../support/running-demo';
+import { until } from '../support/until';
+
+const DEMO_MS = 120_000;
+const RECORDS = 3_000;
+
+function childrenOf(folder: string): readonly Child[] {
+  const manifest = new SqliteManifest({ path: join(folder, 'manifest.sqlite') });
+  const children = manifest.children();
+  manifest.close();
+  return children;
+}
+
+const alive = (children: readonly Child[]): readonly Child[] =>
+  children.filter(({ pid, startTicks }) => startTicksOf(pid) === startTicks);
+
+/** A demo in the middle of its work. */
+async function workingDemo(folder: string): Promise<RunningDemo> {
+  const running = new RunningDemo(folder, ['--records', String(RECORDS)]);
+  await until('the first records are delivered', () => /delivering: [1-9]/.test(running.told));
+  return running;
+}
+
+describe('an interrupted demo', () => {
+  it(
+    'leaves no process behind when it is killed, says how to go on, and is continued to its proof',
+    async () => {
+      const folder = newDemoFolder();
+      const running = await workingDemo(folder);
+      const children = childrenOf(folder);
+      expect(alive(children).length).toBe(7);
+      running.kill();
+      expect((await running.ended).signal).toBe('SIGKILL');
+      await until('every process of the demo is gone', () => alive(children).length === 0);
+
+      const without = await new RunningDemo(folder, ['--records', String(RECORDS)]).ended;
+      expect(without.code).toBe(2);
+      expect(without.errors).toMatch(/not finished: continue it with --resume, or start over with --fresh/);
+
+      const resumed = await new RunningDemo(folder, ['--resume', '--json']).ended;
+      removeDemoFolder(folder);
+      const told = JSON.parse(resumed.output) as {
+        proved: boolean;
+        records: number;
+        differences: unknown;
+        kills: readonly { cause: string }[];
+      };
+      expect({ code: resumed.code, proved: told.proved, records: told.records, differences: told.differences }).toEqual(
+        { code: 0, proved: true, records: RECORDS, differences: [] },
+      );
+      expect(told.kills.map(({ cause }) => cause)).toEqual(['interruption']);
+    },
+    DEMO_MS,
+  );
+
+  it(
+    'stops what it started on Ctrl-C, and is continued to its proof',
+    async () => {
+      const folder = newDemoFolder();
+      const running = await workingDemo(folder);
+      const children = childrenOf(folder);
+      running.pressCtrlC();
+      const ended = await running.ended;
+      expect(ended.code).toBe(1);
+      expect(ended.errors).toMatch(/interrupted; continue with --resume/);
+      expect(alive(children)).toEqual([]);
+      const resumed = await new RunningDemo(folder, ['--resume']).ended;
+      removeDemoFolder(folder);
+      expect(resumed.code).toBe(0);
+      expect(resumed.output).toMatch(new RegExp(`^PROVED: ${RECORDS} records`, 'm'));
+    },
+    DEMO_MS,
+  );
+
+  it(
+    'stops a process that was left behind, and no other that got its id',
+    async () => {
+      const folder = newDemoFolder();
+      const running = await workingDemo(folder);
+      running.kill();
+      await running.ended;
+      const manifest = new SqliteManifest({ path: join(folder, 'manifest.sqlite') });
+      // This test's own process, under a name that is not ours and with a start time that is not its own.
+      manifest.addChild({ name: 'scanner', pid: process.pid, startTicks: startTicksOf(process.pid)! });
+      manifest.close();
+      const fresh = await new RunningDemo(folder, ['--fresh', '--records', '50', '--faults', 'off']).ended;
+      removeDemoFolder(folder);
+      expect(fresh.code).toBe(0);
+    },
+    DEMO_MS,
+  );
+
+  it('is not taken for one where the folder holds something else', async () => {
+    const folder = newDemoFolder();
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(resolve(folder, 'letter.txt'), 'do not delete');
+    const ended = await new RunningDemo(folder, ['--fresh']).ended;
+    const kept = existsSync(resolve(folder, 'letter.txt'));
+    removeDemoFolder(folder);
+    expect({ code: ended.code, kept }).toEqual({ code: 3, kept: true });
+    expect(ended.errors).toMatch(/is not empty and holds no demo/);
+  });
+
+  it('cannot be continued where there is none', async () => {
+    const folder = newDemoFolder();
+    const ended = await new RunningDemo(folder, ['--resume']).ended;
+    removeDemoFolder(folder);
+    expect(ended.code).toBe(2);
+    expect(ended.errors).toMatch(/--resume: there is no demo in/);
+  });
+});

@@ -1,0 +1,148 @@
+import { foldAttempt, foldRecord, isFinal, type RawEvent } from './fold';
+import { CANARY } from './watch';
+
+/** The state of the world when nothing moves any more, as plain values. */
+export interface FinalState {
+  readonly records: readonly FinalRecord[];
+  readonly streams: ReadonlyMap<string, readonly RawEvent[]>;
+  readonly unpublishedChunks: number;
+  readonly waitingMessages: number;
+  readonly deadLetters: readonly { readonly messageId: string; readonly record: string | undefined; readonly reason: string | undefined }[];
+  readonly poisons: readonly string[];
+  /** A message was taken from the broker, so a dead letter may be gone and a vanished row's message too. */
+  readonly messagesWereLost: boolean;
+  /** Of a profile version: how late an effect may be, and how far its inquiry may lag. */
+  readonly quarantineMs: (biller: string, profileVersion: string) => number;
+}
+
+export interface FinalRecord {
+  readonly record: string;
+  readonly eligible: boolean;
+  /** Undefined: its owner took the row away. */
+  readonly row: { readonly status: string; readonly details: readonly { readonly attempt: number; readonly outcome: string }[] } | undefined;
+  readonly effects: readonly { readonly minorUnits: number; readonly attempt: string }[];
+  /** The biller said no to it. */
+  readonly refusedByBiller: boolean;
+}
+
+export interface Verdict {
+  readonly lost: readonly string[];
+  readonly doubled: readonly string[];
+  readonly differences: readonly string[];
+  readonly other: readonly string[];
+  readonly ends: Readonly<Record<string, number>>;
+  /** Billers whose books and our streams do not come to the same number and sum of deliveries. */
+  readonly unbalanced: readonly string[];
+  /** Damage that the system itself told of. */
+  readonly suspected: readonly string[];
+}
+
+const ENDS = new Set(['Delivered', 'Declined', 'Rejected', 'Skipped', 'Withdrawn', 'Failed', 'InDoubt']);
+
+export function finalCheck(state: FinalState): Verdict {
+  const lost: string[] = [];
+  const doubled: string[] = [];
+  const differences: string[] = [];
+  const other: string[] = [];
+  const suspected: string[] = [];
+  const ends: Record<string, number> = {};
+  const streamOf = (name: string): readonly RawEvent[] => state.streams.get(name) ?? [];
+
+  for (const { record, eligible, row, effects, refusedByBiller } of state.records) {
+    const folded = foldRecord(streamOf(`dpRecord-${record}`));
+    const tell = (list: string[], what: string): number => list.push(`${record}: ${what}`);
+    for (const fault of folded.faults) tell(other, fault);
+    if (effects.length > 1) tell(doubled, `${effects.length} effects at the biller, its stream says ${folded.status}`);
+    if (!eligible) {
+      if ((row && row.status !== 'New') || effects.length > 0) tell(other, `of a biller that is not live, yet its row is ${row?.status} with ${effects.length} effects`);
+      continue;
+    }
+    const status = row?.status ?? (folded.status === 'none' ? 'gone' : folded.status);
+    ends[status] = (ends[status] ?? 0) + 1;
+    if (row && !ENDS.has(row.status)) tell(lost, `its row stands at ${row.status}, its stream says ${folded.status}`);
+    // A row that vanished before its message was published owes nothing; one that was being delivered still does.
+    const begun = streamOf(`deliveryAttempt-${record}:1`).length > 0;
+    if (!row && folded.status === 'pending' && begun && !state.messagesWereLost) tell(lost, 'its row is gone and its stream still pending');
+    // A broker that lost the message took the last word of the stream with it: the row has the result, and the attempt.
+    const behind = state.messagesWereLost && row !== undefined && agreesWithAttempt(record, streamOf, row.status);
+    // The fetcher ends a record in its stream and its row by itself; nobody confirms that in a third place.
+    const confirmed = folded.reconciledAs === row?.status || ((row?.status === 'Rejected' || row?.status === 'Skipped') && folded.reconciledAs === undefined);
+    const unconfirmed = state.messagesWereLost && folded.reconciledAs === undefined;
+    if (row && !behind && (folded.status !== row.status || !(confirmed || unconfirmed))) {
+      tell(differences, `its row says ${row.status}, its stream ${folded.status}, reconciled as ${folded.reconciledAs}`);
+    }
+    if (row && !behind) checkDetails(row.details, folded, (what) => tell(differences, what));
+    for (const { attempt } of effects) {
+      if (foldAttempt(streamOf(attempt)).closedAs === 'not-executed') tell(other, `${attempt} had an effect at the biller and was closed as not executed`);
+    }
+    if (folded.status === 'Declined' && !refusedByBiller) tell(lost, 'declined though the biller never said so');
+    if (folded.status === 'Delivered' && effects.length === 0) tell(lost, 'delivered without an effect at the biller');
+    const dutyGone = state.messagesWereLost && (!row || behind);
+    if (effects.length > 0 && folded.status !== 'Delivered' && folded.status !== 'InDoubt' && !dutyGone) {
+      tell(lost, `has an effect at the biller while its stream says ${folded.status}`);
+    }
+    if (row?.status === 'Failed' && !state.messagesWereLost && !state.deadLetters.some((letter) => letter.record === record)) {
+      tell(other, 'is dead-lettered and no dead letter of it exists, so that nobody can redrive it');
+    }
+    checkAttempts(record, state, folded, (what) => tell(other, what), () => suspected.push(record));
+  }
+  if (state.unpublishedChunks > 0) other.push(`the outbox holds ${state.unpublishedChunks} unpublished chunks`);
+  if (state.waitingMessages > 0) other.push(`${state.waitingMessages} messages are still waiting`);
+  for (const poison of state.poisons) {
+    if (!state.messagesWereLost && !state.deadLetters.some(({ messageId }) => messageId === poison)) other.push(`the poison ${poison} is not among the dead letters`);
+  }
+  for (const [name, events] of state.streams) if (JSON.stringify(events).includes(CANARY)) other.push(`stream ${name} holds a secret`);
+  return { lost, doubled, differences, other, ends, unbalanced: unbalanced(state), suspected };
+}
+
+/** The control totals against the billers' statements: what they took against what our streams call delivered. */
+function unbalanced(state: FinalState): readonly string[] {
+  const sums = new Map<string, number>();
+  for (const { record, effects } of state.records) {
+    const biller = record.slice(0, record.indexOf(':'));
+    const delivered = foldRecord(state.streams.get(`dpRecord-${record}`) ?? []).status === 'Delivered' ? 1 : 0;
+    sums.set(biller, (sums.get(biller) ?? 0) + effects.length - delivered);
+  }
+  return [...sums].filter(([, difference]) => difference !== 0).map(([biller]) => biller);
+}
+
+/** The newest attempt was closed as the row says. */
+function agreesWithAttempt(record: string, streamOf: (name: string) => readonly RawEvent[], status: string): boolean {
+  let number = 1;
+  while (streamOf(`deliveryAttempt-${record}:${number + 1}`).length > 0) number++;
+  const { closedAs } = foldAttempt(streamOf(`deliveryAttempt-${record}:${number}`));
+  return (closedAs === 'accepted' && status === 'Delivered') || (closedAs === 'declined' && status === 'Declined');
+}
+
+function checkDetails(details: readonly { readonly attempt: number; readonly outcome: string }[], folded: ReturnType<typeof foldRecord>, tell: (what: string) => void): void {
+  const expected = folded.status === 'Delivered' || folded.status === 'Declined' ? [`${folded.attempt} ${folded.status}`] : [];
+  const found = details.map(({ attempt, outcome }) => `${attempt} ${outcome}`);
+  if (found.join() !== expected.join()) tell(`DpDetail holds [${found.join()}], its stream folds to [${expected.join()}]`);
+}
+
+/** One closing each; the next only after the one before it was closed as not executed; one key for all. */
+function checkAttempts(
+  record: string, state: FinalState, folded: ReturnType<typeof foldRecord>, tell: (what: string) => void, suspect: () => void,
+): void {
+  let before: ReturnType<typeof foldAttempt> | undefined;
+  const keys = new Set<unknown>();
+  for (let number = 1; ; number++) {
+    const events = state.streams.get(`deliveryAttempt-${record}:${number}`) ?? [];
+    if (events.length === 0) break;
+    const attempt = foldAttempt(events);
+    for (const fault of attempt.faults) tell(`attempt ${number} ${fault}`);
+    if (attempt.suspected) suspect();
+    const quarantineMs = state.quarantineMs(record.slice(0, record.indexOf(':')), String(attempt.started?.['profileVersion']));
+    for (const { what, at, ownedUntil } of attempt.afterQuarantine) {
+      if (Date.parse(at) < Date.parse(ownedUntil) + quarantineMs) tell(`${what} of attempt ${number} at ${at}, before the quarantine of ${quarantineMs} ms after ${ownedUntil} was over`);
+    }
+    if (before && before.closedAs !== 'not-executed') tell(`attempt ${number} began though attempt ${number - 1} was ${before.closedAs ?? 'open'}`);
+    if (before && before.closedAtPosition > events[0]!.position) tell(`attempt ${number} began before attempt ${number - 1} was closed`);
+    const key = attempt.started?.['idempotencyKey'];
+    // An attempt that is taken and closed in one append, to end a record without a call, has no request and no key.
+    if (key !== 'none' && keys.add(key).size > 1) tell(`attempt ${number} has another idempotency key`);
+    before = attempt;
+  }
+  if (isFinal(folded.status) && before && before.closedAs === undefined) tell(`ended as ${folded.status} with an open attempt`);
+  if (folded.status === 'Failed' && before && before.closedAs !== 'not-executed') tell(`dead-lettered after an attempt that was ${before.closedAs ?? 'open'}`);
+}

@@ -1,0 +1,145 @@
+import { foldAttempt, foldRecord, isFinal, type RawEvent } from './fold';
+
+/** What the watch may look at: stored events, accepted message ids, rows. No logic of the pipeline. */
+export interface View {
+  stream(name: string): readonly RawEvent[];
+  wasAccepted(topic: string, messageId: string): boolean;
+  /** Of the shard that holds the record, as ISO text. */
+  shardInstant(record: string, ms: number): string;
+  rowsOfChunk(chunkId: string): readonly { readonly record: string; readonly status: string }[];
+  /** Whether the biller remembers the key of a call that leaves now, and its profile said it would. */
+  mayResend(biller: string, key: string, profileVersion: string): boolean;
+}
+
+interface Message {
+  readonly messageId: string;
+  readonly body: unknown;
+  readonly properties: Readonly<Record<string, unknown>>;
+  readonly lockToken: string;
+  readonly sequenceNumber: string;
+}
+
+interface Source {
+  readonly topic: string;
+  readonly subscription: string;
+  readonly deadLetters?: boolean;
+}
+
+export const CANARY = 'CANARY-4111111111111111';
+export const EVENTS_TOPIC = 'datapump-events';
+
+/** Judges every step while the run goes on: what was completed, what was called, what was said. */
+export class Watch {
+  readonly violations: string[] = [];
+  readonly counters = new Map<string, number>();
+  private readonly calls = new Map<string, number>();
+  private readonly inHand = new Map<string, number>();
+  private readonly takenAt = new Map<string, number>();
+  private readonly newestSend = new Map<string, number>();
+
+  constructor(
+    private readonly view: View,
+    private readonly options: { readonly nowMs: () => number; readonly inHandMax: number },
+  ) {}
+
+  violate(what: string): void {
+    if (this.violations.length < 20) this.violations.push(`at ${this.options.nowMs()} ms: ${what}`);
+  }
+
+  /** Rule 0. Judged when completion is asked for: whether the broker carries it out is its own affair. */
+  completing(source: Source, message: Message): void {
+    const body = message.body as Readonly<Record<string, unknown>>;
+    if (source.topic !== EVENTS_TOPIC) return this.completingChunk(body, message);
+    const record = String(body['traceId']);
+    if (source.deadLetters) {
+      const sentAt = this.newestSend.get(record) ?? -1;
+      // Sent by an earlier order that died before it took the letter away: the broker drops the second one.
+      const sentBefore = this.view.wasAccepted(source.topic, `${record}:d${message.sequenceNumber.slice(-8)}.0`);
+      if (!sentBefore && sentAt < (this.takenAt.get(message.lockToken) ?? 0)) this.violate(`rule 10: the dead letter ${message.messageId} was taken away and nothing was sent for it`);
+      return;
+    }
+    if (body['version'] !== 1 || typeof body['dpId'] !== 'string') return this.violate(`rule 1: the broken message ${message.messageId} was completed`);
+    const { status, reconciledAs } = foldRecord(this.view.stream(`dpRecord-${record}`));
+    if ((isFinal(status) || status === 'InDoubt') && reconciledAs === status) return;
+    const successor = successorOf(record, message);
+    // The next hop, or the first message of a chain that was opened while this one was in hand.
+    const newChain = (this.newestSend.get(record) ?? -1) >= (this.takenAt.get(message.lockToken) ?? Infinity);
+    if (!newChain && !this.view.wasAccepted(source.topic, successor)) {
+      this.violate(`rule 0: ${message.messageId} was completed while its record is ${status} (${reconciledAs ?? 'not reconciled'}) and ${successor} was never accepted`);
+    }
+  }
+
+  private completingChunk(body: Readonly<Record<string, unknown>>, message: Message): void {
+    if (typeof body['billerId'] !== 'string') return this.violate(`the broken chunk message ${message.messageId} was completed`);
+    if (typeof body['chunkId'] !== 'string') return;
+    for (const { record, status } of this.view.rowsOfChunk(body['chunkId'])) {
+      if (status === 'New' || status === 'Queued') this.violate(`chunk message ${message.messageId} was completed while row ${record} is ${status}`);
+      const folded = foldRecord(this.view.stream(`dpRecord-${record}`));
+      if ((folded.status === 'none' || folded.status === 'pending') && !this.view.wasAccepted(EVENTS_TOPIC, record) && this.newestSend.get(record) === undefined) {
+        this.violate(`chunk message ${message.messageId} was completed and no message of ${record} was ever accepted`);
+      }
+    }
+  }
+
+  /** Rules 6 and 7: a call leaves only under a stated intent of its own, in its time, and not after the end. */
+  callLeft(request: { readonly biller: string; readonly record: string; readonly key: string; readonly attempt: string }, leftAtMs: number): void {
+    const { record, attempt: name } = request;
+    const attempt = foldAttempt(this.view.stream(name));
+    if (!attempt.started) return this.violate(`rule 6: ${record} was called without a stated attempt`);
+    const calls = (this.calls.get(name) ?? 0) + 1;
+    this.calls.set(name, calls);
+    if (calls > 1 + attempt.resends) this.violate(`rule 6: ${name} was called ${calls} times under ${1 + attempt.resends} stated intents`);
+    const left = this.view.shardInstant(record, leftAtMs);
+    if (left > attempt.ownedUntil) this.violate(`rule 7: a call of ${name} left at ${left}, after ${attempt.ownedUntil}`);
+    if (attempt.started['idempotencyKey'] !== request.key) this.violate(`rule 6: ${name} was called under another key than it stated`);
+    if (attempt.resends > 0 && calls > 1 && !this.view.mayResend(request.biller, request.key, String(attempt.started['profileVersion']))) {
+      this.violate(`rule 4: ${name} was sent again where the biller does not remember its key`);
+    }
+  }
+
+  /** The stream of the attempt that a call belongs to when it leaves. */
+  newestAttempt(record: string): string {
+    let number = 1;
+    while (this.view.stream(`deliveryAttempt-${record}:${number + 1}`).length > 0) number++;
+    return `deliveryAttempt-${record}:${number}`;
+  }
+
+  sent(topic: string, messages: readonly { readonly messageId: string; readonly body: unknown }[]): void {
+    for (const { messageId, body } of messages) {
+      this.said(JSON.stringify(body));
+      const record = (body as Readonly<Record<string, unknown>>)['traceId'];
+      if (typeof record === 'string' && !this.view.wasAccepted(topic, messageId)) this.newestSend.set(record, this.options.nowMs());
+    }
+  }
+
+  taken(messages: readonly Message[]): void {
+    for (const { lockToken } of messages) this.takenAt.set(lockToken, this.options.nowMs());
+  }
+
+  received(life: string, count: number): void {
+    const held = (this.inHand.get(life) ?? 0) + count;
+    this.inHand.set(life, held);
+    if (held > this.options.inHandMax && !life.startsWith('operator')) this.violate(`${life} holds ${held} messages at once`);
+  }
+
+  settling(life: string): void {
+    this.inHand.set(life, (this.inHand.get(life) ?? 0) - 1);
+  }
+
+  said(text: string): void {
+    if (text.includes(CANARY)) this.violate(`a secret was told: ${text.slice(0, 120)}`);
+  }
+
+  counted(name: string, by: number): void {
+    this.counters.set(name, (this.counters.get(name) ?? 0) + by);
+  }
+}
+
+/** The next hop of a message's chain, as DESIGN §4 spells the ids. */
+function successorOf(record: string, { messageId, properties }: Message): string {
+  const tail = messageId.startsWith(`${record}:`) ? messageId.slice(record.length + 1) : '';
+  const chained = /^([rsd]\d+)\.(\d+)$/.exec(tail);
+  if (chained) return `${record}:${chained[1]}.${Number(chained[2]) + 1}`;
+  if (/^\d+$/.test(tail)) return `${record}:${Number(tail) + 1}`;
+  return `${record}:${Number(properties['hop'] ?? 0) + 1}`;
+}

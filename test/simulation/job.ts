@@ -1,0 +1,68 @@
+import 'reflect-metadata';
+import { runEveryCall } from './every-call';
+import { runSeed } from './run-seed';
+import { type Capability } from './world/scenario';
+
+/** What a worker is asked to run; plain values, since they travel between threads. */
+export interface SeedJob {
+  readonly seed: number;
+  /** Of a shrunk run: the only faults that may strike, and the only rows. */
+  readonly only?: readonly string[];
+  readonly rows?: readonly number[];
+  readonly capability?: Capability;
+  readonly latenessFactor?: number;
+  readonly retentionFactor?: number;
+  readonly clockSlowness?: number;
+  /** A part of the loop over every call, instead of a seed of the swarm. */
+  readonly everyCall?: { readonly part: number; readonly parts: number };
+}
+
+export interface JobResult {
+  readonly job: SeedJob;
+  readonly violations: readonly string[];
+  readonly fired: Readonly<Record<string, number>>;
+  readonly firedIds: readonly string[];
+  readonly firedStory: readonly string[];
+  readonly crashes: number;
+  readonly rows: number;
+  readonly ends: Readonly<Record<string, number>>;
+  readonly calls: number;
+  readonly virtualMs: number;
+  readonly traceHash: number;
+  readonly lost: number;
+  readonly doubled: number;
+  readonly stuck: number;
+  readonly differences: number;
+  readonly suspected: number;
+  readonly unbalanced: number;
+  /** Runs of the loop over every call. */
+  readonly runs: number;
+}
+
+const VIOLATIONS_TOLD_MAX = 8;
+
+export async function runJob(job: SeedJob, narrate?: (line: string) => void): Promise<JobResult> {
+  if (job.everyCall) return runEveryCall(job, job.everyCall);
+  const { seed, only, rows, capability, ...broken } = job;
+  const result = await runSeed({
+    seed,
+    faults: only ? { only: new Set(only) } : {},
+    scenario: { ...(rows ? { rows: new Set(rows) } : {}), ...(capability ? { capability } : {}) },
+    ...broken,
+    ...(narrate ? { narrate } : {}),
+  });
+  const fired: Record<string, number> = {};
+  for (const { kind } of result.fired) fired[kind] = (fired[kind] ?? 0) + 1;
+  const failed = result.violations.length > 0;
+  const { verdict } = result;
+  return {
+    job,
+    violations: result.violations.slice(0, VIOLATIONS_TOLD_MAX),
+    fired,
+    firedIds: failed ? result.fired.map(({ id }) => id) : [],
+    firedStory: failed ? result.fired.map(({ at, kind, about }) => `${at} ms: ${kind} at ${about}`) : [],
+    crashes: result.crashes, rows: result.rows, ends: verdict.ends, calls: result.calls, virtualMs: result.virtualMs, traceHash: result.traceHash,
+    lost: verdict.lost.length, doubled: verdict.doubled.length, stuck: result.stuck ? 1 : 0, differences: verdict.differences.length,
+    suspected: verdict.suspected.length, unbalanced: verdict.unbalanced.length, runs: 1,
+  };
+}

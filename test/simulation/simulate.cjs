@@ -1,0 +1,56 @@
+/*
+ * Starts the simulator: transpiles the sources of the product and of the simulator (types stripped, nothing else
+ * changed), with patches where a mutant is wanted, and runs them with plain node: ten times as fast as under jest.
+ */
+const { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } = require('node:fs');
+const { dirname, join, resolve } = require('node:path');
+const { transformSync } = require('@swc/core');
+
+const root = resolve(__dirname, '../..');
+const cache = join(root, 'node_modules/.cache/datapump-simulation');
+const folders = ['src', 'test/simulation'];
+
+const options = {
+  jsc: {
+    parser: { syntax: 'typescript', decorators: true },
+    transform: { legacyDecorator: true, decoratorMetadata: true },
+    target: 'es2022',
+  },
+  module: { type: 'commonjs' },
+  sourceMaps: false,
+  swcrc: false,
+};
+
+/** `patches`: path from the root → the text to use instead of the file's. Returns the folder of the built program. */
+function build(name, patches = new Map()) {
+  const into = join(cache, name);
+  rmSync(into, { recursive: true, force: true });
+  for (const folder of folders) {
+    for (const file of readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })) {
+      if (!file.endsWith('.ts') || file.endsWith('.test.ts')) continue;
+      const path = `${folder}/${file}`;
+      const target = join(into, path.replace(/\.ts$/, '.js'));
+      mkdirSync(dirname(target), { recursive: true });
+      writeFileSync(target, transformSync(patches.get(path) ?? readFileSync(join(root, path), 'utf8'), { ...options, filename: path }).code);
+    }
+  }
+  return into;
+}
+
+module.exports = { build, root };
+
+if (require.main === module) {
+  const built = build(`run-${process.pid}`);
+  const ended = (code) => {
+    rmSync(built, { recursive: true, force: true });
+    process.exit(code);
+  };
+  process.once('SIGINT', () => ended(130));
+  require('reflect-metadata');
+  require(join(built, 'test/simulation/main.js'))
+    .main(process.argv.slice(2), { build, built, root })
+    .then(ended, (error) => {
+      process.stderr.write(`${error.stack}\n`);
+      ended(1);
+    });
+}

@@ -1,0 +1,43 @@
+import { spawnSync } from 'node:child_process';
+import { resolve } from 'node:path';
+
+const SIMULATE = resolve(__dirname, 'simulate.cjs');
+
+interface Told {
+  readonly lost: number;
+  readonly doubled: number;
+  readonly stuck: number;
+  readonly replayDifferences: number;
+  readonly faultsPerSeed: number;
+  readonly crashesPerSeed: number;
+  readonly traceHash: number;
+  readonly vacuities: readonly string[];
+  readonly failed: readonly unknown[];
+  readonly everyCall: { readonly seeds: number; readonly failed: readonly unknown[] };
+}
+
+function simulate(...options: readonly string[]): Told {
+  const { stdout, stderr } = spawnSync(process.execPath, [SIMULATE, '--json', ...options], { encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 });
+  if (stdout === '') throw new Error(`the simulator said nothing: ${stderr}`);
+  return JSON.parse(stdout) as Told;
+}
+
+it('loses, doubles, strands and misreports nothing over the swarm, and tried every kind of fault', () => {
+  const told = simulate('--seeds', '1..500');
+  expect(told).toMatchObject({ failed: [], vacuities: [], lost: 0, doubled: 0, stuck: 0, replayDifferences: 0 });
+  expect(told.faultsPerSeed).toBeGreaterThanOrEqual(40);
+  expect(told.crashesPerSeed).toBeGreaterThanOrEqual(7);
+}, 180_000);
+
+it('runs a seed twice the same way, on any number of threads', () => {
+  const first = simulate('--seeds', '31..42', '--workers', '1');
+  expect(first.traceHash).not.toBe(0);
+  expect(simulate('--seeds', '31..42', '--workers', '2').traceHash).toBe(first.traceHash);
+  expect(simulate('--seeds', '32..43').traceHash).not.toBe(first.traceHash);
+}, 120_000);
+
+it('stands each call failing once, and from then on, with every kind of fault', () => {
+  const { everyCall } = simulate('--seeds', '1..1', '--every-call');
+  expect(everyCall.failed).toEqual([]);
+  expect(everyCall.seeds).toBeGreaterThan(1_000);
+}, 180_000);

@@ -1,0 +1,10 @@
+import { parentPort } from 'node:worker_threads';
+import { runJob, type SeedJob } from './job';
+
+/** One job at a time; the next is sent when its result is there. */
+parentPort!.on('message', (job: SeedJob) => {
+  runJob(job).then(
+    (result) => parentPort!.postMessage({ result }),
+    (error: unknown) => parentPort!.postMessage({ job, error: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
+  );
+});

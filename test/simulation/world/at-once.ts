@@ -1,0 +1,17 @@
+/** A port whose answers may come at once: an in-memory adapter needs no promise, a real one keeps its own. */
+export type AtOnce<Port> = {
+  [Name in keyof Port]: Port[Name] extends (...parameters: infer Parameters) => Promise<infer Answer>
+    ? (...parameters: Parameters) => Answer | Promise<Answer>
+    : Port[Name];
+};
+
+/** The port as its users know it: the same methods, answering by promise. */
+export function byPromise<Port extends object>(adapter: AtOnce<Port>): Port {
+  return new Proxy(adapter, {
+    get(target, name) {
+      const member: unknown = Reflect.get(target, name, target);
+      if (typeof member !== 'function') return member;
+      return async (...parameters: unknown[]): Promise<unknown> => (member as (...all: unknown[]) => unknown).apply(target, parameters);
+    },
+  }) as Port;
+}

@@ -1,0 +1,173 @@
+import { type Dice, mixed } from './dice';
+
+/** Where a fault can strike: the port and what is asked of it. */
+export type CallSite =
+  | 'shard' | 'store-read' | 'store-append' | 'bus-send' | 'bus-receive' | 'bus-settle' | 'bus-renew' | 'bus-look'
+  | 'permit' | 'prepare' | 'call' | 'inquiry' | 'profiles';
+
+/** What the wire does of itself; the kinds without one are told to the port that was called, which does them. */
+export type Behaviour = 'fails-before' | 'fails-after' | 'acknowledged-without' | 'slow' | 'conflict' | 'port';
+
+interface Declaration {
+  readonly at: readonly CallSite[];
+  readonly does: Behaviour;
+  /** Share of the calls it strikes, where its class is on; a seed scales it. */
+  readonly rate: number;
+}
+
+/** Every kind of fault that strikes a call. Each is a class of its own in the swarm. */
+export const CALL_FAULTS = {
+  'sql-deadlock': { at: ['shard'], does: 'fails-before', rate: 0.02 },
+  'sql-connection-lost': { at: ['shard'], does: 'fails-before', rate: 0.02 },
+  'sql-commit-unknown': { at: ['shard'], does: 'fails-after', rate: 0.03 },
+  'sql-slow': { at: ['shard'], does: 'slow', rate: 0.006 },
+  'bus-send-error': { at: ['bus-send'], does: 'fails-before', rate: 0.05 },
+  'bus-send-unacknowledged': { at: ['bus-send'], does: 'fails-after', rate: 0.06 },
+  'bus-duplicate': { at: ['bus-send'], does: 'port', rate: 0.08 },
+  'bus-late': { at: ['bus-send'], does: 'port', rate: 0.06 },
+  'bus-receive-error': { at: ['bus-receive'], does: 'fails-before', rate: 0.01 },
+  'bus-receive-lost': { at: ['bus-receive'], does: 'fails-after', rate: 0.03 },
+  'bus-out-of-order': { at: ['bus-receive'], does: 'port', rate: 0.2 },
+  'bus-lock-expiry': { at: ['bus-receive'], does: 'port', rate: 0.08 },
+  'bus-settle-lost': { at: ['bus-settle'], does: 'fails-before', rate: 0.06 },
+  'bus-settle-unacknowledged': { at: ['bus-settle'], does: 'fails-after', rate: 0.06 },
+  'bus-settle-not-applied': { at: ['bus-settle'], does: 'acknowledged-without', rate: 0.06 },
+  'bus-renewal-failing': { at: ['bus-renew'], does: 'fails-before', rate: 0.2 },
+  'bus-look-error': { at: ['bus-look'], does: 'fails-before', rate: 0.03 },
+  'store-unavailable': { at: ['store-append', 'store-read'], does: 'fails-before', rate: 0.02 },
+  'store-answer-lost': { at: ['store-append'], does: 'fails-after', rate: 0.06 },
+  'store-conflict': { at: ['store-append'], does: 'conflict', rate: 0.03 },
+  'store-slow': { at: ['store-append', 'store-read'], does: 'slow', rate: 0.006 },
+  'permit-refused': { at: ['permit'], does: 'port', rate: 0.05 },
+  'token-unavailable': { at: ['prepare'], does: 'fails-before', rate: 0.04 },
+  'row-vanishes': { at: ['prepare'], does: 'port', rate: 0.02 },
+  'biller-refused': { at: ['call'], does: 'port', rate: 0.06 },
+  'biller-throttled': { at: ['call'], does: 'port', rate: 0.06 },
+  'biller-unauthorized': { at: ['call'], does: 'port', rate: 0.02 },
+  'biller-busy': { at: ['call'], does: 'port', rate: 0.04 },
+  'biller-500-before-effect': { at: ['call'], does: 'port', rate: 0.05 },
+  'biller-500-after-effect': { at: ['call'], does: 'port', rate: 0.05 },
+  'biller-timeout-with-effect': { at: ['call'], does: 'port', rate: 0.05 },
+  'biller-timeout-late-effect': { at: ['call'], does: 'port', rate: 0.06 },
+  'biller-timeout-without-effect': { at: ['call'], does: 'port', rate: 0.05 },
+  'biller-200-with-error-body': { at: ['call'], does: 'port', rate: 0.03 },
+  'biller-malformed-body': { at: ['call'], does: 'port', rate: 0.04 },
+  'inquiry-lags': { at: ['inquiry'], does: 'port', rate: 0.3 },
+  'inquiry-pending': { at: ['inquiry'], does: 'port', rate: 0.08 },
+  'inquiry-cannot-tell': { at: ['inquiry'], does: 'port', rate: 0.04 },
+  'inquiry-unavailable': { at: ['inquiry'], does: 'port', rate: 0.15 },
+} as const satisfies Record<string, Declaration>;
+
+/** What strikes a process at any of its calls. */
+export const PROCESS_FAULTS = {
+  'process-crash-before-effect': 0.009,
+  'process-crash-after-effect': 0.009,
+  'process-pause': 0.004,
+  'process-restart': 0.003,
+} as const;
+
+/** What happens to the world at a time of its own; so often in a seed at most. */
+export const WORLD_FAULTS = {
+  'clock-skew': 0,
+  'sql-outage': 2,
+  'bus-outage': 2,
+  'store-outage': 2,
+  'bus-message-lost': 3,
+  'profile-changed': 2,
+  'row-withdrawn': 2,
+  'payment-amount-changed': 2,
+  'customer-renamed': 3,
+  'operator-redrives-twice': 4,
+  'operator-pauses': 2,
+  'operator-resolves': 4,
+} as const;
+
+export type CallFault = keyof typeof CALL_FAULTS;
+export type ProcessFault = keyof typeof PROCESS_FAULTS;
+export type WorldFault = keyof typeof WORLD_FAULTS;
+export type FaultKind = CallFault | ProcessFault | WorldFault;
+export const FAULT_KINDS: readonly FaultKind[] = [...Object.keys(CALL_FAULTS), ...Object.keys(PROCESS_FAULTS), ...Object.keys(WORLD_FAULTS)] as FaultKind[];
+
+const atSite = new Map<CallSite, readonly CallFault[]>();
+export function faultsAt(site: CallSite): readonly CallFault[] {
+  const known = atSite.get(site);
+  if (known) return known;
+  const found = (Object.keys(CALL_FAULTS) as CallFault[]).filter((kind) => (CALL_FAULTS[kind].at as readonly CallSite[]).includes(site));
+  atSite.set(site, found);
+  return found;
+}
+
+const SCALES = [0.5, 1, 2, 4];
+
+export interface FiredFault {
+  /** `kind@place.occurrence`: names the decision, so that a shrunk run can allow exactly this one. */
+  readonly id: string;
+  readonly kind: FaultKind;
+  readonly about: string;
+  readonly at: number;
+}
+
+/**
+ * Which faults strike. Swarm: each kind is off with a third's chance in a seed, else it has its own rate, so that some
+ * seeds go deep where others go wide.
+ */
+export class FaultPlan {
+  readonly fired: FiredFault[] = [];
+  private readonly rates = new Map<FaultKind, number>();
+  private healed = false;
+
+  constructor(
+    private readonly dice: Dice,
+    private readonly options: {
+      readonly nowMs: () => number;
+      /** Only these may strike; undefined: every one the dice say. */
+      readonly only?: ReadonlySet<string>;
+      /** Decides instead of the dice: the loop over every call. */
+      readonly decide?: (about: string, occurrence: number, kinds: readonly FaultKind[], site: CallSite | undefined) => FaultKind | undefined;
+      readonly without?: boolean;
+    },
+  ) {
+    for (const kind of FAULT_KINDS) {
+      const off = dice.fraction(`class ${kind} off`) < 1 / 3;
+      const base = kind in CALL_FAULTS ? CALL_FAULTS[kind as CallFault].rate : kind in PROCESS_FAULTS ? PROCESS_FAULTS[kind as ProcessFault] : 0.7;
+      const scale = kind in WORLD_FAULTS ? 1 : dice.pick(SCALES, `class ${kind} scale`);
+      this.rates.set(kind, off || options.without || options.decide ? 0 : base * scale);
+    }
+  }
+
+  heal(): void {
+    this.healed = true;
+  }
+
+  get isHealed(): boolean {
+    return this.healed;
+  }
+
+  /** The first of the kinds that strikes; `question` is the dice's for `about`. */
+  strike<Kind extends FaultKind>(about: string, question: number, occurrence: number, kinds: readonly Kind[], site?: CallSite): Kind | undefined {
+    if (this.healed) return undefined;
+    if (this.options.decide) {
+      const decided = this.options.decide(about, occurrence, kinds, site) as Kind | undefined;
+      if (decided) this.note(decided, about, question, occurrence);
+      return decided;
+    }
+    for (let index = 0; index < kinds.length; index++) {
+      const kind = kinds[index]!;
+      const rate = this.rates.get(kind)!;
+      if (rate === 0 || this.dice.fraction(mixed(question, hashOfKind(kind)), occurrence) >= rate) continue;
+      const id = idOf(kind, question, occurrence);
+      if (this.options.only && !this.options.only.has(id)) continue;
+      this.note(kind, about, question, occurrence);
+      return kind;
+    }
+    return undefined;
+  }
+
+  private note(kind: FaultKind, about: string, question: number, occurrence: number): void {
+    this.fired.push({ id: idOf(kind, question, occurrence), kind, about: `${about} #${occurrence}`, at: this.options.nowMs() });
+  }
+}
+
+const idOf = (kind: FaultKind, question: number, occurrence: number): string => `${kind}@${question.toString(36)}.${occurrence}`;
+const kindHashes = new Map<FaultKind, number>(FAULT_KINDS.map((kind, index) => [kind, mixed(0xfa17, index)]));
+const hashOfKind = (kind: FaultKind): number => kindHashes.get(kind)!;

@@ -1,0 +1,120 @@
+import { type OutgoingMessage } from '../../../src/application/ports/message-bus';
+import { FETCHER_SUBSCRIPTION, OUTBOX_TOPIC } from '../../../src/application/topology';
+import { profileVersion } from '../../../src/domain/identifiers';
+import { instantFromMs } from '../../../src/domain/instant';
+import { type WorldFault, WORLD_FAULTS } from './faults';
+import { type Operator } from './operator';
+import { CAPABILITIES, capabilityOf, type PlannedRow } from './scenario';
+import { WORLD_BEGINS_MS } from './simulated-process';
+import { type Outage } from './wire';
+import { TOPOLOGY, type World } from './world';
+
+/** Rows, foreign messages and poison come when the scenario says; the faults of the world strike at times of the dice. */
+export function letThingsHappen(world: World, operator: Operator): void {
+  const { scenario, timeline, dice, faults } = world;
+  for (const planned of scenario.rows) timeline.at(planned.arrivesAtMs, () => arrive(world, planned));
+  for (let number = 0; number < scenario.poisons; number++) timeline.at(dice.between(0, scenario.faultsMs, 'poison', number), () => poison(world, number));
+  for (const kind of Object.keys(WORLD_FAULTS) as WorldFault[]) {
+    for (let number = 0; number < WORLD_FAULTS[kind]; number++) {
+      const about = `world ${kind}`;
+      const question = dice.question(about);
+      timeline.at(dice.between(10_000, scenario.faultsMs - 10_000, `${about} at`, number), () => {
+        if (faults.strike(about, question, number, [kind])) WORLD_STRIKES[kind]!(world, operator, `${about} ${number}`);
+      });
+    }
+  }
+}
+
+function arrive(world: World, { home, seed, record, trait, row }: PlannedRow): void {
+  const shard = world.shards.find(({ name }) => name === home)!;
+  shard.seed(seed);
+  if (trait === 'declines') world.billers.declining.add(record);
+  if (trait === 'unbuildable') world.unbuildable.add(record);
+  if (trait === 'misreported') world.misreported.add(record);
+  const sendNow = (topic: string, messageId: string, body: unknown): void => {
+    const messages = [{ messageId, body, properties: { eventType: row.dataType } }];
+    world.watch.sent(topic, messages);
+    world.broker.send(topic, messages);
+    world.busChanged(topic);
+  };
+  const occurredAt = instantFromMs(WORLD_BEGINS_MS);
+  if (trait === 'foreign-record') {
+    sendNow(TOPOLOGY.eventsTopic, `foreign-${record}`, {
+      dpId: row.dpId, billerId: row.billerId, eventType: row.dataType, occurredAt, version: 1, traceId: record, messageId: record, source: { shard: home, table: 'dbo.datapump' },
+    });
+  }
+  if (trait === 'foreign-chunk') {
+    const messageId = `${row.billerId}:${row.dpId}+${row.dpId}`;
+    sendNow(OUTBOX_TOPIC, messageId, { billerId: row.billerId, dpStart: row.dpId, dpEnd: row.dpId, messageId });
+  }
+}
+
+/** Bodies that break the contract, in the queues of a consumer and of the fetcher. */
+function poison(world: World, number: number): void {
+  const eventType = world.scenario.dataTypes[0]!;
+  const message = (messageId: string): OutgoingMessage => ({ messageId, body: { version: 7, dpId: number }, properties: { eventType } });
+  world.broker.send(TOPOLOGY.eventsTopic, [message(`poison-${number}`)]);
+  world.broker.send(OUTBOX_TOPIC, [message(`poison-chunk-${number}`)]);
+  world.busChanged(TOPOLOGY.eventsTopic);
+  world.busChanged(OUTBOX_TOPIC);
+}
+
+type Strike = (world: World, operator: Operator, about: string) => void;
+
+const outage = (port: Outage): Strike => (world, _, about) => void world.wire.outages.set(port, world.timeline.now + world.dice.between(3_000, 60_000, about));
+
+const someRow = (world: World, about: string): PlannedRow | undefined => {
+  const arrived = world.scenario.rows.filter(({ arrivesAtMs }) => arrivesAtMs <= world.timeline.now);
+  return arrived.length === 0 ? undefined : world.dice.pick(arrived, about);
+};
+
+const WORLD_STRIKES: Partial<Record<WorldFault, Strike>> = {
+  'sql-outage': outage('shard'),
+  'bus-outage': outage('bus'),
+  'store-outage': outage('store'),
+  'bus-message-lost': ({ broker, dice, scenario }, _, about) => {
+    const chunk = dice.fraction(about, 1) < 0.3;
+    const subscription = chunk ? FETCHER_SUBSCRIPTION : TOPOLOGY.subscriptions[dice.pick(scenario.dataTypes, about)];
+    broker.lose({ topic: chunk ? OUTBOX_TOPIC : TOPOLOGY.eventsTopic, subscription }, dice.between(0, 100, about, 2));
+  },
+  'profile-changed': (world, _, about) => {
+    const { profile } = world.dice.pick(world.scenario.billers, about);
+    const present = world.profiles.current.get(profile.billerId)!;
+    const remembers = world.billers.natures.get(profile.billerId)!.remembersKeys;
+    const changed = capabilityOf(world.dice.pick(CAPABILITIES, about, 1), world.dice, about);
+    world.publishProfile({
+      ...present,
+      version: profileVersion(`v2-${about.replaceAll(' ', '-')}`),
+      quarantineMs: world.dice.pick([5_000, 20_000, 45_000], about, 2),
+      timeoutMs: world.dice.pick([2_000, 5_000, 12_000], about, 3),
+      // A profile tells the truth about its biller: keys only where it remembers them, and no lag below its own.
+      capability: {
+        inquiry: changed.inquiry && { lagMs: 30_000 },
+        keys: remembers && changed.keys ? profile.capability.keys : undefined,
+      },
+    });
+  },
+  'row-withdrawn': (world, _, about) => {
+    const planned = someRow(world, about);
+    if (planned) world.shards.find(({ name }) => name === planned.home)!.rows.delete(planned.row.dpId);
+  },
+  'payment-amount-changed': (world, _, about) => {
+    const planned = someRow(world, about);
+    const payments = planned && world.shards.find(({ name }) => name === planned.home)!.payments;
+    const payment = planned?.row.paymentId && payments?.get(planned.row.paymentId);
+    if (payments && payment) payments.set(payment.paymentId, { ...payment, amount: { ...payment.amount, minorUnits: payment.amount.minorUnits + 100 } });
+  },
+  'customer-renamed': (world, _, about) => {
+    const planned = someRow(world, about);
+    const customers = planned && world.shards.find(({ name }) => name === planned.home)!.customers;
+    const customer = planned && planned.trait !== 'breaks-processing' ? customers?.get(planned.row.customerId) : undefined;
+    if (customer) customers!.set(customer.customerId, { ...customer, name: `${customer.name} the second` });
+  },
+  'operator-redrives-twice': (_world, operator) => operator.redriveTwice(),
+  'operator-pauses': (world, operator, about) => {
+    const { billerId } = world.dice.pick(world.scenario.billers, about).profile;
+    operator.pause(billerId);
+    world.timeline.after(world.dice.between(5_000, 120_000, about, 1), () => operator.resume(billerId));
+  },
+  'operator-resolves': (_world, operator) => operator.resolveAll(),
+};

@@ -1,0 +1,77 @@
+import {
+  APPEND_EVENTS_MAX, type EventStore, type ExpectedRevision, type NewEvent, type Position, READ_EVENTS_MAX, type StoredEvent,
+} from '../../../src/application/ports/event-store';
+import { VersionConflict } from '../../../src/application/ports/failures';
+import { type StreamName } from '../../../src/domain/identifiers';
+import { invariant } from '../../../src/domain/invariant';
+import { type AtOnce } from './at-once';
+
+/** Streams as JSON text, so that nobody can change what was stored; answers at once. */
+export class MemoryEventStore implements AtOnce<EventStore> {
+  private readonly streams = new Map<string, { readonly events: StoredText[]; readonly batches: Map<number, number> }>();
+  private readonly all: StoredText[] = [];
+
+  append(stream: StreamName, expected: ExpectedRevision, events: readonly NewEvent[]): { readonly revision: number } {
+    invariant(events.length >= 1 && events.length <= APPEND_EVENTS_MAX, `an append holds 1 to ${APPEND_EVENTS_MAX} events, got ${events.length}`);
+    const known = this.streams.get(stream) ?? { events: [], batches: new Map<number, number>() };
+    const first = expected === 'new' ? 0 : expected + 1;
+    if (first !== known.events.length) {
+      const sameBatch = known.batches.get(first) === events.length && events.every(({ id }, index) => known.events[first + index]?.id === id);
+      if (sameBatch) return { revision: first + events.length - 1 };
+      throw new VersionConflict(stream, expected, known.events.length === 0 ? 'new' : known.events.length - 1);
+    }
+    if (events.some(({ id }) => known.events.some((stored) => stored.id === id))) {
+      throw new VersionConflict(stream, expected, known.events.length - 1);
+    }
+    this.streams.set(stream, known);
+    known.batches.set(first, events.length);
+    for (const { id, type, data, metadata } of events) {
+      const stored = { stream, revision: known.events.length, position: this.all.length + 1, id, type, text: JSON.stringify({ data, metadata }) };
+      known.events.push(stored);
+      this.all.push(stored);
+    }
+    return { revision: known.events.length - 1 };
+  }
+
+  readStream(stream: StreamName, options: { readonly fromRevision?: number; readonly max?: number } = {}): readonly StoredEvent[] {
+    const { fromRevision = 0, max = READ_EVENTS_MAX } = options;
+    checkPage(max);
+    return (this.streams.get(stream)?.events ?? []).slice(fromRevision, fromRevision + max).map(storedEvent);
+  }
+
+  readAll(options: { readonly after?: Position; readonly max: number; readonly categories?: readonly string[] }): {
+    readonly events: readonly StoredEvent[]; readonly next: Position | undefined;
+  } {
+    checkPage(options.max);
+    const events: StoredEvent[] = [];
+    for (let index = Number(options.after ?? 0); index < this.all.length && events.length < options.max; index++) {
+      const stored = this.all[index]!;
+      if (!options.categories || options.categories.includes(stored.stream.slice(0, stored.stream.indexOf('-')))) events.push(storedEvent(stored));
+    }
+    return { events, next: events.at(-1)?.position ?? options.after };
+  }
+
+  /** For the checker: what is stored, and how much. */
+  streamNames(): readonly string[] {
+    return [...this.streams.keys()];
+  }
+
+  get size(): number {
+    return this.all.length;
+  }
+}
+
+interface StoredText {
+  readonly stream: StreamName;
+  readonly revision: number;
+  readonly position: number;
+  readonly id: string;
+  readonly type: string;
+  readonly text: string;
+}
+
+const checkPage = (max: number): void => invariant(max >= 1 && max <= READ_EVENTS_MAX, `a page holds 1 to ${READ_EVENTS_MAX} events, asked for ${max}`);
+
+const storedEvent = ({ stream, revision, position, id, type, text }: StoredText): StoredEvent => ({
+  stream, revision, position: String(position) as Position, id, type, ...(JSON.parse(text) as Pick<StoredEvent, 'data' | 'metadata'>),
+});

@@ -1,0 +1,101 @@
+import { type Container } from 'inversify';
+import { createBillerControl } from '../../../src/application/biller-control';
+import { createHistory } from '../../../src/application/history';
+import { type RelayOutbox, relayOutbox } from '../../../src/application/relay-outbox';
+import { createShardClock } from '../../../src/application/shard-clock';
+import { TOKENS } from '../../../src/bootstrap/container/tokens';
+import { runConsumer } from '../../../src/bootstrap/processes/run-consumer';
+import { runFetcher } from '../../../src/bootstrap/processes/run-fetcher';
+import { runScanner } from '../../../src/bootstrap/processes/run-scanner';
+import { SimulatedBus } from './simulated-bus';
+import { SimulatedGateway } from './simulated-gateway';
+import { chanceOf, contracts, eventStoreOf, profilesOf, shardsOf, telemetryOf } from './simulated-ports';
+import { SimulatedProcess } from './simulated-process';
+import { CONCURRENT_MESSAGES_MAX, TOPOLOGY, type World } from './world';
+
+const SETTINGS = {
+  'Scanner:SleepSeconds': 7,
+  'Scanner:MaxChunkSize': 4,
+  'Scanner:ClaimRowsMax': 10,
+  'Scanner:ConcurrentShards': 4,
+  'Fetcher:MaxConcurrentBillers': 3,
+  'Fetcher:BatchSize': 3,
+  'Fetcher:IdleWaitMaxSeconds': 60,
+  'Consumer:ConcurrentMessages': CONCURRENT_MESSAGES_MAX,
+  'Consumer:PermitWaitSeconds': 5,
+  'Sweep:EverySeconds': 30,
+  'Sweep:AfterMinutes': 2,
+  'Sweep:RowsPerPassMax': 20,
+  'Supervisor:StopSeconds': 20,
+};
+const CLOCK_SAMPLE_MS = 30_000;
+const CONTROL_CACHE_MS = 2_000;
+
+export interface PortsOfProcess {
+  readonly container: Container;
+  readonly gateway: SimulatedGateway;
+}
+
+/** What the container of one life of a process yields: the real services over ports that go through the wire. */
+export function portsOf(world: World, process: SimulatedProcess, epoch: number): PortsOfProcess {
+  const eventStore = eventStoreOf(world, process, epoch);
+  const clock = process.clock(epoch, (ms, wake) => world.wire.answer(process, epoch, ms, wake));
+  const chance = chanceOf(world, process);
+  const bus = new SimulatedBus(world, process, epoch);
+  const gateway = new SimulatedGateway(world, process, epoch);
+  const history = createHistory({ eventStore, chance, clock }, `${process.name}#${epoch}`);
+  const relay: RelayOutbox = relayOutbox({ history, bus, clock, chance });
+  const services = new Map<unknown, unknown>([
+    [TOKENS.settings, SETTINGS],
+    [TOKENS.topology, TOPOLOGY],
+    [TOKENS.telemetry, telemetryOf(world, process, epoch)],
+    [TOKENS.clock, clock],
+    [TOKENS.chance, chance],
+    [TOKENS.digest, world.digest],
+    [TOKENS.eventStore, eventStore],
+    [TOKENS.bus, bus],
+    [TOKENS.shards, shardsOf(world, process, epoch)],
+    [TOKENS.profiles, profilesOf(world, process, epoch)],
+    [TOKENS.gateway, gateway],
+    [TOKENS.contracts, contracts],
+    [TOKENS.history, history],
+    [TOKENS.shardClock, createShardClock(clock, CLOCK_SAMPLE_MS)],
+    [TOKENS.control, createBillerControl({ eventStore, clock, chance }, { cacheMs: CONTROL_CACHE_MS, by: process.name })],
+    [TOKENS.relayOutbox, relay],
+  ]);
+  const get = (token: unknown): unknown => {
+    if (!services.has(token)) throw new Error(`the simulator binds no ${String(token)}`);
+    return services.get(token);
+  };
+  return { container: { get } as unknown as Container, gateway };
+}
+
+type Work = (container: Container, signal: AbortSignal) => Promise<void>;
+
+export function createProcess(world: World, name: string, work: Work): SimulatedProcess {
+  const { dice, timeline, faults } = world;
+  return new SimulatedProcess(name, {
+    timeline,
+    slowness: world.clockSlowness,
+    work: (process, epoch, signal) => work(portsOf(world, process, epoch).container, signal),
+    downMs: (epoch) => (faults.isHealed ? 100 : dice.between(200, 40_000, `${name} is down`, epoch)),
+    skewMs: (epoch) => {
+      const struck = faults.strike(`clock of ${name}`, dice.question(`clock of ${name}`), epoch, ['clock-skew']);
+      return struck ? dice.between(-300_000, 300_000, `skew of ${name}`, epoch) : dice.between(-500, 500, `skew of ${name}`, epoch);
+    },
+    onEnd: (error) => {
+      if (error !== undefined) world.watch.violate(`process ${name} ended by ${String(error)}`);
+    },
+  });
+}
+
+/** Two scanners, two fetchers, two consumers for each data type. */
+export function createProcesses(world: World, twins: boolean): readonly SimulatedProcess[] {
+  const copies = twins ? ['a', 'b'] : ['a'];
+  return copies.flatMap((copy) => [
+    createProcess(world, `scanner-${copy}`, runScanner),
+    createProcess(world, `fetcher-${copy}`, runFetcher),
+    ...world.scenario.dataTypes.map((dataType) =>
+      createProcess(world, `consumer-${dataType.toLowerCase()}-${copy}`, (container, signal) => runConsumer(container, dataType, signal))),
+  ]);
+}

@@ -1,0 +1,169 @@
+import { type SeedRow, type ShardSeed } from '../../../src/adapters/sqlite/sqlite-shard-seed';
+import { type BillerProfile, type DoubtCapability } from '../../../src/domain/biller/biller-profile';
+import { ACTIONS, DATA_TYPES, type DataType } from '../../../src/domain/biller/data-type';
+import { type Customer, type Payment } from '../../../src/domain/dp-record/dp-row';
+import { billerId, customerId, dpId, paymentId, profileVersion, recordKey, type ShardName, shardName } from '../../../src/domain/identifiers';
+import { instantFromMs } from '../../../src/domain/instant';
+import { CANARY } from '../checker/watch';
+import { type BillerNature } from './biller-world';
+import { type Dice } from './dice';
+import { WORLD_BEGINS_MS } from './simulated-process';
+
+export type Trait =
+  | 'plain' | 'declines' | 'unbuildable' | 'misreported' | 'customer-missing' | 'payment-of-another' | 'amount-negative' | 'constrained'
+  | 'breaks-processing' | 'foreign-record' | 'foreign-chunk';
+
+export interface PlannedRow {
+  readonly record: string;
+  readonly home: ShardName;
+  readonly trait: Trait;
+  readonly arrivesAtMs: number;
+  readonly row: SeedRow;
+  readonly seed: ShardSeed;
+}
+
+export interface PlannedBiller {
+  readonly home: ShardName;
+  readonly profile: BillerProfile;
+  readonly nature: BillerNature;
+}
+
+/** What a seed is about before any fault: shards, billers, rows and when they arrive. */
+export interface Scenario {
+  readonly shards: readonly { readonly name: ShardName; readonly clockAheadMs: number }[];
+  readonly billers: readonly PlannedBiller[];
+  readonly dataTypes: readonly DataType[];
+  readonly rows: readonly PlannedRow[];
+  readonly poisons: number;
+  /** How long faults may strike. */
+  readonly faultsMs: number;
+}
+
+export type Capability = 'neither' | 'inquiry' | 'keys' | 'both';
+export const CAPABILITIES: readonly Capability[] = ['neither', 'inquiry', 'keys', 'both'];
+
+/** Shares of the rows that are not plain, in thousandths. */
+const TRAITS: readonly (readonly [Trait, number])[] = [
+  ['declines', 80], ['unbuildable', 20], ['misreported', 40], ['customer-missing', 30], ['payment-of-another', 15], ['amount-negative', 15],
+  ['constrained', 40], ['breaks-processing', 15], ['foreign-record', 40], ['foreign-chunk', 40],
+];
+
+export interface ScenarioLimits {
+  /** Only rows with these numbers: a shrunk run. */
+  readonly rows?: ReadonlySet<number>;
+  /** One biller of each capability, one plain record each, one consumer: the loop over every call. */
+  readonly plain?: boolean;
+  readonly capability?: Capability;
+}
+
+export function planScenario(dice: Dice, limits: ScenarioLimits = {}): Scenario {
+  const { plain } = limits;
+  const shards = Array.from({ length: plain ? 1 : dice.between(1, 3, 'shards') }, (_, index) => ({
+    name: shardName(`Shard-${index + 1}`),
+    clockAheadMs: plain ? 0 : dice.between(-120_000, 120_000, 'clock of a shard', index),
+  }));
+  const dataTypes = plain ? (['Payments'] as const) : someTypes(dice);
+  const first = dice.between(0, 3, 'first capability');
+  const billers = Array.from({ length: plain ? 4 : dice.between(2, 5, 'billers') }, (_, index) => {
+    const capability = limits.capability ?? CAPABILITIES[(first + index) % 4]!;
+    return planBiller(dice, index, capability, shards[index % shards.length]!.name, plain ?? false);
+  });
+  const faultsMs = plain ? 120_000 : dice.between(360_000, 600_000, 'faults last');
+  const count = plain ? 4 : dice.between(5, dice.fraction('many rows') < 0.25 ? 30 : 16, 'rows');
+  const rows = Array.from({ length: count }, (_, index) => planRow(dice, index, billers, dataTypes, faultsMs, plain ?? false));
+  return {
+    shards, billers, dataTypes, faultsMs,
+    rows: limits.rows ? rows.filter((_, index) => limits.rows!.has(index)) : rows,
+    poisons: plain ? 0 : dice.between(0, 2, 'poisons'),
+  };
+}
+
+function someTypes(dice: Dice): readonly DataType[] {
+  const count = dice.pick([1, 1, 1, 2, 2, 4], 'data types');
+  if (count === 4) return DATA_TYPES;
+  return count === 1 ? ['Payments'] : ['Payments', dice.pick(DATA_TYPES.slice(1), 'other data type')];
+}
+
+export function capabilityOf(capability: Capability, dice: Dice, about: string): DoubtCapability {
+  const retentionMs = dice.pick([240_000, 600_000, 3_600_000], `${about} retention`);
+  return {
+    inquiry: capability === 'inquiry' || capability === 'both' ? { lagMs: dice.pick([0, 5_000, 30_000], `${about} lag`) } : undefined,
+    keys: capability === 'keys' || capability === 'both' ? { retentionMs, marginMs: 30_000 } : undefined,
+  };
+}
+
+function planBiller(dice: Dice, index: number, kind: Capability, home: ShardName, plain: boolean): PlannedBiller {
+  const about = `biller ${index}`;
+  const id = billerId(String(11 + index));
+  const capability = capabilityOf(kind, dice, about);
+  const rollout = !plain && dice.fraction(`${about} shadow`) < 0.06 ? 'shadow' : 'live';
+  const profile: BillerProfile = {
+    billerId: id, version: profileVersion(`v1-${index}`), tenant: `tenant-${id}`, vendor: 'simulated', nameTemplate: '{DBA}', actions: ACTIONS,
+    constraints: { allowedInvoiceTypes: ['water'], skipNocs: true },
+    rollout,
+    timeoutMs: plain ? 5_000 : dice.pick([2_000, 5_000, 12_000], `${about} timeout`),
+    quarantineMs: plain ? 10_000 : dice.pick([5_000, 20_000, 45_000], `${about} quarantine`),
+    capability,
+    retry: !plain && dice.fraction(`${about} retry`) < 0.3
+      ? { kind: 'exponential', initialMs: 1_000, factor: 3, maxMs: 30_000, jitter: 0.3, attemptsMax: 4, maxAgeMs: 3_600_000 }
+      : { kind: 'fixed', waitsMs: [1_000, 3_000, 5_000, 7_000], maxAgeMs: 24 * 3_600_000 },
+    limits: { concurrency: plain ? 4 : dice.between(1, 6, `${about} concurrency`), perSecond: undefined },
+    breaker: { failuresToOpen: 5, openMs: 30_000 },
+    windows: !plain && dice.fraction(`${about} window`) < 0.1 ? [{ days: ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'], from: '08:00', to: '22:00', timeZone: 'UTC' }] : [],
+    document: { about },
+  };
+  const nature: BillerNature = {
+    biller: id,
+    remembersKeys: capability.keys !== undefined,
+    keyRetentionMs: capability.keys?.retentionMs ?? 0,
+    inquiryLagMs: capability.inquiry?.lagMs ?? 0,
+  };
+  return { home, profile, nature };
+}
+
+function planRow(dice: Dice, index: number, billers: readonly PlannedBiller[], dataTypes: readonly DataType[], faultsMs: number, plain: boolean): PlannedRow {
+  const about = `row ${index}`;
+  const { profile, home } = plain ? billers[index]! : dice.pick(billers, `${about} biller`);
+  const biller = profile.billerId;
+  const dataType = dice.pick(dataTypes, `${about} type`);
+  // Another team's scanner leaves alone what is not live: it would wait here for ever.
+  const drawn = plain ? 'plain' : traitOf(dice, about);
+  const trait = drawn.startsWith('foreign') && profile.rollout !== 'live' ? 'plain' : drawn;
+  const carriesMoney = dataType === 'Payments' || dataType === 'ACHRejects';
+  const number = 100 + index;
+  const customer: Customer = {
+    customerId: customerId(`c${number}`), billerId: biller, accountNumber: CANARY, name: `${CANARY} Name`, email: `${CANARY}@example.test`,
+    paperless: true, autoPay: false,
+  };
+  const payment: Payment = {
+    paymentId: paymentId(`p${number}`), customerId: trait === 'payment-of-another' ? customerId('c1') : customer.customerId, billerId: biller,
+    amount: { minorUnits: trait === 'amount-negative' ? -5 : 1_000 + index, currency: 'USD' },
+    invoiceType: trait === 'constrained' ? 'gas' : 'water', paidAt: instantFromMs(WORLD_BEGINS_MS),
+    achReturnCode: dataType === 'ACHRejects' ? (trait === 'constrained' ? 'C01' : 'R01') : undefined,
+  };
+  const arrivesAtMs = plain ? 0 : Math.floor(dice.fraction(`${about} arrives`) ** 2 * faultsMs * 0.6);
+  const row: SeedRow = {
+    dpId: dpId(String(number)), billerId: biller, dataType, customerId: customer.customerId,
+    createdAt: instantFromMs(WORLD_BEGINS_MS + arrivesAtMs - 130_000),
+    ...(carriesMoney ? { paymentId: payment.paymentId } : {}),
+  };
+  const broken = trait === 'breaks-processing' ? { ...customer, get billerId(): never { throw new TypeError('the row breaks processing'); } } : customer;
+  return {
+    record: recordKey(biller, row.dpId), home, trait, arrivesAtMs, row,
+    seed: {
+      billers: [{ billerId: biller, dba: 'DBA', active: true }],
+      customers: trait === 'customer-missing' ? [] : [broken],
+      payments: carriesMoney ? [payment] : [],
+      rows: [row],
+    },
+  };
+}
+
+function traitOf(dice: Dice, about: string): Trait {
+  let at = dice.fraction(`${about} trait`) * 1_000;
+  for (const [trait, share] of TRAITS) {
+    if (at < share) return trait;
+    at -= share;
+  }
+  return 'plain';
+}

@@ -1,0 +1,166 @@
+import { type BillerGateway, type Permit, type PreparedCall, type PrepareRequest, type SendTiming } from '../../../src/application/ports/biller-gateway';
+import { PortFailure } from '../../../src/application/ports/failures';
+import { recordKey } from '../../../src/domain/identifiers';
+import { type CallOutcome } from '../../../src/domain/policies/delivery-outcome';
+import { type InquiryAnswer } from '../../../src/domain/policies/in-doubt-resolution';
+import { type BillerRequest } from './biller-world';
+import { mixed } from './dice';
+import { type CallFault } from './faults';
+import { type SimulatedProcess } from './simulated-process';
+import { type World } from './world';
+
+/** A request with the lateness that its profile declares. */
+type Sending = Omit<BillerRequest, 'attempt'> & { readonly quarantineMs: number };
+type Sent = Sending & BillerRequest;
+
+interface Told {
+  readonly outcome: CallOutcome;
+  readonly answeredAt: number;
+}
+
+/** How a biller's network and server misbehave: what the request does there, and what its sender hears. */
+interface Misbehaviour {
+  readonly effect: 'now' | 'late' | 'none';
+  readonly hears: CallOutcome | 'timeout';
+}
+
+const MISBEHAVIOURS: Partial<Record<CallFault, Misbehaviour>> = {
+  'biller-refused': { effect: 'none', hears: { kind: 'not-executed', code: 'connection-refused' } },
+  'biller-unauthorized': { effect: 'none', hears: { kind: 'not-executed', code: 'unauthorized' } },
+  'biller-busy': { effect: 'none', hears: { kind: 'not-executed', code: 'http-503' } },
+  'biller-throttled': { effect: 'none', hears: { kind: 'throttled', retryAfterMs: 4_000 } },
+  'biller-500-before-effect': { effect: 'none', hears: { kind: 'unknown', code: 'http-500' } },
+  'biller-500-after-effect': { effect: 'now', hears: { kind: 'unknown', code: 'http-500' } },
+  'biller-timeout-with-effect': { effect: 'now', hears: 'timeout' },
+  'biller-timeout-late-effect': { effect: 'late', hears: 'timeout' },
+  'biller-timeout-without-effect': { effect: 'none', hears: 'timeout' },
+  'biller-200-with-error-body': { effect: 'none', hears: { kind: 'unknown', code: 'http-200' } },
+  'biller-malformed-body': { effect: 'now', hears: { kind: 'unknown', code: 'body-malformed' } },
+};
+const TIMEOUT: CallOutcome = { kind: 'unknown', code: 'timeout' };
+
+/** The laws of the gateway's port, over billers that live in the simulation. One per life of a process. */
+export class SimulatedGateway implements BillerGateway {
+  private readonly held = new Map<string, number>();
+
+  constructor(
+    private readonly world: World,
+    private readonly process: SimulatedProcess,
+    private readonly epoch: number,
+  ) {}
+
+  permit(profile: Parameters<BillerGateway['permit']>[0]): Promise<Permit> {
+    return this.world.wire.call(this.process, this.epoch, {
+      site: 'permit',
+      name: `gateway.permit(${profile.billerId})`,
+      latencyMaxMs: 2,
+      effect: (fault, question): Permit => {
+        const held = this.held.get(profile.billerId) ?? 0;
+        const refused = fault === 'permit-refused';
+        if (refused || held >= profile.limits.concurrency) {
+          return { granted: false, cause: refused && question % 2 === 0 ? 'breaker-open' : 'allowance-used-up', retryAfterMs: refused ? 5_000 : 250 };
+        }
+        this.held.set(profile.billerId, held + 1);
+        let open = true;
+        return {
+          granted: true,
+          release: () => {
+            if (open) this.held.set(profile.billerId, this.held.get(profile.billerId)! - 1);
+            open = false;
+          },
+        };
+      },
+    });
+  }
+
+  /** Permits that this life of the process holds. */
+  get permitsHeld(): number {
+    return [...this.held.values()].reduce((sum, one) => sum + one, 0);
+  }
+
+  prepare({ profile, row, idempotencyKey }: PrepareRequest): Promise<PreparedCall> {
+    const record = recordKey(row.billerId, row.dpId);
+    const body = JSON.stringify([profile.document, row.customer, row.payment, idempotencyKey]);
+    return this.world.wire.call(this.process, this.epoch, {
+      site: 'prepare',
+      name: `gateway.prepare(${record})`,
+      effect: (fault): PreparedCall => {
+        // Its owner takes the row back while one consumer is about to call for it.
+        if (fault === 'row-vanishes') this.world.shardOfRecord(record).rows.delete(row.dpId);
+        if (this.world.unbuildable.has(record)) {
+          throw new PortFailure(`failed to build the request of ${record}`, { code: 'request-unbuildable', retryable: false });
+        }
+        const request = { biller: row.billerId, record, key: idempotencyKey, minorUnits: row.payment?.amount.minorUnits ?? 0 };
+        return { requestHash: this.world.digest(body), send: (timing) => this.send({ ...request, quarantineMs: profile.quarantineMs }, timing) };
+      },
+    });
+  }
+
+  inquire({ record, timeoutMs }: Parameters<BillerGateway['inquire']>[0]): Promise<InquiryAnswer> {
+    const { billers } = this.world;
+    return this.world.wire.call(this.process, this.epoch, {
+      site: 'inquiry',
+      name: `gateway.inquire(${record})`,
+      latencyMaxMs: Math.min(500, timeoutMs),
+      effect: (fault): InquiryAnswer => {
+        if (fault === 'inquiry-pending') return { answer: 'pending' };
+        if (fault === 'inquiry-cannot-tell') return { answer: 'cannot-tell' };
+        if (fault === 'inquiry-unavailable') return { answer: 'unavailable' };
+        const state = billers.stateOf(record, fault === 'inquiry-lags');
+        if (state.says === 'delivered') {
+          const minorUnits = state.effect.minorUnits + (this.world.misreported.has(record) ? 1 : 0);
+          const amount = this.world.carriesMoney(record) ? { minorUnits, currency: 'USD' } : undefined;
+          return { answer: 'delivered', billerReference: state.effect.reference, amount };
+        }
+        return state.says === 'declined' ? { answer: 'declined', code: 'D1' } : { answer: 'absent' };
+      },
+    });
+  }
+
+  private async send(sending: Sending, { since, sendWithinMs }: SendTiming): Promise<CallOutcome> {
+    const { timeline, wire, dice } = this.world;
+    const request: Sent = { ...sending, attempt: this.world.watch.newestAttempt(sending.record) };
+    const lateByMs = this.process.monotonicMs() - since - sendWithinMs;
+    if (lateByMs >= 0) return { kind: 'not-sent', lateByMs };
+    const leftAt = timeline.now;
+    const deadline = leftAt - lateByMs;
+    const told = await wire.call<Told>(this.process, this.epoch, {
+      site: 'call',
+      name: `gateway.send(${request.record})`,
+      latencyMaxMs: dice.fraction(mixed(dice.question('slow biller'), timeline.now)) < 0.05 && !this.world.faults.isHealed ? sendWithinMs : 300,
+      answerAfterMs: ({ answeredAt }) => answeredAt - timeline.now,
+      effect: (fault, question) => {
+        this.world.watch.callLeft(request, leftAt);
+        return this.arrive(request, fault, question, deadline);
+      },
+    });
+    return told.outcome;
+  }
+
+  private arrive(request: Sent, fault: CallFault | undefined, question: number, deadline: number): Told {
+    const { billers, timeline, dice } = this.world;
+    const how = fault && MISBEHAVIOURS[fault];
+    const usually = timeline.now + dice.between(1, 200, mixed(question, timeline.now));
+    if (how) {
+      if (how.effect === 'now') billers.receive(request);
+      if (how.effect === 'late') this.landLate(request, question, deadline);
+      return how.hears === 'timeout' ? { outcome: TIMEOUT, answeredAt: Math.max(deadline, timeline.now) } : { outcome: how.hears, answeredAt: usually };
+    }
+    const answer = billers.receive(request);
+    if (usually >= deadline) return { outcome: TIMEOUT, answeredAt: Math.max(deadline, timeline.now) };
+    const outcome: CallOutcome = answer.says === 'accepted'
+      ? { kind: 'accepted', httpStatus: 201, billerReference: answer.reference }
+      : { kind: 'declined', httpStatus: 422, code: 'D1' };
+    return { outcome, answeredAt: usually };
+  }
+
+  /** Within the declared lateness, often at its very end; further where that assumption is broken. */
+  private landLate(request: Sent, question: number, deadline: number): void {
+    const { billers, timeline, dice } = this.world;
+    const latenessMaxMs = request.quarantineMs * this.world.latenessFactor;
+    const share = dice.fraction(mixed(question, 5)) < 0.3 ? 1 : dice.fraction(mixed(question, 6));
+    const at = Math.max(timeline.now, deadline) + Math.floor((latenessMaxMs - 1_000) * share);
+    this.world.lateEffectsUntil = Math.max(this.world.lateEffectsUntil, at);
+    timeline.at(at, () => void billers.receive(request));
+  }
+}

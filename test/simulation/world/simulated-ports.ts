@@ -1,0 +1,96 @@
+import { ValidatedMessageContracts } from '../../../src/adapters/messages/validated-message-contracts';
+import { type BillerProfiles } from '../../../src/application/ports/biller-profiles';
+import { type Chance } from '../../../src/application/ports/chance';
+import { type EventStore } from '../../../src/application/ports/event-store';
+import { causeChain } from '../../../src/application/ports/failures';
+import { type Shard, type Shards } from '../../../src/application/ports/shard';
+import { type Fields, type Telemetry } from '../../../src/application/ports/telemetry';
+import { type AtOnce } from './at-once';
+import { mixed } from './dice';
+import { type SimulatedProcess } from './simulated-process';
+import { type World } from './world';
+
+export const contracts = new ValidatedMessageContracts();
+
+export function eventStoreOf(world: World, process: SimulatedProcess, epoch: number): EventStore {
+  const { store, wire } = world;
+  return {
+    append: (stream, expected, events) =>
+      wire.call(process, epoch, { site: 'store-append', name: `store.append(${stream})`, effect: () => store.append(stream, expected, events) }),
+    readStream: (stream, options) =>
+      wire.call(process, epoch, { site: 'store-read', name: `store.readStream(${stream})`, effect: () => store.readStream(stream, options) }),
+    readAll: (options) => wire.call(process, epoch, { site: 'store-read', name: 'store.readAll', effect: () => store.readAll(options) }),
+  };
+}
+
+export function shardsOf(world: World, process: SimulatedProcess, epoch: number): Shards {
+  const all = world.shards.map((shard) => shardOf(world, shard, process, epoch));
+  return {
+    all: () => all,
+    named: (name) => all.find((shard) => shard.name === name)!,
+    ofBiller: async (biller) => all.find((_, index) => world.homeOf(biller) === world.shards[index]!.name),
+  };
+}
+
+const SHARD_METHODS = [
+  'now', 'claim', 'unpublishedChunks', 'markPublished', 'markFetched', 'rowsOfChunk', 'rowsInRange', 'findRow', 'adopt', 'changeStatuses',
+  'reconcile', 'noteProgress', 'takeStalled', 'reopen', 'rowsByStatus', 'totals', 'billers',
+] as const satisfies readonly (keyof Shard)[];
+
+function shardOf(world: World, core: AtOnce<Shard>, process: SimulatedProcess, epoch: number): Shard {
+  const shard: Record<string, unknown> = { name: core.name };
+  for (const method of SHARD_METHODS) {
+    shard[method] = (...parameters: unknown[]) =>
+      world.wire.call(process, epoch, {
+        site: 'shard',
+        name: `${core.name}.${method}(${subjectOf(parameters[0])})`,
+        effect: () => (core[method] as (...all: unknown[]) => unknown).apply(core, parameters),
+      });
+  }
+  return shard as unknown as Shard;
+}
+
+function subjectOf(parameter: unknown): string {
+  if (typeof parameter === 'string') return parameter;
+  const dpId = (parameter as { readonly dpId?: unknown } | undefined)?.dpId;
+  return typeof dpId === 'string' ? dpId : '';
+}
+
+export function profilesOf(world: World, process: SimulatedProcess, epoch: number): BillerProfiles {
+  const { profiles, wire } = world;
+  const ask = <Answer>(name: string, effect: () => Answer): Promise<Answer> => wire.call(process, epoch, { site: 'profiles', name, latencyMaxMs: 2, effect });
+  return {
+    all: () => ask('profiles.all', () => [...profiles.current.values()]),
+    current: (biller) => ask(`profiles.current(${biller})`, () => profiles.current.get(biller)),
+    version: (biller, version) => ask(`profiles.version(${biller})`, () => profiles.versions.get(`${biller} ${version}`)),
+  };
+}
+
+export function chanceOf(world: World, process: SimulatedProcess): Chance {
+  const { dice } = world;
+  const about = `chance of ${process.name}`;
+  const question = dice.question(about);
+  return {
+    uuid: () => dice.uuid(about, world.draw(about)),
+    fraction: () => dice.fraction(mixed(question, 1), world.draw(about)),
+  };
+}
+
+/** Counts, and looks into everything said for secrets. */
+export function telemetryOf(world: World, process: SimulatedProcess, epoch: number): Telemetry {
+  const { watch } = world;
+  const say = (level: string, message: string, fields: Fields | undefined, error?: unknown): void => {
+    if (process.epoch !== epoch) return;
+    watch.said(`${message} ${fields ? JSON.stringify(fields) : ''} ${error === undefined ? '' : causeChain(error)}`);
+    if (world.narrate) world.narrate(`${level} ${process.name}: ${message} ${fields ? JSON.stringify(fields) : ''} ${error === undefined ? '' : causeChain(error)}`);
+  };
+  return {
+    info: (message, fields) => say('info', message, fields),
+    warn: (message, fields) => say('warn', message, fields),
+    error: (message, error, fields) => say('error', message, fields, error),
+    count: (name, by = 1) => {
+      if (process.epoch === epoch) watch.counted(name, by);
+    },
+    span: (_name, _options, work) => work(),
+  };
+}

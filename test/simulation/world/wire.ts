@@ -1,0 +1,132 @@
+import { PortFailure, VersionConflict } from '../../../src/application/ports/failures';
+import { CALL_FAULTS, type CallFault, type CallSite, type FaultPlan, faultsAt, PROCESS_FAULTS, type ProcessFault } from './faults';
+import { type Dice, hashOf, mixed } from './dice';
+import { type SimulatedProcess } from './simulated-process';
+import { type Timeline } from './timeline';
+
+export interface Call<Answer> {
+  readonly site: CallSite;
+  /** Port, method and what it is about; with the process, the name of the question whether it fails. */
+  readonly name: string;
+  /** Done when the call arrives; told the fault that the port itself has to do. */
+  readonly effect: (fault: CallFault | undefined, question: number) => Answer | Promise<Answer>;
+  /** Longest usual time there, and back. */
+  readonly latencyMaxMs?: number;
+  /** Where the answer itself says when it comes: milliseconds from its arrival. */
+  readonly answerAfterMs?: (answer: Answer) => number;
+}
+
+const PROCESS_KINDS = Object.keys(PROCESS_FAULTS) as ProcessFault[];
+const LATENCY_MAX_MS = 12;
+const never = new Promise<never>(() => undefined);
+
+export type Outage = 'shard' | 'bus' | 'store';
+
+/**
+ * Everything between a process and the world. A call arrives when the scheduler says so, and its answer is resolved
+ * when the scheduler says so; in between anything of the fault plan may happen. A process that crashed gets no answer
+ * ever again, while what it had put on the wire still lands.
+ */
+export class Wire {
+  readonly outages = new Map<Outage, number>();
+  /** Folds every call and answer of the run: two runs of a seed must end with the same. */
+  traceHash = 0;
+  calls = 0;
+  private readonly occurrences = new Map<string, { question: number; count: number }>();
+
+  constructor(
+    readonly timeline: Timeline,
+    readonly dice: Dice,
+    readonly faults: FaultPlan,
+    private readonly narrate?: (line: string) => void,
+  ) {}
+
+  call<Answer>(process: SimulatedProcess, epoch: number, call: Call<Answer>): Promise<Answer> {
+    if (process.epoch !== epoch) return never;
+    const about = `${process.name} ${call.name}`;
+    const asked = this.ask(about);
+    this.calls++;
+    const processFault = this.faults.strike(about, asked.question, asked.occurrence, PROCESS_KINDS);
+    const fault = this.faults.strike(about, asked.question, asked.occurrence, faultsAt(call.site), call.site);
+    this.trace(asked.question, epoch, fault ?? processFault ?? '');
+    this.narrate?.(`${process.name}#${epoch} ${call.name} ${fault ?? ''} ${processFault ?? ''}`);
+    if (processFault === 'process-crash-before-effect') {
+      process.crash();
+      return never;
+    }
+    if (processFault === 'process-pause') process.pause(this.dice.between(2_000, 150_000, asked.question, asked.occurrence));
+    if (processFault === 'process-restart') process.askToStop();
+    return new Promise((resolve, reject) => {
+      this.timeline.after(this.latency(asked, 'there', call), async () => {
+        const answer = await this.arrive(call, fault, asked.question);
+        if (processFault === 'process-crash-after-effect') process.crash();
+        if (process.epoch !== epoch) return;
+        const slowMs = fault && CALL_FAULTS[fault].does === 'slow' ? this.dice.between(20_000, 140_000, mixed(asked.question, 3), asked.occurrence) : 0;
+        const usualMs = 'value' in answer && call.answerAfterMs ? call.answerAfterMs(answer.value) : this.latency(asked, 'back', call);
+        this.answer(process, epoch, usualMs + slowMs, () => {
+          this.trace(asked.question, epoch, 'answered');
+          this.narrate?.(`${process.name}#${epoch} ${call.name} → ${shown(answer)}`);
+          if ('error' in answer) reject(answer.error as Error);
+          else resolve(answer.value);
+        });
+      });
+    });
+  }
+
+  /** Resolves something for a process when it is alive, awake and the time has come. */
+  answer(process: SimulatedProcess, epoch: number, afterMs: number, resolve: () => void | boolean): void {
+    this.timeline.after(afterMs, () => {
+      if (process.epoch !== epoch) return false;
+      if (process.pausedUntil <= this.timeline.now) return resolve();
+      this.answer(process, epoch, process.pausedUntil - this.timeline.now, resolve);
+      return false;
+    });
+  }
+
+  /** The question of a place in the code, and how often it has been asked before. */
+  ask(about: string): { readonly question: number; readonly occurrence: number } {
+    const known = this.occurrences.get(about) ?? { question: this.dice.question(about), count: 0 };
+    this.occurrences.set(about, known);
+    return { question: known.question, occurrence: known.count++ };
+  }
+
+  trace(question: number, number: number, text: string): void {
+    this.traceHash = hashOf(text, mixed(mixed(this.traceHash, question), mixed(this.timeline.now, number)));
+  }
+
+  private async arrive<Answer>(call: Call<Answer>, fault: CallFault | undefined, question: number): Promise<{ value: Answer } | { error: unknown }> {
+    const does = fault && CALL_FAULTS[fault].does;
+    const outage = this.outages.get(portOf(call.site)) ?? 0;
+    if (outage > this.timeline.now || does === 'fails-before') return { error: failure(call, fault ?? 'outage') };
+    if (does === 'acknowledged-without') return { value: undefined as Answer };
+    if (does === 'conflict') return { error: new VersionConflict(call.name, 'new', 'new') };
+    try {
+      const value = call.effect(does === 'port' ? fault : undefined, question);
+      const settled = value instanceof Promise ? await value : value;
+      return does === 'fails-after' ? { error: failure(call, fault!) } : { value: settled };
+    } catch (error) {
+      return { error };
+    }
+  }
+
+  private latency({ question, occurrence }: { question: number; occurrence: number }, way: 'there' | 'back', call: { readonly latencyMaxMs?: number }): number {
+    if (this.faults.isHealed) return 1;
+    return this.dice.between(1, call.latencyMaxMs ?? LATENCY_MAX_MS, mixed(question, way === 'there' ? 1 : 2), occurrence);
+  }
+}
+
+const portOf = (site: CallSite): Outage => (site === 'shard' ? 'shard' : site.startsWith('bus') ? 'bus' : 'store');
+
+function failure(call: { readonly name: string }, fault: string): PortFailure {
+  const code = fault === 'sql-deadlock' ? 'storage-busy' : fault.startsWith('store') || fault === 'outage' ? 'unavailable' : 'connection-lost';
+  return new PortFailure(`failed to ${call.name}: ${fault}`, { code, retryable: true });
+}
+
+function shown(answer: { value: unknown } | { error: unknown }): string {
+  if ('error' in answer) return String(answer.error);
+  try {
+    return (JSON.stringify(answer.value) ?? 'done').slice(0, 300);
+  } catch {
+    return 'something that cannot be shown';
+  }
+}

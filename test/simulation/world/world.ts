@@ -1,0 +1,154 @@
+import { createHash } from 'node:crypto';
+import { type EventStore } from '../../../src/application/ports/event-store';
+import { declareTopology, type TopologySettings } from '../../../src/application/topology';
+import { type BillerProfile } from '../../../src/domain/biller/biller-profile';
+import { type StreamName } from '../../../src/domain/identifiers';
+import { type Instant, instantFromMs } from '../../../src/domain/instant';
+import { type RawEvent } from '../checker/fold';
+import { Watch } from '../checker/watch';
+import { type AtOnce } from './at-once';
+import { BillerWorld } from './biller-world';
+import { Dice } from './dice';
+import { FaultPlan } from './faults';
+import { MemoryBroker } from './memory-broker';
+import { MemoryEventStore } from './memory-event-store';
+import { MemoryShard } from './memory-shard';
+import { type Scenario } from './scenario';
+import { WaitingRoom } from './simulated-bus';
+import { WORLD_BEGINS_MS } from './simulated-process';
+import { Timeline } from './timeline';
+import { Wire } from './wire';
+
+export interface WorldOptions {
+  readonly seed: number;
+  readonly faults: ConstructorParameters<typeof FaultPlan>[1] extends infer Options ? Omit<Options & object, 'nowMs'> : never;
+  readonly narrate?: (line: string) => void;
+  /** Broken on purpose: how much later than declared an effect may be, how much shorter keys are remembered. */
+  readonly latenessFactor?: number;
+  readonly retentionFactor?: number;
+  /** Broken on purpose: how much slower than time the processes' monotonic clocks run. */
+  readonly clockSlowness?: number;
+}
+
+export const TOPOLOGY: TopologySettings = {
+  eventsTopic: 'datapump-events',
+  subscriptions: { Payments: 'payments', Paperless: 'paperless', AutoPay: 'autopay', ACHRejects: 'achrejects' },
+  lockMs: 60_000,
+  deliveryCountMax: 6,
+  duplicateDetectionWindowMs: 600_000,
+};
+export const CONCURRENT_MESSAGES_MAX = 8;
+
+/** Everything outside the processes, in one place: stores, broker, billers, time, chance and the watch over them. */
+export class World {
+  readonly dice: Dice;
+  readonly timeline: Timeline;
+  readonly faults: FaultPlan;
+  readonly wire: Wire;
+  readonly store: AtOnce<EventStore>;
+  readonly memoryStore = new MemoryEventStore();
+  readonly broker: MemoryBroker;
+  readonly brokerBeginsMs: number;
+  readonly waiting: WaitingRoom;
+  readonly shards: readonly MemoryShard[];
+  readonly billers: BillerWorld;
+  readonly watch: Watch;
+  readonly profiles = { current: new Map<string, BillerProfile>(), versions: new Map<string, BillerProfile>() };
+  readonly unbuildable = new Set<string>();
+  /** Records whose amount the biller's inquiry tells wrongly. */
+  readonly misreported = new Set<string>();
+  readonly narrate: ((line: string) => void) | undefined;
+  readonly latenessFactor: number;
+  readonly retentionFactor: number;
+  readonly clockSlowness: number;
+  lateEffectsUntil = 0;
+  private readonly draws = new Map<string, number>();
+  private readonly digests = new Map<string, string>();
+
+  constructor(options: WorldOptions, readonly scenario: Scenario) {
+    this.dice = new Dice(options.seed);
+    this.timeline = new Timeline(this.dice);
+    this.faults = new FaultPlan(this.dice, { ...options.faults, nowMs: () => this.timeline.now });
+    this.store = this.memoryStore;
+    this.narrate = options.narrate && ((line) => options.narrate!(`${String(this.timeline.now).padStart(8)} ${line}`));
+    this.wire = new Wire(this.timeline, this.dice, this.faults, this.narrate);
+    this.latenessFactor = options.latenessFactor ?? 1;
+    this.retentionFactor = options.retentionFactor ?? 1;
+    this.clockSlowness = options.clockSlowness ?? 1;
+    this.brokerBeginsMs = WORLD_BEGINS_MS + this.dice.between(-90_000, 90_000, 'clock of the broker');
+    this.broker = new MemoryBroker(declareTopology(TOPOLOGY), () => this.brokerBeginsMs + this.timeline.now);
+    this.waiting = new WaitingRoom(this);
+    this.shards = scenario.shards.map(({ name, clockAheadMs }) => new MemoryShard(name, () => WORLD_BEGINS_MS + clockAheadMs + this.timeline.now));
+    this.billers = new BillerWorld(this.timeline, this.dice);
+    this.watch = new Watch(this.view(), { nowMs: () => this.timeline.now, inHandMax: CONCURRENT_MESSAGES_MAX });
+    for (const { profile, nature } of scenario.billers) {
+      this.billers.natures.set(profile.billerId, { ...nature, keyRetentionMs: nature.keyRetentionMs * this.retentionFactor });
+      this.publishProfile(profile);
+    }
+  }
+
+  publishProfile(profile: BillerProfile): void {
+    this.profiles.versions.set(`${profile.billerId} ${profile.version}`, profile);
+    this.profiles.current.set(profile.billerId, profile);
+  }
+
+  homeOf(biller: string): string | undefined {
+    return this.scenario.billers.find(({ profile }) => profile.billerId === biller)?.home;
+  }
+
+  shardOfRecord(record: string): MemoryShard {
+    const home = this.homeOf(record.slice(0, record.indexOf(':')));
+    return this.shards.find(({ name }) => name === home)!;
+  }
+
+  carriesMoney(record: string): boolean {
+    const type = [...this.shardOfRecord(record).rows.values()].find(({ billerId, dpId }) => `${billerId}:${dpId}` === record)?.dataType;
+    return type === 'Payments' || type === 'ACHRejects';
+  }
+
+  brokerNow(): Instant {
+    return instantFromMs(this.brokerBeginsMs + this.timeline.now);
+  }
+
+  /** Whoever waits for a message of the topic is told to look. */
+  busChanged(topic: string): void {
+    for (const { name, subscriptions } of declareTopology(TOPOLOGY)) {
+      if (name === topic) for (const { name: subscription } of subscriptions) this.waiting.lookAgain({ topic, subscription });
+    }
+  }
+
+  /** How often something was drawn before. */
+  draw(about: string): number {
+    const count = this.draws.get(about) ?? 0;
+    this.draws.set(about, count + 1);
+    return count;
+  }
+
+  readonly digest = (text: string): string => {
+    const known = this.digests.get(text) ?? createHash('sha256').update(text).digest('hex');
+    this.digests.set(text, known);
+    return known;
+  };
+
+  streamOf(name: string): readonly RawEvent[] {
+    const events = this.memoryStore.readStream(name as StreamName);
+    return events.map(({ type, data, position, metadata }) => ({ type, data: data as RawEvent['data'], position: Number(position), at: metadata.at }));
+  }
+
+  private view(): ConstructorParameters<typeof Watch>[0] {
+    return {
+      stream: (name) => this.streamOf(name),
+      wasAccepted: (topic, messageId) => this.broker.wasAccepted(topic, messageId),
+      shardInstant: (record, ms) => {
+        const { clockAheadMs } = this.scenario.shards.find(({ name }) => name === this.shardOfRecord(record).name)!;
+        return instantFromMs(WORLD_BEGINS_MS + clockAheadMs + ms);
+      },
+      rowsOfChunk: (chunkId) =>
+        this.shards.flatMap((shard) => [...shard.rows.values()].filter((row) => row.chunkId === chunkId).map((row) => ({ record: `${row.billerId}:${row.dpId}`, status: row.status }))),
+      mayResend: (biller, key, version) => {
+        const declared = this.profiles.versions.get(`${biller} ${version}`)?.capability.keys;
+        return declared !== undefined && this.billers.remembersSince(biller, key) < declared.retentionMs;
+      },
+    };
+  }
+}
