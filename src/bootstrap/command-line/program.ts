@@ -11,7 +11,7 @@ import { addRecordCommands } from './operator-records';
 import { addStatusCommand } from './operator-status';
 import { addRunCommands } from './run-commands';
 
-const STARTUP_CODES: ReadonlySet<string> = new Set(['storage-foreign', 'storage-from-newer-version', 'storage-broken', 'secret-missing', 'profile-invalid', 'profile-missing']);
+const STARTUP_CODES: ReadonlySet<string> = new Set(['storage-foreign', 'storage-from-newer-version', 'storage-from-older-version', 'storage-broken', 'secret-missing', 'profile-invalid', 'profile-missing']);
 
 export function createProgram(): Command {
   const program = new Command('datapump')

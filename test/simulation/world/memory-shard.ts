@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import {
   type ClaimRequest, type ImportResult, type OutboxChunk, type PaymentImport, type PaymentReference, ROWS_PER_CALL_MAX, type RowResult, type Shard, type ShardTotal, type StalledRow, type StatusChange,
 } from '../../../src/application/ports/shard';
-import { type ShardSeed } from '../../../src/adapters/sqlite/sqlite-shard-seed';
+import { type ShardSeed } from '../../../src/adapters/shared/shard-seed';
 import { carriesMoney } from '../../../src/domain/biller/data-type';
 import { type BillerSettings, type Customer, type DpDetail, type DpRow, type Payment } from '../../../src/domain/dp-record/dp-row';
 import { type RowStatus } from '../../../src/domain/dp-record/row-status';
