@@ -5,6 +5,7 @@ import { LedgerBooks } from '../../adapters/sandbox-biller/ledger-books';
 import { SqliteRecordProjection } from '../../adapters/sqlite/sqlite-record-projection';
 import { SystemClock } from '../../adapters/system/system-clock';
 import { type Container } from 'inversify';
+import { settingsWithSecrets } from '../command-line/command-context';
 import { EXIT, UsageProblems } from '../command-line/problems';
 import { loadSettings } from '../configuration/load-settings';
 import { problemLine } from '../configuration/setting-problem';
@@ -52,7 +53,7 @@ async function seedRunProve(order: DemoOrder, files: DemoFiles, { manifest, plan
     if (signal.aborted) return interrupted();
     setPhase(manifest, 'running');
   }
-  const container = createContainer(settingsOf(files, plan), 'demo');
+  const container = createContainer(await settingsWithSecrets(settingsOf(files, plan)), 'demo');
   try {
     let seconds: number | undefined;
     if (!proveOnly && phaseOf(manifest) === 'running') {
