@@ -128,7 +128,7 @@ function settingsOf(files: DemoFiles, plan: DemoPlan) {
   const loaded = loadSettings({
     environment: {},
     file: files.configuration,
-    overrides: demoSettings(files, plan) as Partial<Settings>,
+    overrides: demoSettings(files, plan),
   });
   if ('problems' in loaded) throw new UsageProblems(loaded.problems.map(problemLine));
   return loaded.settings;

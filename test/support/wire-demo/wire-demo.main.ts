@@ -73,7 +73,7 @@ async function main(): Promise<number> {
     const environment = { ...process.env, ...databases?.secrets };
     say(`Service Bus and EventStoreDB over the wire, shards in ${databases === undefined ? 'SQLite' : 'SQL Server'}`);
     if (databases !== undefined)
-      await ran(start(['--config', stackFile, 'migrate', '--apply', '--reason', 'demo'], environment));
+      await ran(start(['--config', stackFile, 'migrate', '--apply'], environment));
     const demo = start(
       [
         ...[
