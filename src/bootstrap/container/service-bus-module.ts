@@ -31,7 +31,10 @@ export const serviceBusModule = new ContainerModule(({ bind }) => {
           } catch (error) {
             const code = error instanceof PortFailure ? error.code : undefined;
             // Each missing entity and each missing right is a thing to do; a namespace out of reach is one.
-            if (code !== 'not-found' && code !== 'not-authorized') throw error;
+            if (code !== 'not-found' && code !== 'not-authorized')
+              return [
+                `${(error as Error).message}; correct the host of the namespace, or open the way to it (port 5671)`,
+              ];
             problems.push(`${(error as Error).message}; ${remedy(code)}`);
           }
         }

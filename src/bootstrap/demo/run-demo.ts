@@ -8,7 +8,6 @@ import { type Shard } from '../../application/ports/shard';
 import { type Container } from 'inversify';
 import { settingsWithSecrets } from '../command-line/command-context';
 import { EXIT, UsageProblems } from '../command-line/problems';
-import { type Settings } from '../configuration/declarations';
 import { loadSettings } from '../configuration/load-settings';
 import { problemLine } from '../configuration/setting-problem';
 import { createContainer } from '../container/create-container';
