@@ -77,3 +77,43 @@ describe('the contract suite of', () => {
     expect([...cited].filter((law) => !lawsOf(text).includes(law))).toEqual([]);
   });
 });
+
+/** Ports with one adapter, and why; whoever adds the second takes the name out here. */
+const ONE_BINDING_YET: Readonly<Record<string, string>> = {
+  'biller-allowance': 'every stack shares it through a file of the machine; Redis is to come',
+  'biller-gateway': 'billers speak HTTP alone; its suite runs against real sockets',
+  'biller-profiles': 'profiles are files on every stack',
+  'record-projection': 'it can be folded anew at any time, so a file of the machine serves every stack',
+};
+
+describe('the bindings of a contract suite', () => {
+  const tests = sourceFiles('test');
+  const bindingsOf = (name: string): readonly string[] =>
+    tests
+      .filter(({ path, text }) => path.endsWith('.test.ts') && text.includes(`/${name}.contract'`))
+      .map(({ path }) => path);
+  const table = withLaws.map(({ path, text }) => ({
+    port: nameOf(path),
+    laws: lawsOf(text).length,
+    bindings: bindingsOf(nameOf(path)),
+  }));
+
+  it.each(table)('$port: at least two, or the reason why it has one', ({ port, bindings }) => {
+    if (Object.hasOwn(ONE_BINDING_YET, port)) expect(bindings).toHaveLength(1);
+    else expect(bindings.length).toBeGreaterThanOrEqual(2);
+  });
+
+  it('names no port that is none', () => {
+    expect(Object.keys(ONE_BINDING_YET).filter((name) => !table.some(({ port }) => port === name))).toEqual([]);
+  });
+
+  it('prints the numbers', () => {
+    const lines = table.map(({ port, laws, bindings }) => `${port}: ${laws} laws, ${bindings.length} bindings`);
+    const laws = table.reduce((sum, each) => sum + each.laws, 0);
+    const runs = table.reduce((sum, each) => sum + each.laws * each.bindings.length, 0);
+    process.stdout.write(
+      `\n${lines.join('\n')}\n${laws} laws over ${table.length} ports, ${runs} with their bindings\n`,
+    );
+    expect(laws).toBeGreaterThan(50);
+  });
+});

@@ -1,5 +1,5 @@
 import { ValidatedMessageContracts } from '../../src/adapters/messages/validated-message-contracts';
-import { parseJsonKeepingBigIntegers } from '../../src/adapters/messages/big-integers';
+import { parseJsonKeepingBigIntegers } from '../../src/adapters/shared/big-integers';
 import { type Checked, type ValidationErrorMessage } from '../../src/application/messages';
 import { type BillerId, type DpId } from '../../src/domain/identifiers';
 import { instant } from '../../src/domain/instant';

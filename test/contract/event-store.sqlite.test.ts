@@ -16,6 +16,7 @@ eventStoreContract('SQLite', async () => {
     store: open(),
     other: open(),
     reopen: async () => open(),
+    repeatsOfOthers: 'judged-by-batch',
     dispose: async () => {
       await Promise.all(opened.map((store) => store.close()));
       rmSync(folder, { recursive: true });

@@ -5,6 +5,7 @@ import { type BillerId, type ChunkId, type DpId, type ShardName } from '../../do
 import { type Instant } from '../../domain/instant';
 import { invariant } from '../../domain/invariant';
 import { type ClaimedRow, type PlannedChunk } from '../../domain/policies/chunking';
+import { rangeOf } from '../shared/id-range';
 import { type SqliteShardClock } from './sqlite-shard-clock';
 
 interface EligibleRow extends ClaimedRow {
@@ -130,14 +131,4 @@ export class SqliteShardClaiming {
     const now = this.clock.now();
     for (const dpId of dpIds) this.adoptRow.run(chunkId, now, dpId);
   }
-}
-
-/** Smallest and largest id: as numbers where all are numbers, else as text. */
-function rangeOf(dpIds: readonly DpId[]): { readonly dpStart: DpId; readonly dpEnd: DpId } {
-  const numeric = dpIds.every((dpId) => /^\d+$/.test(dpId));
-  const before = (a: DpId, b: DpId): boolean => (numeric ? BigInt(a) < BigInt(b) : a < b);
-  return {
-    dpStart: dpIds.reduce((smallest, dpId) => (before(dpId, smallest) ? dpId : smallest)),
-    dpEnd: dpIds.reduce((largest, dpId) => (before(largest, dpId) ? dpId : largest)),
-  };
 }

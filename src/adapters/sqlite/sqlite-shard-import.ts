@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
 import { type Database, type Statement } from 'better-sqlite3';
 import { type ImportResult, type PaymentImport, type PaymentReference } from '../../application/ports/shard';
 import { type Instant } from '../../domain/instant';
+import { derivedId } from '../shared/derived-id';
 import { type SqliteShardClock } from './sqlite-shard-clock';
 
 /**
@@ -80,21 +80,4 @@ export class SqliteShardImport {
     this.insertRow.run(paymentId, billerId, customerId, paymentId, now, now, now);
     return 'added';
   }
-}
-
-/** As long as an id may be. */
-const ID_LENGTH_MAX = 56;
-
-/**
- * `scope.name` where that makes a sound id and the scope holds no dot, so that it comes apart in one way only; else a
- * hash, which holds no dot and so never equals such an id.
- */
-export function derivedId(scope: string, name: string): string {
-  const readable = `${scope}.${name}`;
-  if (/^[A-Za-z0-9_-]+$/.test(scope) && /^[^\s:]{1,56}$/.test(name) && readable.length <= ID_LENGTH_MAX)
-    return readable;
-  return `sha256-${createHash('sha256')
-    .update(JSON.stringify([scope, name]))
-    .digest('hex')
-    .slice(0, 48)}`;
 }

@@ -17,6 +17,7 @@ import { type DpRow } from '../../domain/dp-record/dp-row';
 import { type BillerId, type ChunkId, type DpId, type ShardName } from '../../domain/identifiers';
 import { type Instant } from '../../domain/instant';
 import { invariant } from '../../domain/invariant';
+import { type ShardSeed } from '../shared/shard-seed';
 import { GroupCommit } from './group-commit';
 import { openSqliteFile, storageFailure } from './sqlite-file';
 import { SqliteShardClaiming } from './sqlite-shard-claiming';
@@ -24,7 +25,7 @@ import { SqliteShardClock } from './sqlite-shard-clock';
 import { SqliteShardImport } from './sqlite-shard-import';
 import { SqliteShardRows } from './sqlite-shard-rows';
 import { SHARD_SCHEMA } from './sqlite-shard-schema';
-import { SqliteShardSeeding, type ShardSeed } from './sqlite-shard-seed';
+import { SqliteShardSeeding } from './sqlite-shard-seed';
 import { SqliteShardStatuses } from './sqlite-shard-statuses';
 import { SqliteShardTotals } from './sqlite-shard-totals';
 

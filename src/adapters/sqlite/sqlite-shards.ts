@@ -1,78 +1,12 @@
 import { join } from 'node:path';
-import { PortFailure } from '../../application/ports/failures';
-import { type Shard, type Shards } from '../../application/ports/shard';
-import { type BillerId, type ShardName } from '../../domain/identifiers';
-import { invariant } from '../../domain/invariant';
+import { type ShardName } from '../../domain/identifiers';
+import { ShardRegistry } from '../shared/shard-registry';
 import { SqliteShard } from './sqlite-shard';
 
-/** A biller nobody holds is looked for again no sooner than this, so that a flood of bad messages costs no reads. */
-const REREAD_MS_MIN = 1_000;
-
-/** The shards of one folder. A biller belongs to the shard whose BillerSettings name it. */
-export class SqliteShards implements Shards {
-  private shardOf: ReadonlyMap<BillerId, readonly SqliteShard[]> = new Map();
-  private readAt: number | undefined;
-  private reading: Promise<void> | undefined;
-
-  constructor(
-    private readonly shards: readonly SqliteShard[],
-    private readonly monotonicMs: () => number = () => performance.now(),
-  ) {
-    const names = shards.map(({ name }) => name);
-    invariant(new Set(names).size === names.length, `each shard has a name of its own, got ${names.join(', ')}`);
-  }
-
+/** The shards of one folder. */
+export class SqliteShards extends ShardRegistry<SqliteShard> {
   /** Opens `<folder>/<name>.sqlite` for each name, creating what is not there. */
   static open({ folder, names }: { readonly folder: string; readonly names: readonly ShardName[] }): SqliteShards {
     return new SqliteShards(names.map((name) => new SqliteShard({ name, path: join(folder, `${name}.sqlite`) })));
-  }
-
-  async close(): Promise<void> {
-    await Promise.all(this.shards.map((shard) => shard.close()));
-  }
-
-  all(): readonly SqliteShard[] {
-    return this.shards;
-  }
-
-  named(name: ShardName): SqliteShard {
-    const shard = this.shards.find((candidate) => candidate.name === name);
-    if (shard) return shard;
-    throw new PortFailure(
-      `there is no shard ${name}, known are ${this.shards.map((known) => known.name).join(', ') || 'none'}`,
-      {
-        code: 'not-found',
-        retryable: false,
-        facts: { shard: name },
-      },
-    );
-  }
-
-  async ofBiller(biller: BillerId): Promise<Shard | undefined> {
-    if (!this.shardOf.has(biller)) await this.reread();
-    const holders = this.shardOf.get(biller) ?? [];
-    invariant(
-      holders.length <= 1,
-      `biller ${biller} has settings in more than one shard: ${holders.map(({ name }) => name).join(', ')}`,
-    );
-    return holders[0];
-  }
-
-  /** One read for all who ask meanwhile. */
-  private async reread(): Promise<void> {
-    if (this.reading) return this.reading;
-    if (this.readAt !== undefined && this.monotonicMs() - this.readAt < REREAD_MS_MIN) return;
-    this.reading = this.readBillers().finally(() => (this.reading = undefined));
-    await this.reading;
-  }
-
-  private async readBillers(): Promise<void> {
-    const shardOf = new Map<BillerId, SqliteShard[]>();
-    for (const shard of this.shards) {
-      for (const biller of await shard.billersWithSettings())
-        shardOf.set(biller, [...(shardOf.get(biller) ?? []), shard]);
-    }
-    this.shardOf = shardOf;
-    this.readAt = this.monotonicMs();
   }
 }

@@ -32,6 +32,7 @@ export type PortFailureCode =
   | 'storage-broken'
   | 'storage-foreign'
   | 'storage-from-newer-version'
+  | 'storage-from-older-version'
   | 'connection-lost'
   | 'timed-out'
   | 'unavailable'

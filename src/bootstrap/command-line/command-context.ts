@@ -1,9 +1,13 @@
 import { setMaxListeners } from 'node:events';
 import { type Container } from 'inversify';
+import { SystemClock } from '../../adapters/system/system-clock';
 import { type Settings } from '../configuration/declarations';
 import { loadSettings } from '../configuration/load-settings';
+import { readNamedSecrets } from '../configuration/read-named-secrets';
 import { problemLine } from '../configuration/setting-problem';
+import { inspectorProblem } from '../configuration/stack-checks';
 import { createContainer } from '../container/create-container';
+import { secretSourceOf } from '../container/secret-source';
 import { TOKENS } from '../container/tokens';
 import { armCrashPoint } from '../processes/arm-crash-point';
 import { endWithParent } from '../processes/end-with-parent';
@@ -26,16 +30,30 @@ export function settingsOf(options: GlobalOptions): Settings {
   return loaded.settings;
 }
 
+/** The same with the secrets that the settings name; refuses a debugger in production. */
+export async function settingsWithSecrets(settings: Settings): Promise<Settings> {
+  const inspected = inspectorProblem(settings);
+  const read = await readNamedSecrets(settings, () => secretSourceOf(settings, new SystemClock()));
+  const problems = [...(inspected === undefined ? [] : [inspected]), ...read.problems];
+  if (problems.length > 0) throw new UsageProblems(problems);
+  return read.settings;
+}
+
 /** Runs a command with a container and closes whatever it opened. */
-export async function withContainer<Result>(options: GlobalOptions, role: string, work: (container: Container) => Promise<Result>): Promise<Result> {
-  const settings = settingsOf(options);
+export async function withContainer<Result>(
+  options: GlobalOptions,
+  role: string,
+  work: (container: Container) => Promise<Result>,
+): Promise<Result> {
+  const settings = await settingsWithSecrets(settingsOf(options));
   armCrashPoint(settings);
   const container = createContainer(settings, role);
   const lifecycle = container.get(TOKENS.lifecycle);
   try {
     return await work(container);
   } finally {
-    for (const { what, error } of await lifecycle.close()) container.get(TOKENS.telemetry).error(`failed to close the ${what}`, error);
+    for (const { what, error } of await lifecycle.close())
+      container.get(TOKENS.telemetry).error(`failed to close the ${what}`, error);
   }
 }
 
@@ -54,4 +72,3 @@ export function stopSignal(): AbortSignal {
   endWithParent(() => controller.abort());
   return controller.signal;
 }
-

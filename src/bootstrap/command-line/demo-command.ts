@@ -1,7 +1,10 @@
+import { readFileSync } from 'node:fs';
 import { type Command, Option } from 'commander';
-import { choicesOf, DEMO_DEFAULTS } from '../demo/demo-plan';
+import { parse as parseYaml } from 'yaml';
+import { choicesOf, DEMO_DEFAULTS, flattened } from '../demo/demo-plan';
 import { runDemo } from '../demo/run-demo';
 import { type GlobalOptions, stopSignal } from './command-context';
+import { UsageProblems } from './problems';
 
 const FOLDER = '.datapump/demo';
 
@@ -15,6 +18,7 @@ interface DemoTexts extends GlobalOptions {
   readonly resume?: boolean;
   readonly fresh?: boolean;
   readonly proveOnly?: boolean;
+  readonly stack?: string;
 }
 
 export function addDemoCommand(program: Command): void {
@@ -35,11 +39,12 @@ export function addDemoCommand(program: Command): void {
     .option('--faults <on|off>', 'faults at the billers', 'on')
     .option('--resume', 'continue an interrupted demo with its own numbers')
     .option('--fresh', 'throw away an unfinished demo in the folder and start over')
+    .option('--stack <file>', 'settings file of the stack to run on (default: the embedded stack)')
     .addOption(new Option('--prove-only', 'only repeat the proof of a demo that has run').hideHelp())
     .action(async (_options, command: Command) => {
       const texts = command.optsWithGlobals<DemoTexts>();
       process.exitCode = await runDemo({
-        choices: choicesOf(texts),
+        choices: { ...choicesOf(texts), ...(texts.stack === undefined ? {} : { stack: stackOf(texts.stack) }) },
         folder: texts.data ?? FOLDER,
         resume: texts.resume ?? false,
         fresh: texts.fresh ?? false,
@@ -48,4 +53,20 @@ export function addDemoCommand(program: Command): void {
         signal: stopSignal(),
       });
     });
+}
+
+function stackOf(file: string): Readonly<Record<string, unknown>> {
+  let content: unknown;
+  try {
+    content = parseYaml(readFileSync(file, 'utf8'));
+  } catch (error) {
+    // A parser's message quotes the text, which may hold a password.
+    const why = (error as NodeJS.ErrnoException).code ?? 'it is neither JSON nor YAML';
+    throw new UsageProblems([`--stack: ${file} cannot be read: ${why}`]);
+  }
+  const settings = flattened(content);
+  if (settings) return settings;
+  throw new UsageProblems([
+    `--stack: ${file}: expected sections with settings, such as { "Stack": { "Bus": "service-bus" } }`,
+  ]);
 }

@@ -6,7 +6,7 @@ import { type Settings } from '../configuration/declarations';
 import { createContainer } from '../container/create-container';
 import { TOKENS } from '../container/tokens';
 import { armCrashPoint } from '../processes/arm-crash-point';
-import { type GlobalOptions, settingsOf } from './command-context';
+import { type GlobalOptions, settingsOf, settingsWithSecrets } from './command-context';
 import { UsageProblems } from './problems';
 
 /** What an operator's command may use: everything opens when it is first asked for, and is closed at the end. */
@@ -35,12 +35,12 @@ export async function asOperator<Result>(
     ...changes.settings,
   };
   const folder = settings['Data:Folder'];
-  if (!changes.mayCreate && !existsSync(folder)) {
+  if (!changes.mayCreate && settings['Stack:Shards'] === 'sqlite' && !existsSync(folder)) {
     throw new UsageProblems([
       `Data:Folder: ${folder} is no folder; name the one that holds the data with --data, or make one with: datapump load`,
     ]);
   }
-  const container = createContainer(settings, 'operator');
+  const container = createContainer(await settingsWithSecrets(settings), 'operator');
   try {
     return await work({ container, settings, readAt: container.get(TOKENS.clock).now() });
   } finally {

@@ -9,9 +9,18 @@ import { addDeadLetterCommands } from './operator-dead-letters';
 import { addInDoubtCommands } from './operator-in-doubt';
 import { addRecordCommands } from './operator-records';
 import { addStatusCommand } from './operator-status';
+import { addSetUpCommands } from './operator-set-up';
 import { addRunCommands } from './run-commands';
 
-const STARTUP_CODES: ReadonlySet<string> = new Set(['storage-foreign', 'storage-from-newer-version', 'storage-broken', 'secret-missing', 'profile-invalid', 'profile-missing']);
+const STARTUP_CODES: ReadonlySet<string> = new Set([
+  'storage-foreign',
+  'storage-from-newer-version',
+  'storage-from-older-version',
+  'storage-broken',
+  'secret-missing',
+  'profile-invalid',
+  'profile-missing',
+]);
 
 export function createProgram(): Command {
   const program = new Command('datapump')
@@ -24,6 +33,7 @@ export function createProgram(): Command {
     .exitOverride();
   addDemoCommand(program);
   addRunCommands(program);
+  addSetUpCommands(program);
   addLoadCommand(program);
   addStatusCommand(program);
   addRecordCommands(program);
@@ -55,7 +65,9 @@ function inheritExitOverride(command: Command): void {
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
   if (error instanceof UsageProblems) {
-    process.stderr.write(`datapump: ${error.problems.length === 1 ? 'one problem' : `${error.problems.length} problems`}:\n`);
+    process.stderr.write(
+      `datapump: ${error.problems.length === 1 ? 'one problem' : `${error.problems.length} problems`}:\n`,
+    );
     for (const problem of error.problems) process.stderr.write(`  - ${problem}\n`);
     return EXIT.usage;
   }

@@ -1,4 +1,5 @@
 import { type Command } from 'commander';
+import { PortFailure } from '../../application/ports/failures';
 import { type Backlog, measureBacklog } from '../../application/queries/measure-backlog';
 import { DATA_TYPES, type DataType } from '../../domain/biller/data-type';
 import { TOKENS } from '../container/tokens';
@@ -87,20 +88,36 @@ async function tellOfRowsThatWait(container: ReturnType<typeof createContainer>)
   process.stderr.write(`datapump: ${rows} rows stay New: no live profile describes their billers (${billers}); see: datapump biller list\n`);
 }
 
+/** For so long looks may fail where repeating can help: the processes wait out an outage, and so does who watches them. */
+const OUTAGE_MAX_MS = 120_000;
+
 /** Resolves when the backlog stayed empty, or when the signal aborts. `onLook` may throw to give up. */
 export async function untilDrainedOrEnded(container: ReturnType<typeof createContainer>, signal: AbortSignal, onLook?: (backlog: Backlog) => void): Promise<void> {
   const clock = container.get(TOKENS.clock);
   const measure = measureBacklog({ shards: container.get(TOKENS.shards), bus: container.get(TOKENS.bus) }, container.get(TOKENS.topology));
   const profiles = container.get(TOKENS.profiles);
   let lookMs = 0;
+  let seenAt = clock.monotonicMs();
   for (let empty = 0; empty < DRAINED_LOOKS && !signal.aborted; ) {
     await clock.sleep(Math.max(DRAINED_LOOK_MS, LOOK_SHARE * lookMs), signal);
     if (signal.aborted) return;
-    const live = (await profiles.all()).filter(({ rollout }) => rollout === 'live').map(({ billerId }) => billerId);
     const began = clock.monotonicMs();
-    const backlog = await measure(new Set(live));
-    lookMs = clock.monotonicMs() - began;
+    const backlog = await look().catch((error: unknown) => {
+      if (!(error instanceof PortFailure && error.retryable) || clock.monotonicMs() - seenAt > OUTAGE_MAX_MS) throw error;
+      return undefined;
+    });
+    if (backlog === undefined) {
+      empty = 0;
+      continue;
+    }
+    seenAt = clock.monotonicMs();
+    lookMs = seenAt - began;
     onLook?.(backlog);
     empty = backlog.drained ? empty + 1 : 0;
+  }
+
+  async function look(): Promise<Backlog> {
+    const live = (await profiles.all()).filter(({ rollout }) => rollout === 'live').map(({ billerId }) => billerId);
+    return measure(new Set(live));
   }
 }

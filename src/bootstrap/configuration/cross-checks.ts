@@ -1,5 +1,6 @@
-import { type SettingProblem } from './setting-problem';
 import { type SettingKey, type Settings } from './declarations';
+import { type SettingProblem } from './setting-problem';
+import { stackProblems } from './stack-checks';
 
 /** What a consumer needs inside one lock beside the permit wait and the call itself: loading, the token, two appends. */
 export const LOCK_MARGIN_SECONDS = 5;
@@ -39,6 +40,7 @@ export function crossCheck(settings: Settings, where: (key: SettingKey) => strin
     'Auth:Authority',
     'https, or http to this machine where Billers:AllowPlainLoopback is true',
   );
+  problems.push(...stackProblems(settings, where));
   return problems;
 }
 

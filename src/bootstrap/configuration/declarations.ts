@@ -1,6 +1,7 @@
 import { ROWS_PER_CALL_MAX } from '../../application/ports/shard';
 import { MESSAGES_PER_CALL_MAX } from '../../application/ports/message-bus';
 import { choice, flag, listOf, optional, type SettingKind, text, url, wholeNumber } from './setting-kinds';
+import { shardAddresses } from './shard-registry-setting';
 import { DEFAULT_SUBSCRIPTIONS, subscriptionNames } from './subscriptions-setting';
 
 export interface Declaration<Value = unknown> {
@@ -14,6 +15,7 @@ export interface Declaration<Value = unknown> {
 
 const declare = <Value>(declaration: Declaration<Value>): Declaration<Value> => declaration;
 const path = text('a path', /\S/);
+const secretName = text('the name of a secret', /^[0-9A-Za-z._-]{1,127}$/);
 const number = (min: number, max: number) => wholeNumber({ min, max });
 
 /** Every setting, once. docs/SETTINGS.md is printed from here. */
@@ -22,6 +24,31 @@ export const DECLARATIONS = {
     kind: choice('development', 'production'),
     default: 'development',
     sentence: 'Where this runs; production refuses settings that are meant for development.',
+  }),
+  'Stack:Shards': declare({
+    kind: choice('sqlite', 'sql-server'),
+    default: 'sqlite',
+    sentence: 'Where the DP tables and the outbox are: files below Data:Folder, or the databases of Shards:Registry.',
+  }),
+  'Stack:EventStore': declare({
+    kind: choice('sqlite', 'event-store-db'),
+    default: 'sqlite',
+    sentence: 'Where the histories are.',
+  }),
+  'Stack:Bus': declare({
+    kind: choice('sqlite', 'service-bus'),
+    default: 'sqlite',
+    sentence: 'What carries the messages.',
+  }),
+  'Stack:Tokens': declare({
+    kind: choice('in-process', 'redis'),
+    default: 'in-process',
+    sentence: "Where billers' access tokens are kept: each process for itself, or Redis for all.",
+  }),
+  'Stack:Secrets': declare({
+    kind: choice('environment', 'key-vault'),
+    default: 'environment',
+    sentence: 'Where secrets are read by their names: environment and Secrets:File, or Azure Key Vault.',
   }),
   'Log:Level': declare({
     kind: choice('trace', 'debug', 'info', 'warn', 'error', 'fatal'),
@@ -37,6 +64,28 @@ export const DECLARATIONS = {
     kind: listOf('shard names', /^[^\s:]{1,56}$/),
     default: [],
     sentence: 'Shards this installation works on; empty: every shard whose file lies in Data:Folder.',
+  }),
+  'Shards:Registry': declare({
+    kind: shardAddresses,
+    default: {},
+    sentence: 'For Stack:Shards sql-server: which database each shard is, and the name of the secret that opens it.',
+  }),
+  'SqlServer:ConnectionsMax': declare({
+    kind: number(1, 500),
+    default: 10,
+    sentence: 'Connections that one process opens to one shard at most.',
+  }),
+  'SqlServer:ConnectSeconds': declare({
+    kind: number(1, 120),
+    default: 15,
+    unit: 's',
+    sentence: 'Time in which a connection to a shard is there or has failed.',
+  }),
+  'SqlServer:RequestSeconds': declare({
+    kind: number(1, 600),
+    default: 30,
+    unit: 's',
+    sentence: 'Time in which a statement is done or has failed.',
   }),
 
   'Scanner:SleepSeconds': declare({
@@ -123,6 +172,61 @@ export const DECLARATIONS = {
     default: DEFAULT_SUBSCRIPTIONS,
     sentence: 'Subscription that the consumer of each data type reads.',
   }),
+  'ServiceBus:Namespace': declare({
+    kind: optional(text('a host name such as name.servicebus.windows.net', /^[A-Za-z0-9][A-Za-z0-9.-]{2,252}$/)),
+    default: '',
+    sentence: 'Namespace that the Managed Identity of the process opens; instead of a connection string.',
+  }),
+  'ServiceBus:ConnectionString': declare({
+    kind: optional(text('a connection string of the form Endpoint=sb://…', /^Endpoint=sb:\/\/[^;\s]+;/i)),
+    default: '',
+    sentence: 'Connection string of the namespace, with the rights to send and listen alone.',
+    secret: true,
+  }),
+  'ServiceBus:ConnectionStringSecret': declare({
+    kind: optional(secretName),
+    default: '',
+    sentence: 'Name of the secret that holds the connection string of the namespace.',
+  }),
+  'ServiceBus:AdministrationUrl': declare({
+    kind: optional(url),
+    default: '',
+    sentence: "Where `datapump topology` finds the emulator's administration, such as http://localhost:5300.",
+  }),
+  'ServiceBus:Partitioned': declare({
+    kind: flag,
+    default: true,
+    sentence: 'Whether `datapump topology` makes partitioned topics; Premium namespaces and the emulator have none.',
+  }),
+  'EventStore:ConnectionString': declare({
+    kind: optional(text('a connection string of the form esdb://…', /^esdb(\+discover)?:\/\/\S+$/)),
+    default: '',
+    sentence: 'Connection string of EventStoreDB; TLS unless it says otherwise.',
+    secret: true,
+  }),
+  'EventStore:ConnectionStringSecret': declare({
+    kind: optional(secretName),
+    default: '',
+    sentence: 'Name of the secret that holds the connection string of EventStoreDB.',
+  }),
+  'Redis:Url': declare({
+    kind: optional(text('a URL of the form rediss://user:password@host:6380', /^rediss?:\/\/\S+$/)),
+    default: '',
+    sentence: 'Redis for the tokens of all processes; may hold a password.',
+    secret: true,
+  }),
+  'Redis:UrlSecret': declare({
+    kind: optional(secretName),
+    default: '',
+    sentence: 'Name of the secret that holds the URL of Redis.',
+  }),
+  'KeyVault:Url': declare({
+    kind: optional(
+      text('an https URL such as https://name.vault.azure.net', /^https:\/\/[A-Za-z0-9.-]+(:\d{1,5})?\/?$/),
+    ),
+    default: '',
+    sentence: 'Vault that holds the secrets, opened by the Managed Identity of the process.',
+  }),
   'Bus:LockSeconds': declare({
     kind: number(5, 300),
     default: 60,
@@ -183,6 +287,16 @@ export const DECLARATIONS = {
     kind: optional(path),
     default: '',
     sentence: 'JSON file from secret name to secret, read beside the environment; empty: none.',
+  }),
+  'Health:Port': declare({
+    kind: number(0, 65_535),
+    default: 0,
+    sentence: 'Port of /health/live and /health/ready of a single process; 0: none.',
+  }),
+  'Health:Host': declare({
+    kind: text('an address', /^[0-9A-Za-z.:]{1,64}$/),
+    default: '127.0.0.1',
+    sentence: 'Address that the health port listens on; 0.0.0.0 in a container.',
   }),
   'Clock:SampleSeconds': declare({
     kind: number(1, 3_600),

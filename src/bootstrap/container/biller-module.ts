@@ -18,33 +18,37 @@ export const profileRulesOf = (settings: Settings) => ({
 
 /** Billers: their profiles from files, their APIs over HTTP. */
 export const billerModule = new ContainerModule(({ bind }) => {
-  bind(TOKENS.profileFiles).toDynamicValue(({ get }) => {
-    const settings = get(TOKENS.settings);
-    return new FileBillerProfiles({
-      ...profileRulesOf(settings),
-      digest: get(TOKENS.digest),
-      folder: settings['Billers:Folder'],
-      eventStore: get(TOKENS.eventStore),
-      clock: get(TOKENS.clock),
-      chance: get(TOKENS.chance),
-      telemetry: get(TOKENS.telemetry),
-      by: get(TOKENS.processName),
-      refreshMs: settings['Billers:RefreshSeconds'] * 1_000,
-    });
-  }).inSingletonScope();
+  bind(TOKENS.profileFiles)
+    .toDynamicValue(({ get }) => {
+      const settings = get(TOKENS.settings);
+      return new FileBillerProfiles({
+        ...profileRulesOf(settings),
+        digest: get(TOKENS.digest),
+        folder: settings['Billers:Folder'],
+        eventStore: get(TOKENS.eventStore),
+        clock: get(TOKENS.clock),
+        chance: get(TOKENS.chance),
+        telemetry: get(TOKENS.telemetry),
+        by: get(TOKENS.processName),
+        refreshMs: settings['Billers:RefreshSeconds'] * 1_000,
+      });
+    })
+    .inSingletonScope();
 
   bind(TOKENS.profiles).toService(TOKENS.profileFiles);
 
-  bind(TOKENS.gateway).toDynamicValue(({ get }) => {
-    const settings = get(TOKENS.settings);
-    const gateway = new HttpBillerGateway({
-      clock: get(TOKENS.clock),
-      digest: get(TOKENS.digest),
-      secrets: get(TOKENS.secrets),
-      tokens: get(TOKENS.tokens),
-      allowance: get(TOKENS.allowance),
-      ...profileRulesOf(settings),
-    });
-    return get(TOKENS.lifecycle).opened('biller gateway', gateway, (open) => open.close());
-  }).inSingletonScope();
+  bind(TOKENS.gateway)
+    .toDynamicValue(({ get }) => {
+      const settings = get(TOKENS.settings);
+      const gateway = new HttpBillerGateway({
+        clock: get(TOKENS.clock),
+        digest: get(TOKENS.digest),
+        secrets: get(TOKENS.secrets),
+        tokens: get(TOKENS.tokens),
+        allowance: get(TOKENS.allowance),
+        ...profileRulesOf(settings),
+      });
+      return get(TOKENS.lifecycle).opened('biller gateway', gateway, (open) => open.close());
+    })
+    .inSingletonScope();
 });

@@ -7,7 +7,7 @@ import { type Settings } from '../configuration/declarations';
 import { Lifecycle } from '../lifecycle';
 import { applicationModule } from './application-module';
 import { billerModule } from './biller-module';
-import { embeddedModule } from './embedded-module';
+import { stackModules } from './stack-modules';
 import { systemModule } from './system-module';
 import { TOKENS } from './tokens';
 
@@ -17,8 +17,13 @@ export function createContainer(settings: Settings, role: string): Container {
   container.bind(TOKENS.settings).toConstantValue(settings);
   container.bind(TOKENS.processName).toConstantValue(`${role}@${hostname()}:${process.pid}`);
   container.bind(TOKENS.lifecycle).toConstantValue(new Lifecycle());
-  const logger = createLogger({ name: role, level: settings['Log:Level'], stream: process.stderr, serializers: stdSerializers });
+  const logger = createLogger({
+    name: role,
+    level: settings['Log:Level'],
+    stream: process.stderr,
+    serializers: stdSerializers,
+  });
   container.bind(TOKENS.telemetry).toConstantValue(new BunyanTelemetry(logger));
-  container.loadSync(systemModule, applicationModule, billerModule, embeddedModule);
+  container.loadSync(systemModule, applicationModule, billerModule, ...stackModules(settings));
   return container;
 }

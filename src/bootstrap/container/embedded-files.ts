@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { type ShardName } from '../../domain/identifiers';
+import { shardName, type ShardName } from '../../domain/identifiers';
 import { type Settings } from '../configuration/declarations';
 
 /** Where the embedded stack keeps its files below Data:Folder: one file per shard and per port. */
@@ -18,13 +18,16 @@ export function embeddedFiles(settings: Settings) {
 
 const SHARD_FILE = /^(?<name>[^\s:]{1,56})\.sqlite$/;
 
-/** The shards named by setting, else every shard whose file lies there. */
+/** The shards named by setting, else all of the registry, or every shard whose file lies there. */
 export function shardNames(settings: Settings): readonly ShardName[] {
   const named = settings['Shards:Names'];
   if (named.length > 0) return named as readonly ShardName[];
+  if (settings['Stack:Shards'] === 'sql-server') return Object.keys(settings['Shards:Registry']).map(shardName);
   const { shards } = embeddedFiles(settings);
   if (!existsSync(shards)) return [];
-  return readdirSync(shards).flatMap((file) => SHARD_FILE.exec(file)?.groups?.['name'] ?? []).sort() as unknown as readonly ShardName[];
+  return readdirSync(shards)
+    .flatMap((file) => SHARD_FILE.exec(file)?.groups?.['name'] ?? [])
+    .sort() as unknown as readonly ShardName[];
 }
 
 export function makeEmbeddedFolders(settings: Settings): void {

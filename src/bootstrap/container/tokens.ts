@@ -21,6 +21,7 @@ import { type ShardClock } from '../../application/shard-clock';
 import { type TopologySettings } from '../../application/topology';
 import { type Settings } from '../configuration/declarations';
 import { type Lifecycle } from '../lifecycle';
+import { type StartCheck } from './start-check';
 
 /** Typed: a bare symbol would let two dependencies swap places and still compile. */
 const token = <Service>(name: string): ServiceIdentifier<Service> => Symbol.for(`datapump:${name}`);
@@ -50,5 +51,7 @@ export const TOKENS = {
   history: token<History>('history'),
   shardClock: token<ShardClock>('shard-clock'),
   control: token<BillerControl>('biller-control'),
+  /** One of each stack's parts: ask for all of them. */
+  startChecks: token<StartCheck>('start-checks'),
   relayOutbox: token<RelayOutbox>('relay-outbox'),
 } as const;

@@ -65,13 +65,13 @@ const NOT_TAKEN = 'Endorsement';
 
 /** Short waits, so that a run ends in seconds. A lock outlives permit wait, call and margin: 7 > 0 + 1.5 + 5. */
 export const crashSettings = (files: DemoFiles, { sweeping }: { readonly sweeping: boolean }): CrashSettings => ({
-  ...demoSettings(files, { chaos: false }),
+  ...demoSettings(files, { chaos: false, shards: SHARDS }),
   'Consumer:PermitWaitSeconds': 0,
   'Bus:LockSeconds': 7,
   ...(sweeping ? { 'Sweep:EverySeconds': 1, 'Sweep:AfterMinutes': 1 } : {}),
 });
 
-export type CrashSettings = Readonly<Record<string, string | number | boolean>>;
+export type CrashSettings = Readonly<Record<string, unknown>>;
 
 /** Profiles, secrets, the sandbox's configuration, manifest and shards of one run. */
 export async function seedCrashTest(files: DemoFiles, options: CrashDataOptions): Promise<CrashDataSet> {

@@ -12,9 +12,11 @@ export interface DemoPlan {
   readonly faults: boolean;
   readonly sandboxPort: number;
   readonly startedAt: Instant;
+  /** Settings of the stack it runs on, beside its own; none: the embedded stack. */
+  readonly stack?: Readonly<Record<string, unknown>>;
 }
 
-export type DemoChoices = Pick<DemoPlan, 'shards' | 'billers' | 'records' | 'seed' | 'chaos' | 'faults'>;
+export type DemoChoices = Pick<DemoPlan, 'shards' | 'billers' | 'records' | 'seed' | 'chaos' | 'faults' | 'stack'>;
 
 export const DEMO_DEFAULTS: DemoChoices = {
   shards: 4,
@@ -74,8 +76,10 @@ export type DemoFiles = ReturnType<typeof demoFiles>;
  * Settings of every process of a demo. Waits are short, so that a demo ends in seconds; what they wait for is the same
  * as in production. A lock outlives permit wait, call and margin: 12 > 4 + 2 + 5.
  */
-export function demoSettings(files: DemoFiles, { chaos }: { readonly chaos: boolean }) {
+export function demoSettings(files: DemoFiles, { chaos, shards, stack = {} }: Pick<DemoPlan, 'chaos' | 'shards' | 'stack'>) {
   return {
+    ...stack,
+    'Shards:Names': Array.from({ length: shards }, (_, index) => `Shard-${index + 1}`),
     'Data:Folder': files.folder,
     'Billers:Folder': files.billers,
     'Billers:AllowPlainLoopback': true,
@@ -91,15 +95,32 @@ export function demoSettings(files: DemoFiles, { chaos }: { readonly chaos: bool
 }
 
 /** The same settings as environment variables, so that a file or variable of the surroundings cannot change a demo. */
-export const environmentOf = (settings: Readonly<Record<string, string | number | boolean>>): Record<string, string> =>
-  Object.fromEntries(Object.entries(settings).map(([key, value]) => [key.replace(':', '__'), String(value)]));
+export const environmentOf = (settings: Readonly<Record<string, unknown>>): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(settings).map(([key, value]) => [
+      key.replace(':', '__'),
+      typeof value === 'object' ? JSON.stringify(value) : String(value),
+    ]),
+  );
 
 /** The same as a settings file, for looking into a demo with the operator's commands. */
-export function configurationText(settings: Readonly<Record<string, string | number | boolean>>): string {
-  const sections: Record<string, Record<string, string | number | boolean>> = {};
+export function configurationText(settings: Readonly<Record<string, unknown>>): string {
+  const sections: Record<string, Record<string, unknown>> = {};
   for (const [key, value] of Object.entries(settings)) {
     const [section, name] = key.split(':') as [string, string];
     (sections[section] ??= {})[name] = value;
   }
   return `${JSON.stringify(sections, undefined, 2)}\n`;
+}
+
+/** A settings file's sections as `Section:Name`; what is unknown is told where the settings are read. */
+export function flattened(sections: unknown): Readonly<Record<string, unknown>> | undefined {
+  const isMap = (value: unknown): value is Record<string, unknown> =>
+    typeof value === 'object' && value !== null && !Array.isArray(value);
+  if (!isMap(sections) || !Object.values(sections).every(isMap)) return undefined;
+  return Object.fromEntries(
+    Object.entries(sections as Record<string, Record<string, unknown>>).flatMap(([section, members]) =>
+      Object.entries(members).map(([name, value]) => [`${section}:${name}`, value]),
+    ),
+  );
 }

@@ -1,5 +1,5 @@
 import { type ManifestRecord, type PlannedEnd } from '../../adapters/sqlite/sqlite-manifest';
-import { type SeedRow } from '../../adapters/sqlite/sqlite-shard-seed';
+import { type SeedRow } from '../../adapters/shared/shard-seed';
 import { actionOf, carriesMoney, DATA_TYPES, type DataType } from '../../domain/biller/data-type';
 import { type Customer, type Payment } from '../../domain/dp-record/dp-row';
 import { type RejectionReason } from '../../domain/dp-record/dp-record.events';

@@ -4,7 +4,9 @@ import { startProgress } from '../../adapters/command-line/progress';
 import { LedgerBooks } from '../../adapters/sandbox-biller/ledger-books';
 import { SqliteRecordProjection } from '../../adapters/sqlite/sqlite-record-projection';
 import { SystemClock } from '../../adapters/system/system-clock';
+import { type Shard } from '../../application/ports/shard';
 import { type Container } from 'inversify';
+import { settingsWithSecrets } from '../command-line/command-context';
 import { EXIT, UsageProblems } from '../command-line/problems';
 import { loadSettings } from '../configuration/load-settings';
 import { problemLine } from '../configuration/setting-problem';
@@ -17,7 +19,7 @@ import { isProved, type Proof } from './proof';
 import { type DemoMeasures, proofText } from './proof-text';
 import { proveDemo } from './prove-demo';
 import { runWork } from './run-work';
-import { seedDemo } from './seed-demo';
+import { seedDemo, type SeededShard, writeDemoFiles } from './seed-demo';
 
 export interface DemoOrder {
   readonly choices: DemoChoices;
@@ -45,15 +47,18 @@ export async function runDemo(order: DemoOrder): Promise<number> {
 async function seedRunProve(order: DemoOrder, files: DemoFiles, { manifest, plan }: OpenedDemo): Promise<number> {
   const { signal, proveOnly } = order;
   const memory = new MemoryPeaks();
-  if (!proveOnly && phaseOf(manifest) === 'seeding') {
-    const progress = startProgress({ label: 'seeding', total: plan.records });
-    await seedDemo(plan, files, manifest, (records) => progress.update(records), signal);
-    progress.finish();
-    if (signal.aborted) return interrupted();
-    setPhase(manifest, 'running');
-  }
-  const container = createContainer(settingsOf(files, plan), 'demo');
+  const seeding = !proveOnly && phaseOf(manifest) === 'seeding';
+  if (seeding) writeDemoFiles(plan, files);
+  const container = createContainer(await settingsWithSecrets(settingsOf(files, plan)), 'demo');
   try {
+    if (seeding) {
+      const progress = startProgress({ label: 'seeding', total: plan.records });
+      const shards = container.get(TOKENS.shards).all() as readonly (Shard & SeededShard)[];
+      await seedDemo(plan, manifest, shards, (records) => progress.update(records), signal);
+      progress.finish();
+      if (signal.aborted) return interrupted();
+      setPhase(manifest, 'running');
+    }
     let seconds: number | undefined;
     if (!proveOnly && phaseOf(manifest) === 'running') {
       const work = await runWork({ plan, files, manifest, container, memory, signal });
@@ -119,7 +124,11 @@ function interrupted(): number {
 }
 
 function settingsOf(files: DemoFiles, plan: DemoPlan) {
-  const loaded = loadSettings({ environment: {}, file: files.configuration, overrides: demoSettings(files, plan) });
+  const loaded = loadSettings({
+    environment: {},
+    file: files.configuration,
+    overrides: demoSettings(files, plan),
+  });
   if ('problems' in loaded) throw new UsageProblems(loaded.problems.map(problemLine));
   return loaded.settings;
 }

@@ -1,53 +1,51 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { type ShardSeed } from '../../adapters/shared/shard-seed';
 import { type SqliteManifest } from '../../adapters/sqlite/sqlite-manifest';
-import { SqliteShards } from '../../adapters/sqlite/sqlite-shards';
 import { type Customer } from '../../domain/dp-record/dp-row';
 import { type ShardName } from '../../domain/identifiers';
-import { type DemoBiller, planBillers, sandboxConfigurationOf, secretsOf } from './demo-billers';
+import { planBillers, sandboxConfigurationOf, secretsOf } from './demo-billers';
 import { configurationText, type DemoFiles, type DemoPlan, demoSettings } from './demo-plan';
 import { type DemoRecord, planRecords } from './demo-records';
 
 /** Records in memory at a time. */
 const BATCH = 1_000;
 
+/** Every stack's shards can be seeded, in the form that the shared seed has. */
+export interface SeededShard {
+  readonly name: ShardName;
+  seed(seed: ShardSeed): Promise<number>;
+}
+
 /**
- * Writes everything a demo needs, the manifest first: profiles, secrets, the sandbox's configuration, shards. Batch by
- * batch, so that memory does not grow with the records; repeated after a crash, it adds what is missing.
+ * Fills the manifest, then the shards, batch by batch, so that memory does not grow with the records; repeated after a
+ * crash, it adds what is missing.
  */
 export async function seedDemo(
   plan: DemoPlan,
-  files: DemoFiles,
   manifest: SqliteManifest,
+  shards: readonly SeededShard[],
   onProgress: (records: number) => void,
   signal: AbortSignal,
 ): Promise<void> {
   const billers = planBillers(plan);
-  writeFiles(plan, files, billers);
   manifest.addBillers(billers);
-  const names = [...new Set(billers.map(({ shard }) => shard))].sort();
-  mkdirSync(join(files.folder, 'shards'), { recursive: true });
-  const shards = SqliteShards.open({ folder: join(files.folder, 'shards'), names });
-  try {
-    for (const shard of shards.all()) {
-      const settings = billers.filter((biller) => biller.shard === shard.name && biller.settings !== 'missing');
-      await shard.seed({
-        billers: settings.map((biller) => ({
-          billerId: biller.billerId,
-          dba: biller.name,
-          active: biller.settings === 'active',
-        })),
-      });
-    }
-    let done = 0;
-    for (const batch of batches(planRecords(plan, billers))) {
-      if (signal.aborted) return;
-      manifest.addRecords(batch.map((record) => record.manifest));
-      for (const shard of shards.all()) await shard.seed(seedOf(batch, shard.name));
-      onProgress((done += batch.length));
-    }
-  } finally {
-    await shards.close();
+  for (const shard of shards) {
+    const settings = billers.filter((biller) => biller.shard === shard.name && biller.settings !== 'missing');
+    await shard.seed({
+      billers: settings.map((biller) => ({
+        billerId: biller.billerId,
+        dba: biller.name,
+        active: biller.settings === 'active',
+      })),
+    });
+  }
+  let done = 0;
+  for (const batch of batches(planRecords(plan, billers))) {
+    if (signal.aborted) return;
+    manifest.addRecords(batch.map((record) => record.manifest));
+    for (const shard of shards) await shard.seed(seedOf(batch, shard.name));
+    onProgress((done += batch.length));
   }
 }
 
@@ -73,12 +71,15 @@ function seedOf(batch: readonly DemoRecord[], shard: ShardName) {
   };
 }
 
-function writeFiles(plan: DemoPlan, files: DemoFiles, billers: readonly DemoBiller[]): void {
+/** Profiles, secrets, settings and the sandbox's configuration: what a container is made from. */
+export function writeDemoFiles(plan: DemoPlan, files: DemoFiles): void {
+  const billers = planBillers(plan);
   mkdirSync(files.billers, { recursive: true });
   for (const { billerId, profile } of billers) writeJson(join(files.billers, `${billerId}.json`), profile);
   writeJson(files.secrets, secretsOf(billers), 0o600);
   writeJson(files.sandbox, sandboxConfigurationOf(plan, billers, files.ledger), 0o600);
-  writeFileSync(files.configuration, configurationText(demoSettings(files, plan)));
+  // The stack's connection strings may hold passwords.
+  writeFileSync(files.configuration, configurationText(demoSettings(files, plan)), { mode: 0o600 });
 }
 
 function writeJson(file: string, value: unknown, mode = 0o644): void {

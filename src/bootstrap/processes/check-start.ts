@@ -4,28 +4,38 @@ import { problemText } from '../../adapters/biller-profiles/validate-profile-doc
 import { causeChain, PortFailure } from '../../application/ports/failures';
 import { UsageProblems } from '../command-line/problems';
 import { lockOutlivesTimeouts } from '../configuration/cross-checks';
+import { type StartCheck } from '../container/start-check';
 import { TOKENS } from '../container/tokens';
 
-/** Everything a process needs, tried before it works: all that is wrong is said at once. */
+/** Everything a process needs, tried once before it works: all that is wrong is said at once. */
 export async function checkStart(container: Container): Promise<void> {
-  const settings = container.get(TOKENS.settings);
-  const problems: string[] = [];
-  const attempt = async (work: () => Promise<readonly string[]> | readonly string[]): Promise<void> => {
-    try {
-      problems.push(...(await work()));
-    } catch (error) {
-      // Not a matter of configuration: whoever supervises this process starts it again.
-      if (error instanceof PortFailure && error.retryable) throw error;
-      problems.push(causeChain(error));
-    }
-  };
-  await attempt(() => {
-    const shards = container.get(TOKENS.shards).all();
-    return shards.length > 0 ? [] : [`Shards:Names: no shard is named and none lies in ${settings['Data:Folder']}/shards; name them, or put rows in with: datapump load`];
-  });
-  await attempt(() => (container.get(TOKENS.bus), []));
-  await attempt(async () => {
-    if (!existsSync(settings['Billers:Folder'])) return [`Billers:Folder: ${settings['Billers:Folder']} is no folder; name the one that holds the biller profiles`];
+  const checks = await Promise.all(container.getAll(TOKENS.startChecks).map(problemsOf));
+  const found = checks.flat();
+  // Profiles keep their versions in the event store: where that is out of reach, it has said so already.
+  if (found.length === 0 || container.get(TOKENS.settings)['Stack:EventStore'] === 'sqlite')
+    found.push(...(await problemsOf(profilesCheck(container))));
+  const problems = [...new Set(found)];
+  if (problems.length > 0) throw new UsageProblems(problems);
+}
+
+async function problemsOf({ settings, problems }: StartCheck): Promise<readonly string[]> {
+  const named = (problem: string): string => (problem.startsWith(`${settings}:`) ? problem : `${settings}: ${problem}`);
+  try {
+    return (await problems()).map(named);
+  } catch (error) {
+    // Another process has the file for a moment: no matter of configuration, whoever supervises this one starts it again.
+    if (error instanceof PortFailure && error.code === 'storage-busy') throw error;
+    // A failure of a port says what to do; what lies below it is for logs.
+    return [named(error instanceof PortFailure ? error.message : causeChain(error))];
+  }
+}
+
+const profilesCheck = (container: Container): StartCheck => ({
+  settings: 'Billers:Folder',
+  problems: async () => {
+    const settings = container.get(TOKENS.settings);
+    const folder = settings['Billers:Folder'];
+    if (!existsSync(folder)) return [`${folder} is no folder; name the one that holds the biller profiles`];
     const files = container.get(TOKENS.profileFiles);
     const profiles = await files.all();
     const locks = lockOutlivesTimeouts({
@@ -34,6 +44,5 @@ export async function checkStart(container: Container): Promise<void> {
       billers: profiles.map(({ billerId, timeoutMs }) => ({ billerId, timeoutMs })),
     });
     return [...(await files.problems()).map(problemText), ...locks];
-  });
-  if (problems.length > 0) throw new UsageProblems(problems);
-}
+  },
+});

@@ -35,7 +35,10 @@ export interface Supervised {
 /** First wait before a restart; it doubles with each restart in the window. */
 const RESTART_WAIT_FIRST_MS = 200;
 const RESTART_WAIT_MAX_MS = 10_000;
-/** A child that ends with "usage or configuration" would only say the same again. */
+/**
+ * A child that ends with "usage or configuration" at its first start would only say the same again. Later, the same
+ * settings have worked before: a server is out of reach, and restarts are counted as ever.
+ */
 const EXIT_USAGE = 2;
 
 /**
@@ -48,6 +51,7 @@ export const CHILD_NODE_FLAGS: readonly string[] = ['--min-semi-space-size=32', 
 export function supervise(options: SuperviseOptions): Supervised {
   const children = new Map<string, ChildProcess>();
   const waiting = new Set<NodeJS.Timeout>();
+  const started = new Set<string>();
   let stopping = false;
   let restarts = 0;
   let finish: (why: string | undefined) => void = () => undefined;
@@ -70,8 +74,10 @@ export function supervise(options: SuperviseOptions): Supervised {
       options.telemetry.warn('a process ended', { process: name, code: code ?? undefined, signal: signal ?? undefined });
       const now = performance.now();
       const recent = [...earlier.filter((at) => now - at < options.restartWindowMs), now];
-      if (code === EXIT_USAGE || recent.length > options.restartMax) {
-        void giveUp(code === EXIT_USAGE ? `${name} ended over its configuration` : `${name} ended ${recent.length} times within ${options.restartWindowMs / 1_000} s`);
+      const misconfigured = code === EXIT_USAGE && !started.has(name);
+      started.add(name);
+      if (misconfigured || recent.length > options.restartMax) {
+        void giveUp(misconfigured ? `${name} ended over its configuration` : `${name} ended ${recent.length} times within ${options.restartWindowMs / 1_000} s`);
         return undefined;
       }
       restarts++;

@@ -1,6 +1,6 @@
 import { type PaymentMapping } from '../../adapters/csv/payment-mapping';
 import { openCsvPayments } from '../../adapters/csv/csv-payments';
-import { derivedId } from '../../adapters/sqlite/sqlite-shard-import';
+import { derivedId } from '../../adapters/shared/derived-id';
 import { type LedgerBooks } from '../../adapters/sandbox-biller/ledger-books';
 
 const PAGE = 1_000;

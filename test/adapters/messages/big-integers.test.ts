@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { parseJsonKeepingBigIntegers } from '../../../src/adapters/messages/big-integers';
+import { parseJsonKeepingBigIntegers } from '../../../src/adapters/shared/big-integers';
 
 describe('parseJsonKeepingBigIntegers', () => {
   it.each([

@@ -6,5 +6,11 @@ import { MemoryEventStore } from './memory-event-store';
 eventStoreContract('memory, of the simulator', async () => {
   const core = new MemoryEventStore();
   const client = (): EventStore => byPromise<EventStore>(core);
-  return { store: client(), other: client(), reopen: async () => client(), dispose: async () => undefined };
+  return {
+    store: client(),
+    other: client(),
+    reopen: async () => client(),
+    repeatsOfOthers: 'judged-by-batch',
+    dispose: async () => undefined,
+  };
 });

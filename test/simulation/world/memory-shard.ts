@@ -13,7 +13,7 @@ import {
   type StalledRow,
   type StatusChange,
 } from '../../../src/application/ports/shard';
-import { type ShardSeed } from '../../../src/adapters/sqlite/sqlite-shard-seed';
+import { type ShardSeed } from '../../../src/adapters/shared/shard-seed';
 import { carriesMoney } from '../../../src/domain/biller/data-type';
 import {
   type BillerSettings,

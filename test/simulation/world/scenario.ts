@@ -1,4 +1,4 @@
-import { type SeedRow, type ShardSeed } from '../../../src/adapters/sqlite/sqlite-shard-seed';
+import { type SeedRow, type ShardSeed } from '../../../src/adapters/shared/shard-seed';
 import { type BillerProfile, type DoubtCapability } from '../../../src/domain/biller/biller-profile';
 import { ACTIONS, DATA_TYPES, type DataType } from '../../../src/domain/biller/data-type';
 import { type Customer, type Payment } from '../../../src/domain/dp-record/dp-row';

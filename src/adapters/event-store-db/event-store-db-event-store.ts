@@ -1,0 +1,210 @@
+import {
+  APPEND_EVENTS_MAX,
+  READ_EVENTS_MAX,
+  type EventStore,
+  type ExpectedRevision,
+  type NewEvent,
+  type Position,
+  type StoredEvent,
+} from '../../application/ports/event-store';
+import { PortFailure, VersionConflict } from '../../application/ports/failures';
+import { type StreamName } from '../../domain/identifiers';
+import { invariant, InvariantViolation } from '../../domain/invariant';
+import { connectionStringHosts, connectionStringProblems } from './connection-string';
+import { eventStoreFailure } from './event-store-failure';
+import { SentIds } from './sent-ids';
+import { StreamsWire } from './streams-wire';
+import {
+  appendRequests,
+  eventsOf,
+  readAllRequest,
+  readStreamRequest,
+  standsAfter,
+  type ReadEvent,
+} from './streams-messages';
+
+const DEADLINE_MS = 10_000;
+/** A stream longer than this many pages is a defect, not a history. */
+const PAGES_MAX = 50;
+
+/**
+ * The event store in EventStoreDB (or KurrentDB), version 20.6 or later. A position is `<commit>/<prepare>` of the log.
+ *
+ * EventStoreDB judges a repeat event by event: an append whose ids all stand at the revisions asked for succeeds and
+ * adds nothing, be it a whole stored batch, a part of one or a run over several; ids that stand elsewhere in the stream
+ * are appended again. Law 5 wants batches. So whenever ids that this process has sent to a stream are sent again, the
+ * stream is read and the law applied here; ids sent for the first time, which is nearly every append, cost one call.
+ * For ids that only ANOTHER process has sent, the server's own rule holds: docs/adr/event-store-db-repeats.md.
+ */
+export class EventStoreDbEventStore implements EventStore {
+  private readonly wire: StreamsWire;
+  private readonly hosts: string;
+  private readonly sent = new SentIds();
+  private readonly underWay = new Set<Promise<unknown>>();
+  private closed = false;
+
+  /** Connects with the first call. Throws a TypeError with all that is wrong with the connection string. */
+  constructor(options: {
+    readonly connectionString: string;
+    /** Of each call. An append that reaches it may still have taken effect. */
+    readonly deadlineMs?: number;
+  }) {
+    const problems = connectionStringProblems(options.connectionString, { production: false });
+    if (problems.length > 0) throw new TypeError(problems.join('; '));
+    this.hosts = connectionStringHosts(options.connectionString);
+    this.wire = new StreamsWire(options.connectionString.trim(), options.deadlineMs ?? DEADLINE_MS);
+  }
+
+  async append(
+    stream: StreamName,
+    expected: ExpectedRevision,
+    events: readonly NewEvent[],
+  ): Promise<{ readonly revision: number }> {
+    invariant(
+      events.length >= 1 && events.length <= APPEND_EVENTS_MAX,
+      `an append holds 1 to ${APPEND_EVENTS_MAX} events, got ${events.length}`,
+    );
+    invariant(
+      expected === 'new' || (Number.isSafeInteger(expected) && expected >= 0),
+      `an expected revision is 'new' or a whole number from 0, got ${expected}`,
+    );
+    invariant(
+      new Set(events.map(({ id }) => id)).size === events.length,
+      `an append to ${stream} holds one event id twice`,
+    );
+    const step = `append ${events.length} event(s) to stream ${stream} at ${expected === 'new' ? 'no event' : `revision ${expected}`}`;
+    // Made now, not after a wait: what the caller changes later must not change what is stored.
+    const batch: Batch = { stream, expected, events, requests: appendRequests(stream, expected, events) };
+    const areNew = this.sent.areNew(stream, events);
+    return this.run(step, async () => ({
+      revision: areNew ? await this.appendOnce(batch) : await this.appendAgain(batch),
+    }));
+  }
+
+  async readStream(
+    stream: StreamName,
+    options: { readonly fromRevision?: number; readonly max?: number } = {},
+  ): Promise<readonly StoredEvent[]> {
+    const { fromRevision = 0, max = READ_EVENTS_MAX } = options;
+    checkPage(max);
+    const page = await this.run(`read stream ${stream}`, () => this.page(stream, fromRevision, max));
+    return page.map(({ event }) => event);
+  }
+
+  async readAll(options: {
+    readonly after?: Position;
+    readonly max: number;
+    readonly categories?: readonly string[];
+  }): Promise<{ readonly events: readonly StoredEvent[]; readonly next: Position | undefined }> {
+    const { after, max, categories } = options;
+    checkPage(max);
+    if (categories?.length === 0) return { events: [], next: after };
+    // The event at `after` may come again (positions are inclusive here), hence one more.
+    const request = readAllRequest(after, max + 1, categories);
+    const read = await this.run('read all streams', async () => eventsOf(await this.wire.read(request)));
+    const events = read
+      .map(({ event }) => event)
+      .filter(({ position }) => standsAfter(position, after))
+      .slice(0, max);
+    return { events, next: events.at(-1)?.position ?? after };
+  }
+
+  /** Lets what is under way end, each within its deadline, then disconnects. */
+  async close(): Promise<void> {
+    if (this.closed) return;
+    this.closed = true;
+    await Promise.allSettled(this.underWay);
+    await this.wire.close();
+  }
+
+  private async appendOnce({ stream, expected, events, requests }: Batch): Promise<number> {
+    const response = await this.wire.append(requests);
+    const wrong = response.getWrongExpectedVersion();
+    if (wrong) {
+      const actual = wrong.hasCurrentRevision() ? Number(wrong.getCurrentRevision()) : 'new';
+      throw new VersionConflict(stream, expected, actual);
+    }
+    const last = lastRevision(expected, events);
+    const reached = Number(response.getSuccess()?.getCurrentRevision());
+    if (reached === last) return last;
+    throw new PortFailure(
+      `stream ${stream} was deleted and began anew: what was appended for revision ${last} stands at ${reached}`,
+      { code: 'not-found', retryable: false, facts: { stream, expected: last, actual: reached } },
+    );
+  }
+
+  /** Ids that were sent before: by law 4 an idempotent success, by law 5 a conflict, or the first did not arrive. */
+  private async appendAgain(batch: Batch): Promise<number> {
+    const { stream, expected, events } = batch;
+    if (!(await this.stands(batch))) {
+      await this.appendOnce(batch);
+      // The first sending may have arrived in between, cut otherwise.
+      if (!(await this.stands(batch))) throw new VersionConflict(stream, expected, lastRevision(expected, events));
+    }
+    return lastRevision(expected, events);
+  }
+
+  /** True: this very batch stands there. False: none of its ids is in the stream. Else VersionConflict. */
+  private async stands({ stream, expected, events }: Batch): Promise<boolean> {
+    const stored = await this.wholeStream(stream);
+    const first = expected === 'new' ? 0 : expected + 1;
+    const same =
+      stored[first]?.batchEvents === events.length &&
+      events.every(({ id }, index) => stored[first + index]?.event.id === id);
+    if (same) return true;
+    const ids = new Set(events.map(({ id }) => id));
+    if (!stored.some(({ event }) => ids.has(event.id))) return false;
+    throw new VersionConflict(stream, expected, stored.length - 1);
+  }
+
+  private async wholeStream(stream: StreamName): Promise<readonly ReadEvent[]> {
+    const events: ReadEvent[] = [];
+    for (let page = 0; page < PAGES_MAX; page++) {
+      const read = await this.page(stream, events.length, READ_EVENTS_MAX);
+      events.push(...read);
+      if (read.length < READ_EVENTS_MAX) return events;
+    }
+    invariant(false, `stream ${stream} has more than ${PAGES_MAX * READ_EVENTS_MAX} events`);
+  }
+
+  private async page(stream: StreamName, fromRevision: number, max: number): Promise<readonly ReadEvent[]> {
+    return eventsOf(await this.wire.read(readStreamRequest(stream, fromRevision, max)));
+  }
+
+  private async run<T>(step: string, work: () => Promise<T>): Promise<T> {
+    if (this.closed) {
+      throw new PortFailure(`failed to ${step}: the connection to the event store ${this.hosts} was closed`, {
+        code: 'closed',
+        retryable: false,
+        facts: { hosts: this.hosts },
+      });
+    }
+    const working = work();
+    this.underWay.add(working);
+    try {
+      return await working;
+    } catch (error) {
+      if (error instanceof VersionConflict || error instanceof InvariantViolation) throw error;
+      throw eventStoreFailure(step, this.hosts, error);
+    } finally {
+      this.underWay.delete(working);
+    }
+  }
+}
+
+interface Batch {
+  readonly stream: StreamName;
+  readonly expected: ExpectedRevision;
+  readonly events: readonly NewEvent[];
+  readonly requests: ReturnType<typeof appendRequests>;
+}
+
+const lastRevision = (expected: ExpectedRevision, events: readonly NewEvent[]): number =>
+  (expected === 'new' ? -1 : expected) + events.length;
+
+function checkPage(max: number): void {
+  invariant(
+    Number.isSafeInteger(max) && max >= 1 && max <= READ_EVENTS_MAX,
+    `a page holds 1 to ${READ_EVENTS_MAX} events, got ${max}`,
+  );
+}

@@ -1,0 +1,107 @@
+import { type ServiceBusReceivedMessage, type ServiceBusReceiver } from '@azure/service-bus';
+import { type Clock } from '../../application/ports/clock';
+import { PortFailure } from '../../application/ports/failures';
+import { type MessageSource } from '../../application/ports/message-bus';
+import { type Telemetry } from '../../application/ports/telemetry';
+import { nameOf, type ServiceBusConnection, within } from './service-bus-connection';
+import { serviceBusFailure } from './service-bus-failures';
+
+/** Beyond its wait a receive may take this long (connecting, draining) before the SDK counts as hung. */
+export const HUNG_AFTER_MS = 30_000;
+/** A link that brought nothing for so long is replaced, whether or not there was something to bring. */
+export const SILENT_AFTER_MS = 120_000;
+const CLOSE_LINK_MAX_MS = 2_000;
+
+export interface PullParts {
+  readonly connection: ServiceBusConnection;
+  readonly source: MessageSource;
+  readonly clock: Clock;
+  readonly telemetry: Telemetry | undefined;
+  readonly hungAfterMs: number;
+  readonly silentAfterMs: number;
+}
+
+/**
+ * One link that fetches messages only when asked, with the watchdog over it. unattached → attached → replaced …
+ * The SDK's receive is known to hang for ever and to run on a link that brings nothing (azure-sdk-for-js 7689, 6065,
+ * 8341): the first costs the connection, the second the link.
+ */
+export class MessagePull {
+  private receiver: ServiceBusReceiver | undefined;
+  private generation = -1;
+  private lastArrivalMs: number;
+
+  constructor(private readonly parts: PullParts) {
+    this.lastArrivalMs = parts.clock.monotonicMs();
+  }
+
+  /** Also settles and renews what older links brought: the SDK then goes by lock token through $management. */
+  current(): ServiceBusReceiver {
+    const { connection, source } = this.parts;
+    if (this.receiver === undefined || this.generation !== connection.generation) {
+      this.receiver = connection.newReceiver(source);
+      this.generation = connection.generation;
+    }
+    return this.receiver;
+  }
+
+  /** At most `max` messages: at once when that many are there, else what came within `waitMs`. */
+  async pull(max: number, waitMs: number): Promise<readonly ServiceBusReceivedMessage[]> {
+    const { clock, source, hungAfterMs } = this.parts;
+    this.replaceWhenSilent();
+    const step = `receive from ${nameOf(source)}`;
+    const receiver = this.current();
+    const receiving = receiver.receiveMessages(max, {
+      maxWaitTimeInMs: Math.max(1, Math.min(waitMs, this.untilSilentMs())),
+    });
+    const done = new AbortController();
+    const hung = clock.sleep(waitMs + hungAfterMs, done.signal).then(() => undefined);
+    try {
+      const messages = await Promise.race([receiving, hung]);
+      if (messages === undefined) throw this.hung(step, receiver, receiving);
+      if (messages.length > 0) this.lastArrivalMs = clock.monotonicMs();
+      return messages;
+    } catch (error) {
+      throw serviceBusFailure(step, error, { source: nameOf(source) });
+    } finally {
+      done.abort();
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.receiver !== undefined) await within(CLOSE_LINK_MAX_MS, this.receiver.close()).catch(() => undefined);
+  }
+
+  private hung(
+    step: string,
+    receiver: ServiceBusReceiver,
+    receiving: Promise<readonly ServiceBusReceivedMessage[]>,
+  ): PortFailure {
+    const { connection, source, telemetry } = this.parts;
+    telemetry?.count('service-bus.receive-hung');
+    // What it may still bring goes back at once instead of waiting for its lock to lapse.
+    receiving
+      .then((late) => Promise.all(late.map((message) => receiver.abandonMessage(message))))
+      .catch(() => undefined);
+    connection.rebuild(`a receive from ${nameOf(source)} did not return`);
+    return new PortFailure(`failed to ${step}: the client did not return, its connection is replaced`, {
+      code: 'timed-out',
+      retryable: true,
+      facts: { source: nameOf(source) },
+    });
+  }
+
+  private untilSilentMs(): number {
+    return this.lastArrivalMs + this.parts.silentAfterMs - this.parts.clock.monotonicMs();
+  }
+
+  private replaceWhenSilent(): void {
+    const { clock, source, telemetry } = this.parts;
+    if (this.untilSilentMs() > 0) return;
+    this.lastArrivalMs = clock.monotonicMs();
+    if (this.receiver === undefined) return;
+    telemetry?.count('service-bus.link-replaced', 1, { source: nameOf(source) });
+    this.receiver.close().catch(() => undefined);
+    this.receiver = undefined;
+  }
+}

@@ -1,0 +1,150 @@
+import { type ServiceBusReceivedMessage } from '@azure/service-bus';
+import Long from 'long';
+import { type Clock } from '../../application/ports/clock';
+import {
+  MESSAGES_PER_CALL_MAX,
+  type MessageBus,
+  type MessageReceiver,
+  type MessageSource,
+  type OutgoingMessage,
+  type PeekedMessage,
+  type SubscriptionDepth,
+} from '../../application/ports/message-bus';
+import { type Telemetry } from '../../application/ports/telemetry';
+import { invariant } from '../../domain/invariant';
+import { HUNG_AFTER_MS, SILENT_AFTER_MS } from './message-pull';
+import { toPeeked } from './message-translation';
+import { outgoingBatches } from './outgoing-batches';
+import { nameOf, type ServiceBusAddress, ServiceBusConnection } from './service-bus-connection';
+import { serviceBusFailure } from './service-bus-failures';
+import { ServiceBusMessageReceiver } from './service-bus-receiver';
+
+export type ServiceBusMessageBusOptions = ServiceBusAddress & {
+  readonly clock: Clock;
+  readonly telemetry?: Telemetry;
+  /** Of one message and of one batch; undefined: what the link declares, 1 MB at most. */
+  readonly messageBytesMax?: number;
+  /** A send, a settling or a request that takes longer has failed as timed-out. */
+  readonly operationTimeoutMs?: number;
+  readonly hungAfterMs?: number;
+  readonly silentAfterMs?: number;
+};
+
+const OPERATION_TIMEOUT_MS = 20_000;
+/** Scheduled messages under way at once: each is a transfer of its own. */
+const SCHEDULED_AT_ONCE_MAX = 32;
+/** Counting stops here, since it looks at every message: a depth of this much means "at least so many". */
+export const DEPTH_MAX = 5_000;
+
+/** Azure Service Bus through its SDK. Services need the rights to send and listen alone, never to manage. */
+export class ServiceBusMessageBus implements MessageBus {
+  private readonly connection: ServiceBusConnection;
+  private readonly receivers = new Set<MessageReceiver>();
+
+  constructor(private readonly options: ServiceBusMessageBusOptions) {
+    const { operationTimeoutMs = OPERATION_TIMEOUT_MS, telemetry } = options;
+    this.connection = new ServiceBusConnection(options, operationTimeoutMs, telemetry);
+  }
+
+  async send(topic: string, messages: readonly OutgoingMessage[]): Promise<void> {
+    invariant(
+      messages.length <= MESSAGES_PER_CALL_MAX,
+      `a call sends at most ${MESSAGES_PER_CALL_MAX} messages, got ${messages.length}`,
+    );
+    if (messages.length === 0) return;
+    const sender = this.connection.sender(topic);
+    try {
+      const { batches, scheduled } = await outgoingBatches(sender, topic, messages, this.options.messageBytesMax);
+      // One after the other: what was sent earlier stands earlier.
+      for (const batch of batches) await sender.sendMessages(batch);
+      for (let at = 0; at < scheduled.length; at += SCHEDULED_AT_ONCE_MAX)
+        await Promise.all(scheduled.slice(at, at + SCHEDULED_AT_ONCE_MAX).map((each) => sender.sendMessages(each)));
+    } catch (error) {
+      throw serviceBusFailure(`send ${messages.length} message(s) to topic ${topic}`, error, { topic });
+    }
+  }
+
+  receiver(source: MessageSource): MessageReceiver {
+    const { clock, telemetry, hungAfterMs = HUNG_AFTER_MS, silentAfterMs = SILENT_AFTER_MS } = this.options;
+    const { connection } = this;
+    const onClose = (): void => void this.receivers.delete(receiver);
+    const receiver = new ServiceBusMessageReceiver({
+      connection,
+      source,
+      clock,
+      telemetry,
+      hungAfterMs,
+      silentAfterMs,
+      onClose,
+    });
+    this.receivers.add(receiver);
+    return receiver;
+  }
+
+  async peek(
+    source: MessageSource,
+    options: { readonly after?: string; readonly max: number },
+  ): Promise<readonly PeekedMessage[]> {
+    const { after = '0', max } = options;
+    invariant(
+      Number.isSafeInteger(max) && max >= 1 && max <= MESSAGES_PER_CALL_MAX,
+      `a peek yields 1 to ${MESSAGES_PER_CALL_MAX} messages, got ${max}`,
+    );
+    invariant(
+      /^\d{1,19}$/.test(after),
+      `a sequence number is one that a message carried, got ${JSON.stringify(after)}`,
+    );
+    const found: PeekedMessage[] = [];
+    for await (const page of this.pages(source, after, max)) found.push(...page.map(toPeeked));
+    return found;
+  }
+
+  /**
+   * Counted by looking, since the service tells its own counts only to who may manage it: at most
+   * DEPTH_MAX of each kind. A scheduled message waits in the topic, not the subscription: Azure counts none here.
+   */
+  async depth(source: { readonly topic: string; readonly subscription: string }): Promise<SubscriptionDepth> {
+    const { topic, subscription } = source;
+    let active = 0;
+    let scheduled = 0;
+    let deadLettered = 0;
+    for await (const page of this.pages({ topic, subscription }, '0', DEPTH_MAX))
+      for (const { state } of page) {
+        if (state === 'scheduled') scheduled++;
+        else active++;
+      }
+    for await (const page of this.pages({ topic, subscription, deadLetters: true }, '0', DEPTH_MAX))
+      deadLettered += page.length;
+    return { active, scheduled, deadLettered };
+  }
+
+  /** Ends waiting receives, closes links, then the connection. What is unsettled comes back when its lock lapses. */
+  async close(): Promise<void> {
+    await Promise.all([...this.receivers].map((receiver) => receiver.close()));
+    await this.connection.close();
+  }
+
+  private async *pages(
+    source: MessageSource,
+    after: string,
+    max: number,
+  ): AsyncGenerator<readonly ServiceBusReceivedMessage[]> {
+    let from = Long.fromString(after).add(1);
+    let room = max;
+    while (room > 0) {
+      const page = await this.page(source, from, Math.min(room, MESSAGES_PER_CALL_MAX));
+      if (page.length === 0) return;
+      yield page;
+      room -= page.length;
+      from = page.at(-1)!.sequenceNumber!.add(1);
+    }
+  }
+
+  private async page(source: MessageSource, fromSequenceNumber: Long, max: number) {
+    try {
+      return await this.connection.peeker(source).peekMessages(max, { fromSequenceNumber });
+    } catch (error) {
+      throw serviceBusFailure(`peek at ${nameOf(source)}`, error, { source: nameOf(source) });
+    }
+  }
+}

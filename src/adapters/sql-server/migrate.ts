@@ -1,0 +1,164 @@
+import { PortFailure } from '../../application/ports/failures';
+import { CREATE_VERSIONS_TABLE, MAPPED_VIEWS, MIGRATIONS, SCHEMA_VERSION, type Migration } from './migrations';
+import { rowKeyOfType, TEXT_KEY, type RowKey } from './row-key';
+import { type Row, type Runner, type SqlServerConnection } from './sql-server-connection';
+import { statement, tsql, type SqlText } from './sql-text';
+
+/** How long a migration waits for another one of the same database. */
+const LOCK_TIMEOUT_MS = 30_000;
+
+export const SCHEMA_STATEMENTS = {
+  lock: statement(
+    { lockTimeoutMs: 'count' },
+    tsql`DECLARE @result int;
+EXEC @result = sp_getapplock @Resource = N'datapump-migrations', @LockMode = N'Exclusive', @LockOwner = N'Transaction', @LockTimeout = @lockTimeoutMs;
+SELECT @result AS LockResult;`,
+  ),
+  /** What stands under the names that we use; the types of views' columns, since an id keeps the site's type. */
+  names: statement(
+    {},
+    tsql`SELECT t.TABLE_NAME AS TableName, t.TABLE_TYPE AS TableType FROM INFORMATION_SCHEMA.TABLES AS t
+WHERE t.TABLE_SCHEMA = N'dbo' AND t.TABLE_NAME IN (N'DatapumpSchema', N'DatapumpRow', N'DatapumpCustomer', N'DatapumpPayment',
+  N'DatapumpBiller', N'datapump', N'Customer', N'Payment', N'BillerSettings', N'DpClaim', N'DpDetail', N'Outbox');
+SELECT c.TABLE_NAME AS TableName, c.COLUMN_NAME AS ColumnName, c.DATA_TYPE AS DataType FROM INFORMATION_SCHEMA.COLUMNS AS c
+WHERE c.TABLE_SCHEMA = N'dbo' AND c.TABLE_NAME IN (N'DatapumpRow', N'DatapumpCustomer', N'DatapumpPayment', N'DatapumpBiller');`,
+  ),
+  version: statement({}, tsql`SELECT MAX(v.Version) AS Version FROM dbo.DatapumpSchema AS v;`),
+  addVersion: statement(
+    { version: 'count', migration: 'id' },
+    tsql`INSERT INTO dbo.DatapumpSchema (Version, Name, AppliedAt) VALUES (@version, @migration, SYSUTCDATETIME());`,
+  ),
+};
+
+export interface SchemaState {
+  /** 0: no migration has run here. */
+  readonly version: number;
+  readonly key: RowKey;
+  /** What a person must put right before a migration or a start, each as a sentence. */
+  readonly problems: readonly string[];
+}
+
+export interface MigrationPlan {
+  readonly version: number;
+  readonly target: number;
+  readonly pending: readonly { readonly version: number; readonly name: string; readonly script: string }[];
+  readonly problems: readonly string[];
+}
+
+/** What applyMigrations would do, as text that a person can read and run by hand. Changes nothing. */
+export async function planMigrations(connection: SqlServerConnection): Promise<MigrationPlan> {
+  const state = await readSchema(connection);
+  return {
+    version: state.version,
+    target: SCHEMA_VERSION,
+    pending: pendingAfter(state.version).map((migration) => ({
+      version: migration.version,
+      name: migration.name,
+      script: migration.batches(state.key).join('\nGO\n'),
+    })),
+    problems: [...newerSchema(state.version), ...state.problems],
+  };
+}
+
+/**
+ * Brings the schema forward: everything in one transaction, under a lock of the database that a second migration waits
+ * for. Already there: nothing is done. Answers the versions that were added.
+ */
+export async function applyMigrations(connection: SqlServerConnection): Promise<readonly number[]> {
+  return connection.transaction('migrate the schema', async (runner) => {
+    const [answer] = await runner.run('lock', SCHEMA_STATEMENTS.lock, { lockTimeoutMs: LOCK_TIMEOUT_MS });
+    // 0 granted, 1 granted after waiting; below: timed out, cancelled, deadlock, bad call.
+    if (Number(answer![0]!['LockResult']) < 0) {
+      throw new PortFailure(
+        `failed to migrate the schema: another migration of this database has not ended within ${LOCK_TIMEOUT_MS} ms; wait for it, then run this one again`,
+        { code: 'storage-busy', retryable: true },
+      );
+    }
+    const { version, key, problems } = await readSchema(runner);
+    refuse([...newerSchema(version), ...problems], 'storage-foreign');
+    await runner.batch(CREATE_VERSIONS_TABLE);
+    const pending = pendingAfter(version);
+    for (const migration of pending) {
+      for (const batch of migration.batches(key)) await runner.batch(batch);
+      await runner.run('note the version', SCHEMA_STATEMENTS.addVersion, {
+        version: migration.version,
+        migration: migration.name,
+      });
+    }
+    return pending.map((migration) => migration.version);
+  });
+}
+
+/** Before the first use: the type of the ids here; refuses a schema that this program does not fit. */
+export async function checkedRowKey(runner: Runner): Promise<RowKey> {
+  const { version, key, problems } = await readSchema(runner);
+  if (version > SCHEMA_VERSION) refuse(newerSchema(version), 'storage-from-newer-version');
+  refuse(problems, 'storage-foreign');
+  if (version < SCHEMA_VERSION) {
+    refuse(
+      [
+        `the schema has version ${version} and this program needs ${SCHEMA_VERSION}: run \`datapump migrate --plan\`, then \`--apply\``,
+      ],
+      'storage-from-older-version',
+    );
+  }
+  return key;
+}
+
+const pendingAfter = (version: number): readonly Migration[] => MIGRATIONS.filter((each) => each.version > version);
+
+const newerSchema = (version: number): readonly string[] =>
+  version > SCHEMA_VERSION
+    ? [
+        `the schema has version ${version} and this program knows versions up to ${SCHEMA_VERSION}: run the newer datapump that made it`,
+      ]
+    : [];
+
+function refuse(
+  problems: readonly string[],
+  code: 'storage-foreign' | 'storage-from-newer-version' | 'storage-from-older-version',
+): void {
+  if (problems.length === 0) return;
+  throw new PortFailure(problems.join('; '), { code, retryable: false, facts: { problems: problems.length } });
+}
+
+export async function readSchema(runner: Runner): Promise<SchemaState> {
+  const [names, columns] = await runner.run('read the schema', SCHEMA_STATEMENTS.names, {});
+  const state = judgeSchema(names!, columns!);
+  if (!state.versioned) return { version: 0, key: state.key, problems: state.problems };
+  const [versions] = await runner.run('read the schema version', SCHEMA_STATEMENTS.version, {});
+  return { version: Number(versions![0]!['Version'] ?? 0), key: state.key, problems: state.problems };
+}
+
+/** Names compare without case: engines keep or fold it as they like. Pure. */
+export function judgeSchema(names: readonly Row[], columns: readonly Row[]) {
+  const lower = (text: unknown): string => String(text).toLowerCase();
+  const kindOf = new Map(names.map((row) => [lower(row['TableName']), lower(row['TableType'])]));
+  const typesOf = (view: string) =>
+    new Map(
+      columns
+        .filter((row) => lower(row['TableName']) === lower(view))
+        .map((row) => [lower(row['ColumnName']), String(row['DataType'])]),
+    );
+  const problems: string[] = [];
+  for (const [view, { table, columns: wanted }] of Object.entries(MAPPED_VIEWS)) {
+    const stands = kindOf.get(lower(view));
+    if (stands === undefined) {
+      if (kindOf.has(lower(table)))
+        problems.push(
+          `dbo.${table} stands already and the view dbo.${view} does not: write that view over it as docs/SQL-SERVER.md shows`,
+        );
+      continue;
+    }
+    if (stands !== 'view') problems.push(`dbo.${view} is no view: give that table another name`);
+    const types = typesOf(view);
+    const missing = wanted.filter((column) => !types.has(lower(column)));
+    if (missing.length > 0) problems.push(`the view dbo.${view} lacks ${missing.join(', ')}: add them to it`);
+  }
+  const type = typesOf('DatapumpRow').get('dpid');
+  return { versioned: kindOf.has('datapumpschema'), key: type === undefined ? TEXT_KEY : rowKeyOfType(type), problems };
+}
+
+/** The whole of a fresh schema as one script, for a review. */
+export const schemaScript = (key: RowKey = TEXT_KEY): string =>
+  [CREATE_VERSIONS_TABLE, ...MIGRATIONS.flatMap(({ batches }): readonly SqlText[] => batches(key))].join('\nGO\n');

@@ -1,0 +1,50 @@
+import { PortFailure } from '../../application/ports/failures';
+import { type SecretSource } from '../../application/ports/secret-source';
+import { type SettingKey, type Settings } from './declarations';
+import { connectionProblems } from './stack-checks';
+
+/** Setting that names a secret → setting that the secret is read into, where its stack is chosen. */
+const NAMED = [
+  {
+    name: 'ServiceBus:ConnectionStringSecret',
+    value: 'ServiceBus:ConnectionString',
+    stack: ['Stack:Bus', 'service-bus'],
+  },
+  {
+    name: 'EventStore:ConnectionStringSecret',
+    value: 'EventStore:ConnectionString',
+    stack: ['Stack:EventStore', 'event-store-db'],
+  },
+  { name: 'Redis:UrlSecret', value: 'Redis:Url', stack: ['Stack:Tokens', 'redis'] },
+] as const satisfies readonly {
+  readonly name: SettingKey;
+  readonly value: SettingKey;
+  readonly stack: readonly [SettingKey, string];
+}[];
+
+/**
+ * Settings with the secrets that they name, and all that is wrong with those; shards read theirs when they connect.
+ * Nothing is read where nothing is named.
+ */
+export async function readNamedSecrets(
+  settings: Settings,
+  secrets: () => SecretSource,
+): Promise<{ readonly settings: Settings; readonly problems: readonly string[] }> {
+  const wanted = NAMED.filter(({ name, stack: [key, choice] }) => settings[name] !== '' && settings[key] === choice);
+  if (wanted.length === 0) return { settings, problems: [] };
+  const problems: string[] = [];
+  const read = { ...settings };
+  const source = secrets();
+  for (const { name, value } of wanted) {
+    try {
+      read[value] = await source.secret(settings[name]);
+    } catch (error) {
+      if (!(error instanceof PortFailure)) throw error;
+      problems.push(`${name}: ${error.message}`);
+    }
+  }
+  const named = (key: SettingKey): string => NAMED.find(({ value }) => value === key)?.name ?? key;
+  for (const { key, expected } of connectionProblems(read))
+    problems.push(`${named(key)}: the secret it names: expected ${expected}`);
+  return { settings: read, problems };
+}

@@ -1,0 +1,28 @@
+import { ContainerModule } from 'inversify';
+import { SqliteShards } from '../../adapters/sqlite/sqlite-shards';
+import { embeddedFiles, makeEmbeddedFolders, shardNames } from './embedded-files';
+import { TOKENS } from './tokens';
+
+/** Shards as files of one machine, opened when they are first asked for. */
+export const embeddedShardsModule = new ContainerModule(({ bind }) => {
+  bind(TOKENS.shards)
+    .toDynamicValue(({ get }) => {
+      const settings = get(TOKENS.settings);
+      makeEmbeddedFolders(settings);
+      const shards = SqliteShards.open({ folder: embeddedFiles(settings).shards, names: shardNames(settings) });
+      return get(TOKENS.lifecycle).opened('shards', shards, (open) => open.close());
+    })
+    .inSingletonScope();
+  bind(TOKENS.startChecks).toDynamicValue(({ get }) => ({
+    settings: 'Shards:Names',
+    problems: async () => {
+      const shards = get(TOKENS.shards).all();
+      await Promise.all(shards.map((shard) => shard.now()));
+      return shards.length > 0
+        ? []
+        : [
+            `no shard is named and none lies in ${get(TOKENS.settings)['Data:Folder']}/shards; name them, or put rows in with: datapump load`,
+          ];
+    },
+  }));
+});

@@ -1,0 +1,19 @@
+import { ContainerModule } from 'inversify';
+import { EventStoreDbEventStore } from '../../adapters/event-store-db/event-store-db-event-store';
+import { TOKENS } from './tokens';
+
+/** The histories in EventStoreDB. */
+export const eventStoreDbModule = new ContainerModule(({ bind }) => {
+  bind(TOKENS.eventStore)
+    .toDynamicValue(({ get }) => {
+      const store = new EventStoreDbEventStore({
+        connectionString: get(TOKENS.settings)['EventStore:ConnectionString'],
+      });
+      return get(TOKENS.lifecycle).opened('event store', store, (open) => open.close());
+    })
+    .inSingletonScope();
+  bind(TOKENS.startChecks).toDynamicValue(({ get }) => ({
+    settings: 'EventStore:ConnectionString',
+    problems: async () => (await get(TOKENS.eventStore).readAll({ max: 1 }), []),
+  }));
+});

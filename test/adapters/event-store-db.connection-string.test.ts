@@ -1,0 +1,45 @@
+import { connectionStringHosts, connectionStringProblems } from '../../src/adapters/event-store-db/connection-string';
+
+const SECRET = 'changeit';
+
+describe('a connection string of EventStoreDB', () => {
+  it.each([
+    'esdb://host',
+    'esdb://host:2113',
+    `esdb://admin:${SECRET}@host:2113?tls=true`,
+    `esdb+discover://admin:${SECRET}@cluster.example:2113?nodePreference=leader&tlsCAFile=%2Fca.pem`,
+    'esdb://one:2113,two:2113,three:2113/?gossipTimeout=3',
+  ])('is taken in production: %s', (text) => {
+    expect(connectionStringProblems(text, { production: true })).toEqual([]);
+  });
+
+  it.each([['tls=false'], ['TLS=false'], ['t_l-s=false'], ['tls=true&tls=false'], ['nodePreference=leader&tls=false']])(
+    'with %s is refused in production alone',
+    (options) => {
+      const text = `esdb://host:2113?${options}`;
+      expect(connectionStringProblems(text, { production: true })).toEqual([
+        expect.stringContaining('production refuses'),
+      ]);
+      expect(connectionStringProblems(text, { production: false })).toEqual([]);
+    },
+  );
+
+  it.each([
+    ['http://host', 'not of the form'],
+    ['', 'not of the form'],
+    [`esdb://admin:${SECRET}:x@host`, 'not of the form'],
+    [`esdb://admin:${SECRET}@host?tls=no`, 'neither tls=true nor tls=false'],
+    [`esdb://admin:${SECRET}@host?tsl=true`, 'unknown or empty'],
+    [`esdb://admin:${SECRET}@host?tls`, 'unknown or empty'],
+    [`esdb://admin:${SECRET}@host?tlsVerifyCert=false`, 'ignores'],
+  ])('%s is refused without being quoted', (text, problem) => {
+    const problems = connectionStringProblems(text, { production: false });
+    expect(problems).toEqual([expect.stringContaining(problem)]);
+    expect(problems.join()).not.toContain(SECRET);
+  });
+
+  it('is known to people by its hosts', () => {
+    expect(connectionStringHosts(`esdb://admin:${SECRET}@one:2113,two:2113/?tls=true`)).toBe('one:2113,two:2113');
+    expect(connectionStringHosts('esdb+discover://cluster.example')).toBe('cluster.example');
+  });
+});

@@ -1,0 +1,178 @@
+import { randomUUID } from 'node:crypto';
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import Redis from 'ioredis';
+import { RedisTokenCache } from '../../src/adapters/redis/redis-token-cache';
+import { InProcessTokenCache } from '../../src/adapters/system/in-process-token-cache';
+import { SystemClock } from '../../src/adapters/system/system-clock';
+import { type FetchedToken } from '../../src/application/ports/token-cache';
+import { recordedTelemetry } from '../support/recorded-telemetry';
+import { redisUnderTest } from '../support/redis-under-test';
+
+const { url, answers } = redisUnderTest();
+const clock = new SystemClock();
+
+if (!answers)
+  it.skip('Redis token cache (not run: none answers at DATAPUMP_TEST_REDIS or 127.0.0.1:6379)', () => undefined);
+
+(answers ? describe : describe.skip)('the Redis token cache', () => {
+  let namespace: string;
+  let lines: string[];
+  let ends: (() => unknown)[];
+  beforeEach(() => {
+    namespace = `datapump-test-${randomUUID()}`;
+    ends = [];
+  });
+  afterEach(async () => {
+    for (const end of ends.reverse()) await end();
+  });
+
+  /** As one process has it: a connection and a fallback of its own. */
+  const openCache = async (at = url): Promise<RedisTokenCache> => {
+    const recorded = recordedTelemetry();
+    lines = recorded.lines;
+    const { telemetry } = recorded;
+    const fallback = new InProcessTokenCache(clock);
+    const cache = new RedisTokenCache({ url: at, clock, telemetry, fallback, namespace });
+    ends.push(() => cache.close());
+    await cache.open();
+    return cache;
+  };
+  const untilShared = async (cache: RedisTokenCache): Promise<void> => {
+    for (const end = clock.monotonicMs() + 10_000; (await cache.get('a', fetchOf('own'))) !== 'shared';) {
+      if (clock.monotonicMs() > end) throw new Error('Redis was not used within 10 s');
+      await clock.sleep(20);
+    }
+  };
+  const fetchOf = (value: string, afterMs = 0): jest.Mock<Promise<FetchedToken>> =>
+    jest.fn(async () => {
+      await clock.sleep(afterMs);
+      return { value, expiresInMs: 60_000 };
+    });
+
+  it('fetches once for many processes, and shares the token', async () => {
+    const caches = await Promise.all(Array.from({ length: 6 }, () => openCache()));
+    const fetch = fetchOf('t1', 200);
+    const got = await Promise.all(caches.flatMap((cache) => [cache.get('a', fetch), cache.get('a', fetch)]));
+    expect(new Set(got)).toEqual(new Set(['t1']));
+    expect(fetch).toHaveBeenCalledTimes(1);
+  });
+
+  it('drops a refused token for all processes, but not the newer one', async () => {
+    const [one, other] = [await openCache(), await openCache()];
+    await one.get('a', fetchOf('t1'));
+    await other.forget('a', 't1');
+    expect(await one.get('a', fetchOf('t2'))).toBe('t2');
+    await other.forget('a', 't1');
+    expect(await one.get('a', fetchOf('t3'))).toBe('t2');
+  });
+
+  it('lets another process try when the fetch of the first failed', async () => {
+    const [one, other] = [await openCache(), await openCache()];
+    const failing = one.get('a', async () => {
+      await clock.sleep(100);
+      throw new Error('refused');
+    });
+    await clock.sleep(30);
+    const second = other.get('a', fetchOf('t1'));
+    await expect(failing).rejects.toThrow('refused');
+    expect(await second).toBe('t1');
+  });
+
+  it('names its keys after the installation, gives each an end, and shows no token in them', async () => {
+    const cache = await openCache();
+    await cache.get('biller|https://host/token|client|scope', fetchOf('secret-token'));
+    const redis = new Redis(url);
+    ends.push(() => redis.disconnect());
+    const keys = await redis.keys(`${namespace}:*`);
+    expect(keys).toEqual([expect.stringMatching(/^datapump-test-[^:]+:token:[0-9a-f]{64}$/)]);
+    expect(await redis.pttl(keys[0]!)).toBeGreaterThan(40_000);
+    expect(await redis.pttl(keys[0]!)).toBeLessThanOrEqual(48_000);
+  });
+
+  it('works on alone while Redis is away or hangs, says so once each, and shares again afterwards', async () => {
+    const gate = await Gate.open(url);
+    ends.push(() => gate.shut());
+    const cache = await openCache(gate.url);
+    const said = lines;
+    expect(await cache.get('a', fetchOf('shared'))).toBe('shared');
+
+    await gate.shut();
+    expect(await cache.get('a', fetchOf('own'))).toBe('own');
+    expect(await cache.get('a', fetchOf('never'))).toBe('own');
+    await gate.reopen();
+    await untilShared(cache);
+
+    gate.hang();
+    const began = clock.monotonicMs();
+    expect(await cache.get('b', fetchOf('own b'))).toBe('own b');
+    for (let times = 0; times < 20; times++) expect(await cache.get('b', fetchOf('never'))).toBe('own b');
+    expect(clock.monotonicMs() - began).toBeLessThan(3_000);
+
+    expect(said.map((line) => line.split(' {')[0])).toEqual([
+      'warn Redis does not serve tokens; each process keeps its own meanwhile',
+      'info Redis serves tokens again',
+      'warn Redis does not serve tokens; each process keeps its own meanwhile',
+    ]);
+    expect(said.join()).not.toMatch(/shared|own b/);
+  });
+
+  it('is there when Redis comes later than the process', async () => {
+    const gate = await Gate.open(url);
+    ends.push(() => gate.shut());
+    await gate.shut();
+    const cache = await openCache(gate.url);
+    await expect(cache.check()).rejects.toMatchObject({ code: 'unavailable' });
+    expect(await cache.get('a', fetchOf('own'))).toBe('own');
+    await gate.reopen();
+    const other = await openCache();
+    await other.get('a', fetchOf('shared'));
+    await untilShared(cache);
+    await cache.check();
+  });
+});
+
+/** A way to Redis that can be shut, reopened at the same port, and made to swallow what is sent. */
+class Gate {
+  private readonly sockets = new Set<Socket>();
+  private server: Server | undefined;
+  private hanging = false;
+  private port = 0;
+
+  private constructor(private readonly behind: URL) {}
+
+  static async open(url: string): Promise<Gate> {
+    const gate = new Gate(new URL(url));
+    await gate.reopen();
+    return gate;
+  }
+
+  get url(): string {
+    return `redis://127.0.0.1:${this.port}`;
+  }
+
+  async reopen(): Promise<void> {
+    const server = createServer((inner) => {
+      const outer = connect(Number(this.behind.port || 6379), this.behind.hostname);
+      for (const socket of [inner, outer]) {
+        this.sockets.add(socket);
+        socket.on('error', () => undefined).on('close', () => [inner, outer].forEach((end) => end.destroy()));
+      }
+      inner.on('data', (chunk) => this.hanging || outer.write(chunk));
+      outer.on('data', (chunk) => this.hanging || inner.write(chunk));
+    });
+    this.server = server;
+    await new Promise<void>((resolve) => server.listen(this.port, '127.0.0.1', resolve));
+    this.port = (server.address() as AddressInfo).port;
+  }
+
+  hang(): void {
+    this.hanging = true;
+  }
+
+  async shut(): Promise<void> {
+    const { server } = this;
+    this.server = undefined;
+    for (const socket of this.sockets) socket.destroy();
+    if (server) await new Promise((resolve) => server.close(resolve));
+  }
+}

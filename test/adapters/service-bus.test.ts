@@ -1,0 +1,275 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { ServiceBusClient } from '@azure/service-bus';
+import { type PortFailure } from '../../src/application/ports/failures';
+import {
+  type MessageBus,
+  type MessageReceiver,
+  type OutgoingMessage,
+  type ReceivedMessage,
+  type TopicDeclaration,
+} from '../../src/application/ports/message-bus';
+import { instantFromMs } from '../../src/domain/instant';
+import { ServiceBusFixture } from '../support/wire-peers/amqp/service-bus-fixture';
+
+/** What is under way when the plug is pulled comes back after this. */
+const LOCK_MS = 5_000;
+const TOPOLOGY: readonly TopicDeclaration[] = [
+  {
+    name: 'records',
+    duplicateDetectionWindowMs: 600_000,
+    timeToLiveMs: undefined,
+    subscriptions: [{ name: 'payments', eventType: undefined, lockMs: LOCK_MS, deliveryCountMax: 10 }],
+  },
+];
+const PAYMENTS = { topic: 'records', subscription: 'payments' };
+
+let fixture: ServiceBusFixture;
+beforeEach(async () => {
+  fixture = await ServiceBusFixture.start(TOPOLOGY, { keyName: 'peer' });
+});
+afterEach(() => fixture.stop());
+
+const message = (messageId: string, body: unknown = { messageId }): OutgoingMessage => ({
+  messageId,
+  body,
+  properties: {},
+});
+const numbered = (count: number): readonly OutgoingMessage[] =>
+  Array.from({ length: count }, (_, index) => message(`m${index}`));
+
+async function take(receiver: MessageReceiver): Promise<ReceivedMessage> {
+  const [received] = await receiver.receive({ max: 1, waitMs: 5_000 });
+  if (received === undefined) throw new Error('expected a message within 5 s');
+  return received;
+}
+
+async function sendForeign(body: unknown, properties: Record<string, Date | number> = {}): Promise<void> {
+  const client = new ServiceBusClient(fixture.peer.connectionString);
+  await client.createSender('records').sendMessages({ messageId: 'foreign', body, applicationProperties: properties });
+  await client.close();
+}
+
+describe('messages', () => {
+  it("keeps the last digits of another team's 64-bit ids, in the body and in the properties", async () => {
+    await sendForeign(Buffer.from('{"dpId": 9223372036854775807}'), { at: new Date(0), small: 3 });
+    const received = await take(fixture.newBus().receiver(PAYMENTS));
+    expect(received).toMatchObject({ body: { dpId: '9223372036854775807' }, properties: { small: 3 } });
+    expect(String(received.properties['at'])).toMatch(/^(0|1970-01-01T00:00:00.000Z)$/);
+  });
+
+  it('hands over what is not JSON as it came', async () => {
+    await sendForeign(Buffer.from('<xml/>'));
+    expect((await take(fixture.newBus().receiver(PAYMENTS))).body).toBe('<xml/>');
+  });
+
+  it('cuts a call into as many batches as the size on the link asks for, and keeps their order', async () => {
+    const bus = fixture.newBus();
+    const filler = 'x'.repeat(2_000);
+    const messages = numbered(600).map((each) => ({ ...each, body: filler }));
+    await bus.send('records', messages);
+    const ids = (await bus.peek(PAYMENTS, { max: 1_000 })).map(({ messageId }) => messageId);
+    expect(ids).toEqual(messages.map(({ messageId }) => messageId));
+  });
+
+  it('sends messages for now and for later in one call', async () => {
+    const bus = fixture.newBus();
+    const later = Array.from({ length: 50 }, (_, index) => ({
+      ...message(`later-${index}`),
+      scheduledFor: instantFromMs(Date.now() + 60_000 + index * 1_000),
+    }));
+    await bus.send('records', [later[0]!, message('now'), ...later.slice(1)]);
+    expect(await bus.depth(PAYMENTS)).toEqual({ active: 1, scheduled: 50, deadLettered: 0 });
+    expect((await take(bus.receiver(PAYMENTS))).messageId).toBe('now');
+  });
+
+  it('refuses what exceeds the limit it is given, though the link would take it', async () => {
+    const bus = fixture.newBus({ messageBytesMax: 1_000 });
+    await expect(bus.send('records', [message('small'), message('big', 'x'.repeat(2_000))])).rejects.toMatchObject({
+      code: 'message-too-large',
+    });
+    expect(await bus.peek(PAYMENTS, { max: 10 })).toEqual([]);
+  });
+});
+
+describe('receiving', () => {
+  it('goes on beyond the 2,048 deliveries that the window of a session holds', async () => {
+    const bus = fixture.newBus();
+    const receiver = bus.receiver(PAYMENTS);
+    for (let at = 0; at < 3; at++)
+      await bus.send(
+        'records',
+        numbered(1_000).map((each) => message(`${at}-${each.messageId}`)),
+      );
+    let received = 0;
+    while (received < 3_000) {
+      const batch = await receiver.receive({ max: 200, waitMs: 2_000 });
+      expect(batch.length).toBeGreaterThan(0);
+      received += batch.length;
+      await Promise.all(batch.map((each) => receiver.complete(each)));
+    }
+    expect(await bus.depth(PAYMENTS)).toEqual({ active: 0, scheduled: 0, deadLettered: 0 });
+  });
+
+  it('gives back at once what came after its signal had aborted', async () => {
+    const bus = fixture.newBus();
+    const receiver = bus.receiver(PAYMENTS);
+    const stop = new AbortController();
+    const waiting = receiver.receive({ max: 1, waitMs: 10_000, signal: stop.signal });
+    await delay(200);
+    stop.abort();
+    expect(await waiting).toEqual([]);
+    await bus.send('records', [message('late')]);
+    const other = fixture.newBus().receiver(PAYMENTS);
+    expect(await take(other)).toMatchObject({ messageId: 'late', deliveryCount: 2 });
+  });
+
+  it('takes over the look that an aborted receive left behind', async () => {
+    const bus = fixture.newBus();
+    const receiver = bus.receiver(PAYMENTS);
+    const stop = new AbortController();
+    const waiting = receiver.receive({ max: 1, waitMs: 10_000, signal: stop.signal });
+    await delay(100);
+    stop.abort();
+    await waiting;
+    const next = take(receiver);
+    await bus.send('records', [message('next')]);
+    expect(await next).toMatchObject({ messageId: 'next', deliveryCount: 1 });
+  });
+
+  it('serves receives that were called at once one after the other', async () => {
+    const bus = fixture.newBus();
+    const receiver = bus.receiver(PAYMENTS);
+    const both = [take(receiver), take(receiver)];
+    await bus.send('records', [message('a'), message('b')]);
+    expect((await Promise.all(both)).map(({ messageId }) => messageId)).toEqual(['a', 'b']);
+  });
+
+  it('closing ends a waiting receive, and what comes after is refused as closed', async () => {
+    const bus = fixture.newBus();
+    const receiver = bus.receiver(PAYMENTS);
+    const waiting = receiver.receive({ max: 1, waitMs: 30_000 });
+    await delay(100);
+    await bus.close();
+    expect(await waiting).toEqual([]);
+    await expect(receiver.receive({ max: 1, waitMs: 0 })).rejects.toMatchObject({ code: 'closed' });
+    await expect(bus.send('records', [message('x')])).rejects.toMatchObject({ code: 'closed' });
+  });
+});
+
+describe('the watchdog', () => {
+  it('replaces a link that brings nothing though it answers', async () => {
+    const bus = fixture.newBus({ silentAfterMs: 1_500 });
+    const receiver = bus.receiver(PAYMENTS);
+    await bus.send('records', [message('first')]);
+    await receiver.complete(await take(receiver));
+    fixture.peer.mute();
+    await bus.send('records', [message('unheard')]);
+    expect((await take(receiver)).messageId).toBe('unheard');
+  });
+
+  it('replaces a connection on which the SDK hangs', async () => {
+    const bus = fixture.newBus({ hungAfterMs: 500, operationTimeoutMs: 1_000 });
+    const receiver = bus.receiver(PAYMENTS);
+    await bus.send('records', [message('first'), message('second')]);
+    const first = await take(receiver);
+    fixture.peer.freeze();
+    const failures: unknown[] = [];
+    const second = await until(async () => (await receiver.receive({ max: 1, waitMs: 100 }))[0], failures);
+    expect(second.messageId).toBe('second');
+    expect(failures).toEqual([expect.objectContaining({ code: 'timed-out', retryable: true })]);
+    // What an earlier connection brought is renewed and settled by its lock token.
+    expect(Date.parse(await receiver.renewLock(first))).toBeGreaterThan(Date.parse(first.lockedUntil));
+    await receiver.complete(first);
+    await receiver.complete(second);
+    expect((await bus.depth(PAYMENTS)).active).toBe(0);
+  });
+});
+
+describe('failures are classified', () => {
+  it.each([
+    ['a wrong key', { key: 'stranger' }, { code: 'not-authorized', retryable: false }],
+    ['nobody listening', { port: 1 }, { code: 'connection-lost', retryable: true }],
+    ['an unknown host', { host: 'no-such-host.invalid' }, { code: 'connection-lost', retryable: true }],
+  ])('%s', async (_name, { key, port, host }: { key?: string; port?: number; host?: string }, expected) => {
+    const connectionString = fixture.peer.connectionString
+      .replace('SharedAccessKeyName=peer', `SharedAccessKeyName=${key ?? 'peer'}`)
+      .replace(/127\.0\.0\.1:\d+/, (at) =>
+        port === undefined && host === undefined ? at : `${host ?? '127.0.0.1'}:${port ?? 1}`,
+      );
+    const bus = fixture.newBus({ connectionString });
+    const failure = { name: 'PortFailure', ...expected };
+    await expect(bus.send('records', [message('x')])).rejects.toMatchObject(failure);
+    await expect(bus.receiver(PAYMENTS).receive({ max: 1, waitMs: 0 })).rejects.toMatchObject(failure);
+    await expect(bus.peek(PAYMENTS, { max: 1 })).rejects.toMatchObject(failure);
+  });
+
+  it('a subscription that is not there', async () => {
+    const missing = { topic: 'records', subscription: 'nobody' };
+    const failure = { code: 'not-found', retryable: false };
+    await expect(fixture.newBus().receiver(missing).receive({ max: 1, waitMs: 0 })).rejects.toMatchObject(failure);
+  });
+
+  it('settings that are no connection string', () => {
+    expect(() => fixture.newBus({ connectionString: 'nonsense' })).toThrow('connection settings');
+  });
+});
+
+describe('pulling the plug', () => {
+  it('for 3 s while messages are sent and received loses none and doubles none', async () => {
+    const bus = fixture.newBus({ operationTimeoutMs: 2_000 });
+    const ids = numbered(400).map(({ messageId }) => messageId);
+    const failures: unknown[] = [];
+    const seen: ReceivedMessage[] = [];
+    const sending = (async () => {
+      for (const id of ids) {
+        await until(async () => (await bus.send('records', [message(id)]), true), failures);
+        await delay(5);
+      }
+    })();
+    const receiving = drain(fixture.newBus({ operationTimeoutMs: 2_000 }), ids.length, seen, failures);
+    await delay(700);
+    await fixture.peer.close();
+    await delay(3_000);
+    await fixture.peer.listen();
+    await Promise.all([sending, receiving]);
+    expect([...new Set(seen.map(({ messageId }) => messageId))].sort()).toEqual([...ids].sort());
+    // A send that was repeated made no second message: each sequence number has an id of its own.
+    expect(new Set(seen.map(({ sequenceNumber }) => sequenceNumber)).size).toBe(ids.length);
+    expect(await bus.depth(PAYMENTS)).toEqual({ active: 0, scheduled: 0, deadLettered: 0 });
+    expect(failures.length).toBeGreaterThan(0);
+    expect(failures.filter((failure) => !isBearable(failure))).toEqual([]);
+  }, 60_000);
+});
+
+/** Settling may fail after it was done: nothing is then left to receive. */
+const isBearable = (failure: unknown): boolean =>
+  (failure as PortFailure).retryable || (failure as PortFailure).code === 'lock-lost';
+
+/** Receives and completes until every message was seen and none is left. */
+async function drain(bus: MessageBus, count: number, seen: ReceivedMessage[], failures: unknown[]): Promise<void> {
+  const receiver = bus.receiver(PAYMENTS);
+  const depth = (): Promise<number> => until(async () => (await bus.depth(PAYMENTS)).active, failures);
+  while (new Set(seen.map(({ messageId }) => messageId)).size < count || (await depth()) > 0) {
+    const batch = await until(() => receiver.receive({ max: 10, waitMs: 500 }), failures);
+    for (const received of batch) {
+      seen.push(received);
+      await receiver.complete(received).catch((error: unknown) => failures.push(error));
+    }
+  }
+}
+
+/** The first answer; retryable failures are noted and tried again, for 15 s at most. */
+async function until<T>(work: () => Promise<T | undefined>, failures: unknown[]): Promise<T> {
+  const deadline = performance.now() + 15_000;
+  for (;;) {
+    try {
+      const result = await work();
+      if (result !== undefined) return result;
+    } catch (error) {
+      failures.push(error);
+      if ((error as { retryable?: boolean }).retryable !== true) throw error;
+    }
+    if (performance.now() > deadline) throw new Error('expected an answer within 15 s', { cause: failures.at(-1) });
+    await delay(50);
+  }
+}

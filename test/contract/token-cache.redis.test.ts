@@ -1,0 +1,37 @@
+import { randomUUID } from 'node:crypto';
+import { RedisTokenCache } from '../../src/adapters/redis/redis-token-cache';
+import { InProcessTokenCache } from '../../src/adapters/system/in-process-token-cache';
+import { SystemClock } from '../../src/adapters/system/system-clock';
+import { recordedTelemetry } from '../support/recorded-telemetry';
+import { redisUnderTest } from '../support/redis-under-test';
+import { tokenCacheContract } from './token-cache.contract';
+
+const { url, answers } = redisUnderTest();
+
+if (!answers) {
+  // Shown as skipped, so that nobody takes it for passed.
+  it.skip('TokenCache: Redis (not run: none answers at DATAPUMP_TEST_REDIS or 127.0.0.1:6379)', () => undefined);
+} else {
+  tokenCacheContract('Redis', async () => {
+    const clock = new SystemClock();
+    const { telemetry } = recordedTelemetry();
+    // A fallback that refuses shows that Redis did the work.
+    const fallback = {
+      get: () => Promise.reject(new Error('the fallback was asked')),
+      forget: () => Promise.resolve(),
+    };
+    const cache = new RedisTokenCache({ url, clock, telemetry, fallback, namespace: `datapump-test-${randomUUID()}` });
+    await cache.open();
+    return { cache, clock, close: () => cache.close() };
+  });
+}
+
+tokenCacheContract('Redis that is down', async () => {
+  const clock = new SystemClock();
+  const { telemetry } = recordedTelemetry();
+  const fallback = new InProcessTokenCache(clock);
+  // Port 9 (discard) refuses connections on every machine worth testing on.
+  const cache = new RedisTokenCache({ url: 'redis://127.0.0.1:9', clock, telemetry, fallback });
+  expect(await cache.open()).toBe(false);
+  return { cache, clock, close: () => cache.close() };
+});

@@ -1,0 +1,52 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  ServiceBusMessageBus,
+  type ServiceBusMessageBusOptions,
+} from '../../../../src/adapters/service-bus/service-bus-message-bus';
+import { SqliteMessageBus } from '../../../../src/adapters/sqlite/sqlite-message-bus';
+import { SystemClock } from '../../../../src/adapters/system/system-clock';
+import { type TopicDeclaration } from '../../../../src/application/ports/message-bus';
+import { ServiceBusPeer } from './service-bus-peer';
+
+/** The production adapter, as many clients as wanted, over a peer over an embedded bus in a file of its own. */
+export class ServiceBusFixture {
+  readonly peer: ServiceBusPeer;
+  private readonly folder = mkdtempSync(join(tmpdir(), 'datapump-service-bus-'));
+  private readonly embedded: SqliteMessageBus;
+  private readonly buses: ServiceBusMessageBus[] = [];
+
+  private constructor(topology: readonly TopicDeclaration[], now: () => number, keyName: string | undefined) {
+    this.embedded = new SqliteMessageBus({ path: join(this.folder, 'bus.db'), topology, now });
+    this.peer = new ServiceBusPeer({
+      bus: this.embedded,
+      topology,
+      now,
+      ...(keyName === undefined ? {} : { keyName }),
+    });
+  }
+
+  static async start(
+    topology: readonly TopicDeclaration[],
+    options: { readonly now?: () => number; readonly keyName?: string } = {},
+  ): Promise<ServiceBusFixture> {
+    const fixture = new ServiceBusFixture(topology, options.now ?? Date.now, options.keyName);
+    await fixture.peer.listen();
+    return fixture;
+  }
+
+  newBus(options: Partial<ServiceBusMessageBusOptions> = {}): ServiceBusMessageBus {
+    const { connectionString } = this.peer;
+    const bus = new ServiceBusMessageBus({ connectionString, clock: new SystemClock(), ...options });
+    this.buses.push(bus);
+    return bus;
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.buses.map((bus) => bus.close()));
+    await this.peer.close();
+    await this.embedded.close();
+    rmSync(this.folder, { recursive: true });
+  }
+}
