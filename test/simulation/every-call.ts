@@ -19,7 +19,8 @@ export async function runEveryCall(
   job: SeedJob,
   { part, parts }: { readonly part: number; readonly parts: number },
 ): Promise<JobResult> {
-  const places = await placesOfUndisturbedRun();
+  const { sqlite = false } = job;
+  const places = await placesOfUndisturbedRun(sqlite);
   const cases = places.flatMap((place) =>
     [...faultsAt(place.site), ...PROCESS_KINDS].flatMap((kind) =>
       [false, true].map((fromThenOn) => ({ place, kind, fromThenOn })),
@@ -38,13 +39,14 @@ export async function runEveryCall(
     suspected: 0,
     unbalanced: 0,
     runs: 0,
+    onSqlite: 0,
     rows: 0,
     traceHash: 0,
   };
   const ends: Record<string, number> = {};
   for (let index = part; index < cases.length; index += parts) {
     const { place, kind, fromThenOn } = cases[index]!;
-    const result = await runPlain((about, occurrence, kinds) => {
+    const result = await runPlain(sqlite, (about, occurrence, kinds) => {
       const here =
         about === place.about && (fromThenOn ? occurrence >= place.occurrence : occurrence === place.occurrence);
       return here && kinds.includes(kind) ? kind : undefined;
@@ -53,6 +55,7 @@ export async function runEveryCall(
       violations.push(`${kind} ${fromThenOn ? 'from' : 'at'} ${place.about} #${place.occurrence}: ${violation}`);
     fired[kind] = (fired[kind] ?? 0) + result.fired.length;
     addTo(total, ends, result);
+    total.onSqlite += sqlite ? 1 : 0;
   }
   return { job, violations, fired, firedIds: [], firedStory: [], ends, ...total };
 }
@@ -64,12 +67,12 @@ type Decide = (
   site: CallSite | undefined,
 ) => FaultKind | undefined;
 
-const runPlain = (decide: Decide): Promise<SeedResult> =>
-  runSeed({ seed: SEED, scenario: { plain: true }, faults: { decide } });
+const runPlain = (sqlite: boolean, decide: Decide): Promise<SeedResult> =>
+  runSeed({ seed: SEED, sqlite, scenario: { plain: true }, faults: { decide } });
 
-async function placesOfUndisturbedRun(): Promise<readonly Place[]> {
+async function placesOfUndisturbedRun(sqlite: boolean): Promise<readonly Place[]> {
   const places: Place[] = [];
-  const result = await runPlain((about, occurrence, _kinds, site) => {
+  const result = await runPlain(sqlite, (about, occurrence, _kinds, site) => {
     // The scanner asks the same for ever: its first questions of each kind are enough.
     if (site && occurrence < 3) places.push({ about, occurrence, site });
     return undefined;

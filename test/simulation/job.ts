@@ -13,6 +13,8 @@ export interface SeedJob {
   readonly latenessFactor?: number;
   readonly retentionFactor?: number;
   readonly clockSlowness?: number;
+  /** Default: one seed in ten. */
+  readonly sqlite?: boolean;
   /** A part of the loop over every call, instead of a seed of the swarm. */
   readonly everyCall?: { readonly part: number; readonly parts: number };
 }
@@ -37,9 +39,14 @@ export interface JobResult {
   readonly unbalanced: number;
   /** Runs of the loop over every call. */
   readonly runs: number;
+  /** Of these, how many on the product's SQLite adapters. */
+  readonly onSqlite: number;
 }
 
 const VIOLATIONS_TOLD_MAX = 8;
+const ONE_ON_SQLITE_IN = 10;
+
+const runsOnSqlite = ({ seed, sqlite }: SeedJob): boolean => sqlite ?? seed % ONE_ON_SQLITE_IN === 0;
 
 export async function runJob(job: SeedJob, narrate?: (line: string) => void): Promise<JobResult> {
   if (job.everyCall) return runEveryCall(job, job.everyCall);
@@ -49,6 +56,7 @@ export async function runJob(job: SeedJob, narrate?: (line: string) => void): Pr
     faults: only ? { only: new Set(only) } : {},
     scenario: { ...(rows ? { rows: new Set(rows) } : {}), ...(capability ? { capability } : {}) },
     ...broken,
+    sqlite: runsOnSqlite(job),
     ...(narrate ? { narrate } : {}),
   });
   const fired: Record<string, number> = {};
@@ -74,5 +82,6 @@ export async function runJob(job: SeedJob, narrate?: (line: string) => void): Pr
     suspected: verdict.suspected.length,
     unbalanced: verdict.unbalanced.length,
     runs: 1,
+    onSqlite: runsOnSqlite(job) ? 1 : 0,
   };
 }

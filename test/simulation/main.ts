@@ -35,13 +35,15 @@ const OPTIONS = {
   late: { type: 'string' },
   retention: { type: 'string' },
   'slow-clock': { type: 'string' },
+  /** All seeds on the SQLite adapters, or with --no-sqlite none; else one in ten. */
+  sqlite: { type: 'boolean' },
 } as const;
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
 /** Regression seeds first, then the swarm, then what else was asked for. The exit code is 1 where a law was broken. */
 export async function main(args: readonly string[], surroundings: Surroundings): Promise<number> {
-  const { values } = parseArgs({ args: [...args], options: OPTIONS });
+  const { values } = parseArgs({ args: [...args], options: OPTIONS, allowNegative: true });
   const [from = 1, to = from] = values.seeds.split('..').map(Number);
   const workers = Number(values.workers);
   const tell = (line: string): void => (values.json ? undefined : say(line));
@@ -51,6 +53,7 @@ export async function main(args: readonly string[], surroundings: Surroundings):
     ...(values.only === undefined ? {} : { only: values.only.split(',').filter((id) => id !== 'none') }),
     ...(values.rows === undefined ? {} : { rows: values.rows.split(',').map(Number) }),
     ...(values.capability === undefined ? {} : { capability: values.capability as Capability }),
+    ...(values.sqlite === undefined ? {} : { sqlite: values.sqlite }),
     ...(values.late === undefined ? {} : { latenessFactor: Number(values.late) }),
     ...(values.retention === undefined ? {} : { retentionFactor: Number(values.retention) }),
     ...(values['slow-clock'] === undefined ? {} : { clockSlowness: Number(values['slow-clock']) }),
@@ -76,6 +79,7 @@ export async function main(args: readonly string[], surroundings: Surroundings):
     const jobs = Array.from({ length: EVERY_CALL_PARTS }, (_, part) => ({
       seed: 1,
       everyCall: { part, parts: EVERY_CALL_PARTS },
+      ...(values.sqlite === undefined ? {} : { sqlite: values.sqlite }),
     }));
     await runJobs(surroundings.built, jobs, { workers, onResult: (result) => everyCall.add(result) });
   }
@@ -106,7 +110,7 @@ export async function main(args: readonly string[], surroundings: Surroundings):
     );
   } else {
     say(
-      `${summary.seeds} seeds in ${seconds.toFixed(1)} s (${(summary.seeds / seconds).toFixed(0)} a second), ${summary.rows} rows, ${summary.calls} calls, ${(summary.virtualMs / 3_600_000).toFixed(0)} hours of virtual time`,
+      `${summary.seeds} seeds (${summary.onSqlite} on the SQLite adapters) in ${seconds.toFixed(1)} s (${(summary.seeds / seconds).toFixed(0)} a second), ${summary.rows} rows, ${summary.calls} calls, ${(summary.virtualMs / 3_600_000).toFixed(0)} hours of virtual time`,
     );
     say(
       `${summary.faultsPerSeed.toFixed(1)} faults and ${(summary.crashes / summary.seeds).toFixed(1)} crashes per seed`,
@@ -117,7 +121,9 @@ export async function main(args: readonly string[], surroundings: Surroundings):
     say(`faults: ${listed(summary.faults)}`);
     say(`ends: ${listed(summary.ends)}`);
     if (values['every-call'])
-      say(`every call: ${everyCall.seeds} runs, ${everyCall.failed.length} parts with violations`);
+      say(
+        `every call: ${everyCall.seeds} runs (${everyCall.onSqlite} on the SQLite adapters), ${everyCall.failed.length} parts with violations`,
+      );
     for (const line of assumptions.lines) say(line);
     for (const line of empty) say(`empty: ${line}`);
     for (const result of failed.slice(0, TOLD_MAX)) await tellFailure(result, tell);

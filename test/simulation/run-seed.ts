@@ -1,6 +1,12 @@
-import { type MessageSource } from '../../src/application/ports/message-bus';
+import { type EventStore, type Position, READ_EVENTS_MAX } from '../../src/application/ports/event-store';
+import { MESSAGES_PER_CALL_MAX, type MessageSource } from '../../src/application/ports/message-bus';
+import { ROWS_PER_CALL_MAX } from '../../src/application/ports/shard';
 import { FETCHER_SUBSCRIPTION, OUTBOX_TOPIC } from '../../src/application/topology';
+import { type DpRow } from '../../src/domain/dp-record/dp-row';
+import { ROW_STATUSES } from '../../src/domain/dp-record/row-status';
+import { type RawEvent } from './checker/fold';
 import { type FinalState, finalCheck, type Verdict } from './checker/final-check';
+import { type AtOnce } from './world/at-once';
 import { Dice } from './world/dice';
 import { type FiredFault } from './world/faults';
 import { letThingsHappen } from './world/happenings';
@@ -65,7 +71,8 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
     ended = await run(LIVENESS_MAX_MS, quiet);
   }
   const stuck = ended !== 'until';
-  const verdict = finalCheck(finalState(world));
+  const verdict = finalCheck(await finalState(world));
+  await world.close();
   const violations = [
     ...(stuck ? [`stuck: ${stuckIn(world)} (${ended})`] : []),
     ...verdict.doubled.map((what) => `doubled: ${what}`),
@@ -103,19 +110,16 @@ const SOURCES: readonly MessageSource[] = [
 ];
 
 const waitingMessages = (world: World): number =>
-  SOURCES.reduce((sum, source) => {
-    const { active, scheduled } = world.broker.depth(source);
-    return sum + active + scheduled;
-  }, 0);
+  SOURCES.reduce((sum, source) => sum + world.broker.waiting(source), 0);
 
-const unpublished = (world: World): number =>
-  world.shards.reduce((sum, { outbox }) => sum + outbox.filter(({ published }) => !published).length, 0);
+const unpublished = (world: World): number => world.shards.reduce((sum, shard) => sum + shard.unpublished(), 0);
 
 const isLive = (world: World, biller: string): boolean => world.profiles.current.get(biller)?.rollout === 'live';
 
 const unfinished = (world: World): readonly string[] =>
   world.shards.flatMap((shard) =>
-    [...shard.rows.values()]
+    shard
+      .stored()
       .filter(({ billerId, status }) => isLive(world, billerId) && !ENDED.has(status))
       .map(({ billerId, dpId, status }) => `${billerId}:${dpId} ${status}`),
   );
@@ -133,29 +137,34 @@ function quietly(world: World, operator: Operator): () => boolean {
 const stuckIn = (world: World): string =>
   `${unfinished(world).join(', ') || 'no row'}; ${waitingMessages(world)} messages waiting, ${unpublished(world)} chunks unpublished`;
 
-function finalState(world: World): FinalState {
-  const { scenario, broker, memoryStore } = world;
-  const deadLetters = SOURCES.flatMap((source) => broker.peek({ ...source, deadLetters: true }, { max: 1_000 })).map(
-    ({ messageId, body, deadLetterReason }) => {
+/** Everything that is left, read as any program would read it: through the ports. */
+async function finalState(world: World): Promise<FinalState> {
+  const { scenario, broker } = world;
+  const letters: FinalState['deadLetters'][number][] = [];
+  for (const source of SOURCES) {
+    const peeked = await broker.peek({ ...source, deadLetters: true }, { max: MESSAGES_PER_CALL_MAX });
+    for (const { messageId, body, deadLetterReason } of peeked) {
       const { traceId } = body as { readonly traceId?: string };
-      return { messageId, record: traceId, reason: deadLetterReason };
-    },
-  );
+      letters.push({ messageId, record: traceId, reason: deadLetterReason });
+    }
+  }
+  const rows = new Map<string, DpRow>();
+  for (const shard of world.shards) {
+    for (const row of await shard.rowsByStatus({ statuses: ROW_STATUSES, max: ROWS_PER_CALL_MAX }))
+      rows.set(`${shard.name} ${row.dpId}`, row);
+  }
   return {
-    records: scenario.rows.map(({ record, row, home }) => {
-      const stored = world.shards.find(({ name }) => name === home)!.rows.get(row.dpId);
-      return {
-        record,
-        eligible: isLive(world, row.billerId),
-        row: stored && { status: stored.status, details: stored.details },
-        effects: world.billers.effectsOf(record),
-        refusedByBiller: world.billers.hasDeclined(record),
-      };
-    }),
-    streams: new Map(memoryStore.streamNames().map((name) => [name, world.streamOf(name)])),
+    records: scenario.rows.map(({ record, row, home }) => ({
+      record,
+      eligible: isLive(world, row.billerId),
+      row: rows.get(`${home} ${row.dpId}`),
+      effects: world.billers.effectsOf(record),
+      refusedByBiller: world.billers.hasDeclined(record),
+    })),
+    streams: await streamsOf(world.store),
     unpublishedChunks: unpublished(world),
     waitingMessages: waitingMessages(world),
-    deadLetters,
+    deadLetters: letters,
     poisons: Array.from({ length: scenario.poisons }, (_, number) => [
       `poison-${number}`,
       `poison-chunk-${number}`,
@@ -163,4 +172,19 @@ function finalState(world: World): FinalState {
     quarantineMs: (biller, version) => world.profiles.versions.get(`${biller} ${version}`)?.quarantineMs ?? 0,
     messagesWereLost: world.faults.fired.some(({ kind }) => kind === 'bus-message-lost'),
   };
+}
+
+async function streamsOf(store: AtOnce<EventStore>): Promise<ReadonlyMap<string, readonly RawEvent[]>> {
+  const streams = new Map<string, RawEvent[]>();
+  let after: Position | undefined;
+  for (;;) {
+    const page = await store.readAll({ max: READ_EVENTS_MAX, ...(after === undefined ? {} : { after }) });
+    for (const { stream, type, data, position, metadata } of page.events) {
+      const known = streams.get(stream) ?? [];
+      known.push({ type, data: data as RawEvent['data'], position: Number(position), at: metadata.at });
+      streams.set(stream, known);
+    }
+    if (page.events.length < READ_EVENTS_MAX) return streams;
+    after = page.next;
+  }
 }

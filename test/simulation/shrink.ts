@@ -48,6 +48,7 @@ export const repeatCommand = ({
   latenessFactor,
   retentionFactor,
   clockSlowness,
+  sqlite,
 }: SeedJob): string =>
   [
     `npm run simulate -- --seeds ${seed}..${seed}`,
@@ -57,5 +58,6 @@ export const repeatCommand = ({
     ...(latenessFactor ? [`--late ${latenessFactor}`] : []),
     ...(retentionFactor ? [`--retention ${retentionFactor}`] : []),
     ...(clockSlowness ? [`--slow-clock ${clockSlowness}`] : []),
+    ...(sqlite === undefined ? [] : [sqlite ? '--sqlite' : '--no-sqlite']),
     '--story',
   ].join(' ');

@@ -4,6 +4,7 @@ import { FAULT_KINDS } from './world/faults';
 /** Sums over many results; what `--json` prints. */
 export class Summary {
   seeds = 0;
+  onSqlite = 0;
   readonly faults: Record<string, number> = Object.fromEntries(FAULT_KINDS.map((kind) => [kind, 0]));
   readonly ends: Record<string, number> = {};
   readonly failed: JobResult[] = [];
@@ -20,6 +21,7 @@ export class Summary {
 
   add(result: JobResult): void {
     this.seeds += result.runs;
+    this.onSqlite += result.onSqlite;
     for (const [kind, count] of Object.entries(result.fired)) this.faults[kind] = (this.faults[kind] ?? 0) + count;
     for (const [end, count] of Object.entries(result.ends)) this.ends[end] = (this.ends[end] ?? 0) + count;
     this.traceHash = (this.traceHash + result.traceHash) % 2 ** 32;
@@ -33,9 +35,10 @@ export class Summary {
   }
 
   toJSON(): Record<string, unknown> {
-    const { seeds, rows, calls, crashes, lost, doubled, stuck, differences, faults, ends } = this;
+    const { seeds, onSqlite, rows, calls, crashes, lost, doubled, stuck, differences, faults, ends } = this;
     return {
       seeds,
+      onSqlite,
       rows,
       calls,
       crashes,

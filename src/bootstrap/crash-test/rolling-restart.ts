@@ -26,7 +26,7 @@ export interface RollingResult {
 }
 
 const DATA_TYPES_OF_RUN: readonly [DataType, DataType] = ['Payments', 'Paperless'];
-const QUOTAS = { 'delivered-keys': 150, 'delivered-inquiry': 150, 'delivered-both': 150, 'delivered-neither': 90 };
+const QUOTAS = { 'delivered-keys': 180, 'delivered-inquiry': 180, 'delivered-both': 150, 'delivered-neither': 90 };
 /** Slow answers and few at a time, so that a consumer is in the middle of calls whenever it is told to stop. */
 const LATENCY_MS = { median: 300, max: 900 };
 const CONCURRENT_MESSAGES = 8;

@@ -26,21 +26,22 @@ export function letThingsHappen(world: World, operator: Operator): void {
   }
 }
 
-function arrive(world: World, { home, seed, record, trait, row }: PlannedRow): void {
+async function arrive(world: World, { home, seed, record, trait, row }: PlannedRow): Promise<void> {
   const shard = world.shards.find(({ name }) => name === home)!;
-  shard.seed(seed);
+  await shard.seed(seed);
   if (trait === 'declines') world.billers.declining.add(record);
+  if (trait === 'breaks-processing') world.breaking.add(row.dpId);
   if (trait === 'unbuildable') world.unbuildable.add(record);
   if (trait === 'misreported') world.misreported.add(record);
-  const sendNow = (topic: string, messageId: string, body: unknown): void => {
+  const sendNow = async (topic: string, messageId: string, body: unknown): Promise<void> => {
     const messages = [{ messageId, body, properties: { eventType: row.dataType } }];
     world.watch.sent(topic, messages);
-    world.broker.send(topic, messages);
+    await world.broker.send(topic, messages);
     world.busChanged(topic);
   };
   const occurredAt = instantFromMs(WORLD_BEGINS_MS);
   if (trait === 'foreign-record') {
-    sendNow(TOPOLOGY.eventsTopic, `foreign-${record}`, {
+    await sendNow(TOPOLOGY.eventsTopic, `foreign-${record}`, {
       dpId: row.dpId,
       billerId: row.billerId,
       eventType: row.dataType,
@@ -53,20 +54,20 @@ function arrive(world: World, { home, seed, record, trait, row }: PlannedRow): v
   }
   if (trait === 'foreign-chunk') {
     const messageId = `${row.billerId}:${row.dpId}+${row.dpId}`;
-    sendNow(OUTBOX_TOPIC, messageId, { billerId: row.billerId, dpStart: row.dpId, dpEnd: row.dpId, messageId });
+    await sendNow(OUTBOX_TOPIC, messageId, { billerId: row.billerId, dpStart: row.dpId, dpEnd: row.dpId, messageId });
   }
 }
 
 /** Bodies that break the contract, in the queues of a consumer and of the fetcher. */
-function poison(world: World, number: number): void {
+async function poison(world: World, number: number): Promise<void> {
   const eventType = world.scenario.dataTypes[0]!;
   const message = (messageId: string): OutgoingMessage => ({
     messageId,
     body: { version: 7, dpId: number },
     properties: { eventType },
   });
-  world.broker.send(TOPOLOGY.eventsTopic, [message(`poison-${number}`)]);
-  world.broker.send(OUTBOX_TOPIC, [message(`poison-chunk-${number}`)]);
+  await world.broker.send(TOPOLOGY.eventsTopic, [message(`poison-${number}`)]);
+  await world.broker.send(OUTBOX_TOPIC, [message(`poison-chunk-${number}`)]);
   world.busChanged(TOPOLOGY.eventsTopic);
   world.busChanged(OUTBOX_TOPIC);
 }
@@ -111,24 +112,16 @@ const WORLD_STRIKES: Partial<Record<WorldFault, Strike>> = {
   },
   'row-withdrawn': (world, _, about) => {
     const planned = someRow(world, about);
-    if (planned) world.shards.find(({ name }) => name === planned.home)!.rows.delete(planned.row.dpId);
+    if (planned) world.shards.find(({ name }) => name === planned.home)!.withdraw(planned.row.dpId);
   },
   'payment-amount-changed': (world, _, about) => {
     const planned = someRow(world, about);
-    const payments = planned && world.shards.find(({ name }) => name === planned.home)!.payments;
-    const payment = planned?.row.paymentId && payments?.get(planned.row.paymentId);
-    if (payments && payment)
-      payments.set(payment.paymentId, {
-        ...payment,
-        amount: { ...payment.amount, minorUnits: payment.amount.minorUnits + 100 },
-      });
+    if (planned?.row.paymentId)
+      world.shards.find(({ name }) => name === planned.home)!.changeAmount(planned.row.paymentId, 100);
   },
   'customer-renamed': (world, _, about) => {
     const planned = someRow(world, about);
-    const customers = planned && world.shards.find(({ name }) => name === planned.home)!.customers;
-    const customer =
-      planned && planned.trait !== 'breaks-processing' ? customers?.get(planned.row.customerId) : undefined;
-    if (customer) customers!.set(customer.customerId, { ...customer, name: `${customer.name} the second` });
+    if (planned) world.shards.find(({ name }) => name === planned.home)!.rename(planned.row.customerId, ' the second');
   },
   'operator-redrives-twice': (_world, operator) => operator.redriveTwice(),
   'operator-pauses': (world, operator, about) => {

@@ -12,6 +12,7 @@ import {
 import { PortFailure } from '../../../src/application/ports/failures';
 import { type Instant, instantFromMs, msOf } from '../../../src/domain/instant';
 import { invariant } from '../../../src/domain/invariant';
+import { type WorldBroker } from './world-stores';
 
 const BODY_LENGTH_MAX = 1_000_000;
 
@@ -50,7 +51,7 @@ interface Topic {
  * The broker's whole state and what may be done to it, at once. A message is ready, scheduled (scheduledFor), locked
  * (lockToken, lockedUntil) or a dead letter; what is due is looked at whenever anything is done.
  */
-export class MemoryBroker {
+export class MemoryBroker implements WorldBroker {
   private readonly topics = new Map<string, Topic>();
   private sequence = 0;
 
@@ -89,12 +90,10 @@ export class MemoryBroker {
     });
   }
 
-  /** A second copy, as a broker that delivers at least once may make: past duplicate detection. */
   duplicate(topicName: string, message: OutgoingMessage): void {
     this.enqueue(this.topic(topicName), message, JSON.stringify(message.body), this.nowMs());
   }
 
-  /** `skip`: takes messages out of their order. */
   take(source: MessageSource, max: number, skip = 0): readonly ReceivedMessage[] {
     const queue = this.due(source);
     const held = source.deadLetters ? queue.dead : queue.live;
@@ -156,7 +155,6 @@ export class MemoryBroker {
     return { active: queue.live.length - scheduled, scheduled, deadLettered: queue.dead.length };
   }
 
-  /** When something can be taken: now, or when the next scheduled message or lapsing lock comes due. */
   nextDue(source: MessageSource): number | undefined {
     const queue = this.queue(source);
     let next = Infinity;
@@ -167,17 +165,21 @@ export class MemoryBroker {
     return next === Infinity ? undefined : next;
   }
 
-  /** The broker loses a lock early, as at a failover. */
   expireLock(source: MessageSource, lockToken: string): void {
     const held = this.queue(source).live.find((message) => message.lockToken === lockToken);
     if (held) held.lockedUntil = this.nowMs();
   }
 
-  /** The broker loses a message, as after a restore. */
   lose(source: MessageSource, which: number): string | undefined {
     const { live } = this.queue(source);
     return live.length === 0 ? undefined : live.splice(which % live.length, 1)[0]!.messageId;
   }
+
+  waiting(source: MessageSource): number {
+    return this.due(source).live.length;
+  }
+
+  close(): void {}
 
   wasAccepted(topicName: string, messageId: string): boolean {
     return this.topic(topicName).accepted.has(messageId);

@@ -1,6 +1,5 @@
 import {
   APPEND_EVENTS_MAX,
-  type EventStore,
   type ExpectedRevision,
   type NewEvent,
   type Position,
@@ -10,10 +9,11 @@ import {
 import { VersionConflict } from '../../../src/application/ports/failures';
 import { type StreamName } from '../../../src/domain/identifiers';
 import { invariant } from '../../../src/domain/invariant';
-import { type AtOnce } from './at-once';
+import { type RawEvent } from '../checker/fold';
+import { type WorldStore } from './world-stores';
 
 /** Streams as JSON text, so that nobody can change what was stored; answers at once. */
-export class MemoryEventStore implements AtOnce<EventStore> {
+export class MemoryEventStore implements WorldStore {
   private readonly streams = new Map<
     string,
     { readonly events: StoredText[]; readonly batches: Map<number, number> }
@@ -77,14 +77,14 @@ export class MemoryEventStore implements AtOnce<EventStore> {
     return { events, next: events.at(-1)?.position ?? options.after };
   }
 
-  /** For the checker: what is stored, and how much. */
-  streamNames(): readonly string[] {
-    return [...this.streams.keys()];
+  history(stream: string): readonly RawEvent[] {
+    return (this.streams.get(stream)?.events ?? []).map(({ type, position, text }) => {
+      const { data, metadata } = JSON.parse(text) as StoredEvent;
+      return { type, data: data as RawEvent['data'], position, at: metadata.at };
+    });
   }
 
-  get size(): number {
-    return this.all.length;
-  }
+  close(): void {}
 }
 
 interface StoredText {

@@ -27,17 +27,19 @@ import {
   type BillerId,
   type ChunkId,
   customerId,
+  type CustomerId,
   type DpId,
   dpId,
   paymentId,
+  type PaymentId,
   type ShardName,
 } from '../../../src/domain/identifiers';
 import { type Instant, instantFromMs, latest, msOf } from '../../../src/domain/instant';
 import { invariant } from '../../../src/domain/invariant';
-import { type AtOnce } from './at-once';
+import { type WorldShard } from './world-stores';
 
 /** One row of datapump, as stored. */
-export interface StoredRow extends Pick<DpRow, 'dpId' | 'billerId' | 'dataType' | 'customerId' | 'createdAt'> {
+interface StoredRow extends Pick<DpRow, 'dpId' | 'billerId' | 'dataType' | 'customerId' | 'createdAt'> {
   paymentId: DpRow['paymentId'];
   readonly seq: number;
   readonly dueAt: Instant;
@@ -53,12 +55,12 @@ interface StoredChunk extends OutboxChunk {
 }
 
 /** The tables of one shard; each method is one transaction. Rows are read as copies. */
-export class MemoryShard implements AtOnce<Shard> {
-  readonly rows = new Map<DpId, StoredRow>();
-  readonly outbox: StoredChunk[] = [];
-  readonly customers = new Map<string, Customer>();
-  readonly payments = new Map<string, Payment>();
-  readonly settings = new Map<BillerId, BillerSettings>();
+export class MemoryShard implements WorldShard {
+  private readonly rows = new Map<DpId, StoredRow>();
+  private readonly outbox: StoredChunk[] = [];
+  private readonly customers = new Map<string, Customer>();
+  private readonly payments = new Map<string, Payment>();
+  private readonly settings = new Map<BillerId, BillerSettings>();
 
   constructor(
     readonly name: ShardName,
@@ -269,6 +271,32 @@ export class MemoryShard implements AtOnce<Shard> {
   knownReferences(references: readonly PaymentReference[]): readonly PaymentReference[] {
     return references.filter(({ source, externalReference }) => this.payments.has(digest([source, externalReference])));
   }
+
+  stored(): readonly StoredRow[] {
+    return [...this.rows.values()];
+  }
+
+  unpublished(): number {
+    return this.outbox.filter(({ published }) => !published).length;
+  }
+
+  withdraw(id: DpId): void {
+    this.rows.delete(id);
+  }
+
+  changeAmount(id: PaymentId, byMinorUnits: number): void {
+    const payment = this.payments.get(id);
+    if (!payment) return;
+    const { amount } = payment;
+    this.payments.set(id, { ...payment, amount: { ...amount, minorUnits: amount.minorUnits + byMinorUnits } });
+  }
+
+  rename(id: CustomerId, addition: string): void {
+    const customer = this.customers.get(id);
+    if (customer) this.customers.set(id, { ...customer, name: `${customer.name}${addition}` });
+  }
+
+  close(): void {}
 
   private importOne(each: PaymentImport): 'added' | 'known' | ImportResult['conflicts'][number]['why'] {
     const id = paymentId(digest([each.source, each.externalReference]));

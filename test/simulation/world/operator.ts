@@ -93,7 +93,8 @@ export class Operator {
 
   private inDoubt(): readonly string[] {
     return this.world.shards.flatMap((shard) =>
-      [...shard.rows.values()]
+      shard
+        .stored()
         .filter(({ status }) => status === 'InDoubt')
         .map(({ billerId, dpId }) => `${billerId}:${dpId}`),
     );

@@ -216,15 +216,6 @@ function planRow(
     createdAt: instantFromMs(WORLD_BEGINS_MS + arrivesAtMs - 130_000),
     ...(carriesMoney ? { paymentId: payment.paymentId } : {}),
   };
-  const broken =
-    trait === 'breaks-processing'
-      ? {
-          ...customer,
-          get billerId(): never {
-            throw new TypeError('the row breaks processing');
-          },
-        }
-      : customer;
   return {
     record: recordKey(biller, row.dpId),
     home,
@@ -233,7 +224,7 @@ function planRow(
     row,
     seed: {
       billers: [{ billerId: biller, dba: 'DBA', active: true }],
-      customers: trait === 'customer-missing' ? [] : [broken],
+      customers: trait === 'customer-missing' ? [] : [customer],
       payments: carriesMoney ? [payment] : [],
       rows: [row],
     },

@@ -73,12 +73,12 @@ export class SimulatedBus implements MessageBus {
     return world.wire.call(this.process, this.epoch, {
       site: 'bus-send',
       name: `bus.send(${messages[0]?.messageId ?? ''})`,
-      effect: (fault, question) => {
+      effect: async (fault, question) => {
         world.watch.sent(topic, messages);
         const now = world.brokerNow();
         const late =
           fault === 'bus-late' ? plusMs(now, world.dice.between(1_000, 120_000, mixed(question, 7))) : undefined;
-        world.broker.send(
+        await world.broker.send(
           topic,
           late
             ? messages.map((message) => ({
@@ -87,7 +87,7 @@ export class SimulatedBus implements MessageBus {
               }))
             : messages,
         );
-        if (fault === 'bus-duplicate') for (const message of messages) world.broker.duplicate(topic, message);
+        if (fault === 'bus-duplicate') for (const message of messages) await world.broker.duplicate(topic, message);
         world.busChanged(topic);
       },
     });
@@ -95,13 +95,17 @@ export class SimulatedBus implements MessageBus {
 
   receiver(source: MessageSource): MessageReceiver {
     const { world } = this;
-    const settle = <Answer>(kind: string, message: ReceivedMessage, effect: () => Answer): Promise<Answer> => {
+    const settle = <Answer>(
+      kind: string,
+      message: ReceivedMessage,
+      effect: () => Answer | Promise<Answer>,
+    ): Promise<Answer> => {
       if (kind !== 'renewLock') world.watch.settling(`${this.process.name}#${this.epoch}`);
       return world.wire.call(this.process, this.epoch, {
         site: kind === 'renewLock' ? 'bus-renew' : 'bus-settle',
         name: `bus.${kind}(${message.messageId})`,
-        effect: () => {
-          const answer = effect();
+        effect: async () => {
+          const answer = await effect();
           world.waiting.lookAgain(source);
           return answer;
         },
@@ -128,7 +132,7 @@ export class SimulatedBus implements MessageBus {
     return this.look(`bus.depth(${nameOf(source)})`, () => this.world.broker.depth(source));
   }
 
-  private look<Answer>(name: string, effect: () => Answer): Promise<Answer> {
+  private look<Answer>(name: string, effect: () => Answer | Promise<Answer>): Promise<Answer> {
     return this.world.wire.call(this.process, this.epoch, { site: 'bus-look', name, effect });
   }
 
@@ -177,8 +181,8 @@ export class SimulatedBus implements MessageBus {
       site: 'bus-receive',
       name: `bus.receive(${nameOf(source)})`,
       latencyMaxMs: 4,
-      effect: (fault: CallFault | undefined, question) => {
-        const taken = world.broker.take(source, max, fault === 'bus-out-of-order' ? 1 + (question % 3) : 0);
+      effect: async (fault: CallFault | undefined, question) => {
+        const taken = await world.broker.take(source, max, fault === 'bus-out-of-order' ? 1 + (question % 3) : 0);
         if (fault === 'bus-lock-expiry') {
           for (const { lockToken } of taken) {
             world.timeline.after(world.dice.between(1, 3_000, mixed(question, 8)), () => {

@@ -96,7 +96,7 @@ export class SimulatedGateway implements BillerGateway {
       name: `gateway.prepare(${record})`,
       effect: (fault): PreparedCall => {
         // Its owner takes the row back while one consumer is about to call for it.
-        if (fault === 'row-vanishes') this.world.shardOfRecord(record).rows.delete(row.dpId);
+        if (fault === 'row-vanishes') this.world.shardOfRecord(record).withdraw(row.dpId);
         if (this.world.unbuildable.has(record)) {
           throw new PortFailure(`failed to build the request of ${record}`, {
             code: 'request-unbuildable',

@@ -5,6 +5,7 @@ import { type EventStore } from '../../../src/application/ports/event-store';
 import { causeChain } from '../../../src/application/ports/failures';
 import { type Shard, type Shards } from '../../../src/application/ports/shard';
 import { type Fields, type Telemetry } from '../../../src/application/ports/telemetry';
+import { type DpRow } from '../../../src/domain/dp-record/dp-row';
 import { type AtOnce } from './at-once';
 import { mixed } from './dice';
 import { type SimulatedProcess } from './simulated-process';
@@ -68,10 +69,24 @@ function shardOf(world: World, core: AtOnce<Shard>, process: SimulatedProcess, e
       world.wire.call(process, epoch, {
         site: 'shard',
         name: `${core.name}.${method}(${subjectOf(parameters[0])})`,
-        effect: () => (core[method] as (...all: unknown[]) => unknown).apply(core, parameters),
+        effect: async () =>
+          brittle(world, await (core[method] as (...all: unknown[]) => unknown).apply(core, parameters)),
       });
   }
   return shard as unknown as Shard;
+}
+
+/** Rows that break processing do so wherever they are read; no store could hold what they are. */
+function brittle(world: World, answer: unknown): unknown {
+  if (Array.isArray(answer)) return answer.map((each) => brittle(world, each));
+  const row = answer as Partial<DpRow> | undefined;
+  if (!row?.customer || !world.breaking.has(row.dpId ?? '')) return answer;
+  const customer = Object.defineProperty({ ...row.customer }, 'billerId', {
+    get() {
+      throw new TypeError('the row breaks processing');
+    },
+  });
+  return { ...row, customer };
 }
 
 function subjectOf(parameter: unknown): string {

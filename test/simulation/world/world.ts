@@ -1,12 +1,8 @@
 import { createHash } from 'node:crypto';
-import { type EventStore } from '../../../src/application/ports/event-store';
 import { declareTopology, type TopologySettings } from '../../../src/application/topology';
 import { type BillerProfile } from '../../../src/domain/biller/biller-profile';
-import { type StreamName } from '../../../src/domain/identifiers';
 import { type Instant, instantFromMs } from '../../../src/domain/instant';
-import { type RawEvent } from '../checker/fold';
 import { Watch } from '../checker/watch';
-import { type AtOnce } from './at-once';
 import { BillerWorld } from './biller-world';
 import { Dice } from './dice';
 import { FaultPlan } from './faults';
@@ -16,8 +12,11 @@ import { MemoryShard } from './memory-shard';
 import { type Scenario } from './scenario';
 import { WaitingRoom } from './simulated-bus';
 import { WORLD_BEGINS_MS } from './simulated-process';
+import { SqliteBroker } from './sqlite-broker';
+import { sqliteShard, sqliteStore } from './sqlite-stores';
 import { Timeline } from './timeline';
 import { Wire } from './wire';
+import { type WorldBroker, type WorldShard, type WorldStore } from './world-stores';
 
 export interface WorldOptions {
   readonly seed: number;
@@ -25,6 +24,8 @@ export interface WorldOptions {
     ? Omit<Options & object, 'nowMs'>
     : never;
   readonly narrate?: (line: string) => void;
+  /** On the product's SQLite adapters instead of the simulator's own stores in memory. */
+  readonly sqlite?: boolean;
   /** Broken on purpose: how much later than declared an effect may be, how much shorter keys are remembered. */
   readonly latenessFactor?: number;
   readonly retentionFactor?: number;
@@ -47,16 +48,17 @@ export class World {
   readonly timeline: Timeline;
   readonly faults: FaultPlan;
   readonly wire: Wire;
-  readonly store: AtOnce<EventStore>;
-  readonly memoryStore = new MemoryEventStore();
-  readonly broker: MemoryBroker;
+  readonly store: WorldStore;
+  readonly broker: WorldBroker;
   readonly brokerBeginsMs: number;
   readonly waiting: WaitingRoom;
-  readonly shards: readonly MemoryShard[];
+  readonly shards: readonly WorldShard[];
   readonly billers: BillerWorld;
   readonly watch: Watch;
   readonly profiles = { current: new Map<string, BillerProfile>(), versions: new Map<string, BillerProfile>() };
   readonly unbuildable = new Set<string>();
+  /** Rows that throw when they are judged. */
+  readonly breaking = new Set<string>();
   /** Records whose amount the biller's inquiry tells wrongly. */
   readonly misreported = new Set<string>();
   readonly narrate: ((line: string) => void) | undefined;
@@ -74,23 +76,21 @@ export class World {
     this.dice = new Dice(options.seed);
     this.timeline = new Timeline(this.dice);
     this.faults = new FaultPlan(this.dice, { ...options.faults, nowMs: () => this.timeline.now });
-    this.store = this.memoryStore;
+    this.store = options.sqlite ? sqliteStore() : new MemoryEventStore();
     this.narrate = options.narrate && ((line) => options.narrate!(`${String(this.timeline.now).padStart(8)} ${line}`));
     this.wire = new Wire(this.timeline, this.dice, this.faults, this.narrate);
     this.latenessFactor = options.latenessFactor ?? 1;
     this.retentionFactor = options.retentionFactor ?? 1;
     this.clockSlowness = options.clockSlowness ?? 1;
     this.brokerBeginsMs = WORLD_BEGINS_MS + this.dice.between(-90_000, 90_000, 'clock of the broker');
-    this.broker = new MemoryBroker(declareTopology(TOPOLOGY), () => this.brokerBeginsMs + this.timeline.now);
+    const Broker = options.sqlite ? SqliteBroker : MemoryBroker;
+    this.broker = new Broker(declareTopology(TOPOLOGY), () => this.brokerBeginsMs + this.timeline.now);
     this.waiting = new WaitingRoom(this);
-    this.shards = scenario.shards.map(
-      ({ name, clockAheadMs }) =>
-        new MemoryShard(
-          name,
-          () => WORLD_BEGINS_MS + clockAheadMs + this.timeline.now,
-          (record, from, to) => this.watch.rowMoved(record, from, to),
-        ),
-    );
+    this.shards = scenario.shards.map(({ name, clockAheadMs }) => {
+      const nowMs = (): number => WORLD_BEGINS_MS + clockAheadMs + this.timeline.now;
+      const onMove = (record: string, from: string, to: string): void => this.watch.rowMoved(record, from, to);
+      return options.sqlite ? sqliteShard(name, nowMs, onMove) : new MemoryShard(name, nowMs, onMove);
+    });
     this.billers = new BillerWorld(this.timeline, this.dice);
     this.watch = new Watch(this.view(), { nowMs: () => this.timeline.now, inHandMax: CONCURRENT_MESSAGES_MAX });
     for (const { profile, nature } of scenario.billers) {
@@ -111,15 +111,15 @@ export class World {
     return this.scenario.billers.find(({ profile }) => profile.billerId === biller)?.home;
   }
 
-  shardOfRecord(record: string): MemoryShard {
+  shardOfRecord(record: string): WorldShard {
     const home = this.homeOf(record.slice(0, record.indexOf(':')));
     return this.shards.find(({ name }) => name === home)!;
   }
 
   carriesMoney(record: string): boolean {
-    const type = [...this.shardOfRecord(record).rows.values()].find(
-      ({ billerId, dpId }) => `${billerId}:${dpId}` === record,
-    )?.dataType;
+    const type = this.shardOfRecord(record)
+      .stored()
+      .find(({ billerId, dpId }) => `${billerId}:${dpId}` === record)?.dataType;
     return type === 'Payments' || type === 'ACHRejects';
   }
 
@@ -148,19 +148,14 @@ export class World {
     return known;
   };
 
-  streamOf(name: string): readonly RawEvent[] {
-    const events = this.memoryStore.readStream(name as StreamName);
-    return events.map(({ type, data, position, metadata }) => ({
-      type,
-      data: data as RawEvent['data'],
-      position: Number(position),
-      at: metadata.at,
-    }));
+  /** Gives back what the stores hold of the machine. */
+  async close(): Promise<void> {
+    for (const each of [this.store, this.broker, ...this.shards]) await each.close();
   }
 
   private view(): ConstructorParameters<typeof Watch>[0] {
     return {
-      stream: (name) => this.streamOf(name),
+      stream: (name) => this.store.history(name),
       wasAccepted: (topic, messageId) => this.broker.wasAccepted(topic, messageId),
       shardInstant: (record, ms) => {
         const { clockAheadMs } = this.scenario.shards.find(({ name }) => name === this.shardOfRecord(record).name)!;
@@ -168,7 +163,8 @@ export class World {
       },
       rowsOfChunk: (chunkId) =>
         this.shards.flatMap((shard) =>
-          [...shard.rows.values()]
+          shard
+            .stored()
             .filter((row) => row.chunkId === chunkId)
             .map((row) => ({ record: `${row.billerId}:${row.dpId}`, status: row.status })),
         ),
