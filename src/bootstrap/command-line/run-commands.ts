@@ -55,7 +55,8 @@ async function runAll(options: GlobalOptions, untilDrained: boolean): Promise<vo
     await checkStart(container);
     const clock = container.get(TOKENS.clock);
     const supervised = supervise({
-      environment: { Data__Folder: settings['Data:Folder'] },
+      // One port cannot serve six processes: health is told by processes that run on their own.
+      environment: { Data__Folder: settings['Data:Folder'], Health__Port: '0' },
       ...(options.config === undefined ? {} : { configFile: options.config }),
       restartMax: settings['Supervisor:RestartMax'],
       restartWindowMs: settings['Supervisor:RestartWindowSeconds'] * 1_000,

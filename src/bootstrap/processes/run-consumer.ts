@@ -35,7 +35,7 @@ export async function runConsumer(container: Container, dataType: DataType, sign
     },
     { ...topology, permitWaitMs: settings['Consumer:PermitWaitSeconds'] * 1_000 },
   );
-  const receiver = shared.bus.receiver({ topic: topology.eventsTopic, subscription: topology.subscriptions[dataType] });
+  const receiver = container.get(TOKENS.health).notingReceives(shared.bus.receiver({ topic: topology.eventsTopic, subscription: topology.subscriptions[dataType] }));
   const recording = recordDeadLettersNowAndThen();
   await receiveLoop({
     receiver, handle, clock, signal,

@@ -28,7 +28,7 @@ export async function runFetcher(container: Container, signal: AbortSignal): Pro
     },
     { eventsTopic: topology.eventsTopic, batchSize: settings['Fetcher:BatchSize'], concurrentBillersMax },
   );
-  const receiver = bus.receiver({ topic: OUTBOX_TOPIC, subscription: FETCHER_SUBSCRIPTION });
+  const receiver = container.get(TOKENS.health).notingReceives(bus.receiver({ topic: OUTBOX_TOPIC, subscription: FETCHER_SUBSCRIPTION }));
   await receiveLoop({
     receiver, handle, clock, telemetry, signal,
     concurrentMessages: concurrentBillersMax,

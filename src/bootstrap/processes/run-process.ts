@@ -1,5 +1,6 @@
 import { type Container } from 'inversify';
 import { DATA_TYPES, type DataType } from '../../domain/biller/data-type';
+import { UsageProblems } from '../command-line/problems';
 import { TOKENS } from '../container/tokens';
 import { checkStart } from './check-start';
 import { runConsumer } from './run-consumer';
@@ -22,6 +23,7 @@ export const ALL_PROCESSES: readonly ProcessKind[] = [
 export async function runProcess(container: Container, kind: ProcessKind, signal: AbortSignal): Promise<void> {
   await checkStart(container);
   const telemetry = container.get(TOKENS.telemetry);
+  await openHealth(container, signal);
   telemetry.info('started', { process: processName(kind) });
   switch (kind.process) {
     case 'scanner':
@@ -35,4 +37,20 @@ export async function runProcess(container: Container, kind: ProcessKind, signal
       break;
   }
   telemetry.info('stopped', { process: processName(kind) });
+}
+
+/** The port is the last to open and the last to close: it tells of draining, too. */
+async function openHealth(container: Container, signal: AbortSignal): Promise<void> {
+  const settings = container.get(TOKENS.settings);
+  const health = container.get(TOKENS.health);
+  signal.addEventListener('abort', () => health.drain(), { once: true });
+  const port = settings['Health:Port'];
+  if (port === 0) return;
+  try {
+    await health.listen(port, settings['Health:Host']);
+  } catch (error) {
+    const why = (error as NodeJS.ErrnoException).code ?? 'unknown';
+    throw new UsageProblems([`Health:Port: ${settings['Health:Host']}:${port} cannot be listened on (${why}); name a free one`]);
+  }
+  container.get(TOKENS.lifecycle).opened('health port', health, (open) => open.close());
 }
