@@ -7,7 +7,10 @@ import { runConsumer } from './run-consumer';
 import { runFetcher } from './run-fetcher';
 import { runScanner } from './run-scanner';
 
-export type ProcessKind = { readonly process: 'scanner' } | { readonly process: 'fetcher' } | { readonly process: 'consumer'; readonly dataType: DataType };
+export type ProcessKind =
+  | { readonly process: 'scanner' }
+  | { readonly process: 'fetcher' }
+  | { readonly process: 'consumer'; readonly dataType: DataType };
 
 export const processName = (kind: ProcessKind): string =>
   kind.process === 'consumer' ? `consumer-${kind.dataType.toLowerCase()}` : kind.process;
@@ -50,7 +53,9 @@ async function openHealth(container: Container, signal: AbortSignal): Promise<vo
     await health.listen(port, settings['Health:Host']);
   } catch (error) {
     const why = (error as NodeJS.ErrnoException).code ?? 'unknown';
-    throw new UsageProblems([`Health:Port: ${settings['Health:Host']}:${port} cannot be listened on (${why}); name a free one`]);
+    throw new UsageProblems([
+      `Health:Port: ${settings['Health:Host']}:${port} cannot be listened on (${why}); name a free one`,
+    ]);
   }
   container.get(TOKENS.lifecycle).opened('health port', health, (open) => open.close());
 }
