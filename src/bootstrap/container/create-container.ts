@@ -5,6 +5,7 @@ import { Container } from 'inversify';
 import { BunyanTelemetry } from '../../adapters/telemetry/bunyan-telemetry';
 import { type Settings } from '../configuration/declarations';
 import { Lifecycle } from '../lifecycle';
+import { Health } from '../processes/health';
 import { applicationModule } from './application-module';
 import { billerModule } from './biller-module';
 import { stackModules } from './stack-modules';
@@ -16,6 +17,7 @@ export function createContainer(settings: Settings, role: string): Container {
   const container = new Container();
   container.bind(TOKENS.settings).toConstantValue(settings);
   container.bind(TOKENS.processName).toConstantValue(`${role}@${hostname()}:${process.pid}`);
+  container.bind(TOKENS.health).toConstantValue(new Health(role, () => performance.now()));
   container.bind(TOKENS.lifecycle).toConstantValue(new Lifecycle());
   const logger = createLogger({
     name: role,

@@ -21,6 +21,7 @@ import { type ShardClock } from '../../application/shard-clock';
 import { type TopologySettings } from '../../application/topology';
 import { type Settings } from '../configuration/declarations';
 import { type Lifecycle } from '../lifecycle';
+import { type Health } from '../processes/health';
 import { type StartCheck } from './start-check';
 
 /** Typed: a bare symbol would let two dependencies swap places and still compile. */
@@ -31,6 +32,7 @@ export const TOKENS = {
   /** Which process this is, such as `consumer-payments@host:1234`: the `by` of its events. */
   processName: token<string>('process-name'),
   lifecycle: token<Lifecycle>('lifecycle'),
+  health: token<Health>('health'),
   topology: token<TopologySettings>('topology'),
   telemetry: token<Telemetry>('telemetry'),
   clock: token<Clock>('clock'),

@@ -35,10 +35,17 @@ export async function runConsumer(container: Container, dataType: DataType, sign
     },
     { ...topology, permitWaitMs: settings['Consumer:PermitWaitSeconds'] * 1_000 },
   );
-  const receiver = shared.bus.receiver({ topic: topology.eventsTopic, subscription: topology.subscriptions[dataType] });
+  const receiver = container
+    .get(TOKENS.health)
+    .notingReceives(
+      shared.bus.receiver({ topic: topology.eventsTopic, subscription: topology.subscriptions[dataType] }),
+    );
   const recording = recordDeadLettersNowAndThen();
   await receiveLoop({
-    receiver, handle, clock, signal,
+    receiver,
+    handle,
+    clock,
+    signal,
     telemetry: shared.telemetry,
     concurrentMessages: settings['Consumer:ConcurrentMessages'],
     lockMs: topology.lockMs,
@@ -52,7 +59,9 @@ export async function runConsumer(container: Container, dataType: DataType, sign
   async function recordDeadLettersNowAndThen(): Promise<void> {
     const record = recordBrokerDeadLetters(shared, topology);
     while (!signal.aborted) {
-      await record(dataType).catch((error: unknown) => shared.telemetry.error('failed to record dead letters of the broker', error));
+      await record(dataType).catch((error: unknown) =>
+        shared.telemetry.error('failed to record dead letters of the broker', error),
+      );
       await clock.sleep(DEAD_LETTER_LOOK_MS, signal);
     }
   }

@@ -24,13 +24,21 @@ export async function runFetcher(container: Container, signal: AbortSignal): Pro
       contracts: container.get(TOKENS.contracts),
       chance: container.get(TOKENS.chance),
       digest: container.get(TOKENS.digest),
-      bus, clock, telemetry,
+      bus,
+      clock,
+      telemetry,
     },
     { eventsTopic: topology.eventsTopic, batchSize: settings['Fetcher:BatchSize'], concurrentBillersMax },
   );
-  const receiver = bus.receiver({ topic: OUTBOX_TOPIC, subscription: FETCHER_SUBSCRIPTION });
+  const receiver = container
+    .get(TOKENS.health)
+    .notingReceives(bus.receiver({ topic: OUTBOX_TOPIC, subscription: FETCHER_SUBSCRIPTION }));
   await receiveLoop({
-    receiver, handle, clock, telemetry, signal,
+    receiver,
+    handle,
+    clock,
+    telemetry,
+    signal,
     concurrentMessages: concurrentBillersMax,
     lockMs: topology.lockMs,
     idleWaitMaxMs: settings['Fetcher:IdleWaitMaxSeconds'] * 1_000,

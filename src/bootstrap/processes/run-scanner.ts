@@ -11,6 +11,7 @@ export async function runScanner(container: Container, signal: AbortSignal): Pro
   const settings = container.get(TOKENS.settings);
   const clock = container.get(TOKENS.clock);
   const telemetry = container.get(TOKENS.telemetry);
+  const health = container.get(TOKENS.health);
   const ports = {
     shards: container.get(TOKENS.shards),
     profiles: container.get(TOKENS.profiles),
@@ -35,7 +36,7 @@ export async function runScanner(container: Container, signal: AbortSignal): Pro
   let sweptAt = clock.monotonicMs();
   while (!signal.aborted) {
     try {
-      const { chunks, rows, failedShards } = await scan(signal);
+      const { chunks, rows, failedShards } = await health.noting(() => scan(signal));
       if (rows > 0) telemetry.info('rows claimed', { rows, chunks, failedShards });
       if (clock.monotonicMs() - sweptAt >= settings['Sweep:EverySeconds'] * 1_000) {
         sweptAt = clock.monotonicMs();

@@ -71,20 +71,31 @@ export function supervise(options: SuperviseOptions): Supervised {
     child.once('exit', (code, signal) => {
       children.delete(name);
       if (stopping) return endWhenEmpty(undefined);
-      options.telemetry.warn('a process ended', { process: name, code: code ?? undefined, signal: signal ?? undefined });
+      options.telemetry.warn('a process ended', {
+        process: name,
+        code: code ?? undefined,
+        signal: signal ?? undefined,
+      });
       const now = performance.now();
       const recent = [...earlier.filter((at) => now - at < options.restartWindowMs), now];
       const misconfigured = code === EXIT_USAGE && !started.has(name);
       started.add(name);
       if (misconfigured || recent.length > options.restartMax) {
-        void giveUp(misconfigured ? `${name} ended over its configuration` : `${name} ended ${recent.length} times within ${options.restartWindowMs / 1_000} s`);
+        void giveUp(
+          misconfigured
+            ? `${name} ended over its configuration`
+            : `${name} ended ${recent.length} times within ${options.restartWindowMs / 1_000} s`,
+        );
         return undefined;
       }
       restarts++;
-      const timer = setTimeout(() => {
-        waiting.delete(timer);
-        start(kind, recent);
-      }, Math.min(RESTART_WAIT_MAX_MS, RESTART_WAIT_FIRST_MS * 2 ** (recent.length - 1)));
+      const timer = setTimeout(
+        () => {
+          waiting.delete(timer);
+          start(kind, recent);
+        },
+        Math.min(RESTART_WAIT_MAX_MS, RESTART_WAIT_FIRST_MS * 2 ** (recent.length - 1)),
+      );
       waiting.add(timer);
       return undefined;
     });
@@ -102,7 +113,8 @@ export function supervise(options: SuperviseOptions): Supervised {
       const killer = setTimeout(() => {
         for (const child of children.values()) child.kill('SIGKILL');
       }, options.stopMs);
-      if (children.size > 0) await Promise.all([...children.values()].map((child) => new Promise((gone) => child.once('exit', gone))));
+      if (children.size > 0)
+        await Promise.all([...children.values()].map((child) => new Promise((gone) => child.once('exit', gone))));
       clearTimeout(killer);
       finish(why);
     }
@@ -114,7 +126,8 @@ export function supervise(options: SuperviseOptions): Supervised {
   return {
     ended,
     stop: () => stop(),
-    running: () => new Map([...children].flatMap(([name, child]) => (child.pid === undefined ? [] : [[name, child.pid] as const]))),
+    running: () =>
+      new Map([...children].flatMap(([name, child]) => (child.pid === undefined ? [] : [[name, child.pid] as const]))),
     restarts: () => restarts,
   };
 }

@@ -72,8 +72,7 @@ async function main(): Promise<number> {
     writeFileSync(stackFile, JSON.stringify(stack, undefined, 2), { mode: 0o600 });
     const environment = { ...process.env, ...databases?.secrets };
     say(`Service Bus and EventStoreDB over the wire, shards in ${databases === undefined ? 'SQLite' : 'SQL Server'}`);
-    if (databases !== undefined)
-      await ran(start(['--config', stackFile, 'migrate', '--apply'], environment));
+    if (databases !== undefined) await ran(start(['--config', stackFile, 'migrate', '--apply'], environment));
     const demo = start(
       [
         ...[

@@ -1,0 +1,204 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { UsageProblems } from '../../src/bootstrap/command-line/problems';
+import { type Settings } from '../../src/bootstrap/configuration/declarations';
+import { loadSettings } from '../../src/bootstrap/configuration/load-settings';
+import { readNamedSecrets } from '../../src/bootstrap/configuration/read-named-secrets';
+import { problemLine } from '../../src/bootstrap/configuration/setting-problem';
+import { inspectorProblem } from '../../src/bootstrap/configuration/stack-checks';
+import { createContainer } from '../../src/bootstrap/container/create-container';
+import { TOKENS } from '../../src/bootstrap/container/tokens';
+import { checkStart } from '../../src/bootstrap/processes/check-start';
+import { declareTopology, type TopologySettings } from '../../src/application/topology';
+import { EnvironmentSecretSource } from '../../src/adapters/system/environment-secret-source';
+import { ServiceBusFixture } from '../support/wire-peers/amqp/service-bus-fixture';
+import { EventStorePeer } from '../support/wire-peers/event-store-grpc/event-store-peer';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'stacks-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const load = (overrides: Partial<Settings>) => loadSettings({ environment: {}, overrides });
+
+function settings(overrides: Partial<Settings>): Settings {
+  const loaded = load(overrides);
+  if ('problems' in loaded) throw new Error(loaded.problems.map(problemLine).join('\n'));
+  return loaded.settings;
+}
+
+function problems(overrides: Partial<Settings>): readonly string[] {
+  const loaded = load(overrides);
+  return 'problems' in loaded ? loaded.problems.map(problemLine) : [];
+}
+
+const emulator = 'Endpoint=sb://bus;SharedAccessKeyName=a;SharedAccessKey=top-secret;UseDevelopmentEmulator=true;';
+
+describe('a chosen stack', () => {
+  it('tells all that it lacks at once', () => {
+    const found = problems({
+      'Stack:Bus': 'service-bus',
+      'Stack:EventStore': 'event-store-db',
+      'Stack:Tokens': 'redis',
+      'Stack:Secrets': 'key-vault',
+      'Stack:Shards': 'sql-server',
+    });
+    expect(found.map((line) => line.split(': ')[0])).toEqual([
+      'ServiceBus:Namespace',
+      'EventStore:ConnectionString',
+      'Redis:Url',
+      'KeyVault:Url',
+      'Shards:Registry',
+    ]);
+  });
+
+  it('has one way to its server, not two that may contradict each other', () => {
+    expect(
+      problems({
+        'Stack:Bus': 'service-bus',
+        'ServiceBus:Namespace': 'a.servicebus.windows.net',
+        'ServiceBus:ConnectionString': emulator,
+      }),
+    ).toEqual([expect.stringContaining('only one of')]);
+  });
+
+  it('is refused in production where it is insecure, and no secret is shown', () => {
+    const insecure: Partial<Settings> = {
+      'Stack:Bus': 'service-bus',
+      'ServiceBus:ConnectionString': emulator,
+      'Stack:EventStore': 'event-store-db',
+      'EventStore:ConnectionString': 'esdb://user:top-secret@host:2113?tls=false',
+      'Stack:Tokens': 'redis',
+      'Redis:Url': 'redis://:top-secret@host',
+    };
+    expect(problems(insecure)).toEqual([]);
+    const found = problems({ ...insecure, 'Environment:Name': 'production' });
+    expect(found).toHaveLength(3);
+    expect(found.join('\n')).not.toContain('top-secret');
+  });
+
+  it('knows no shard that the registry does not name', () => {
+    const registry = { A: { server: 'host,1433', database: 'a' } };
+    expect(problems({ 'Stack:Shards': 'sql-server', 'Shards:Registry': registry, 'Shards:Names': ['A', 'B'] })).toEqual(
+      [expect.stringContaining('Shards:Names')],
+    );
+    expect(
+      problems({
+        'Stack:Shards': 'sql-server',
+        'Shards:Registry': { A: { server: 'h', database: 'd;Encrypt=false' } },
+      }),
+    ).toEqual([expect.stringContaining('Shards:Registry')]);
+  });
+
+  it('refuses a debugger in production alone', () => {
+    expect(inspectorProblem(settings({}), ['--inspect'])).toBeUndefined();
+    const production = settings({ 'Environment:Name': 'production' });
+    expect(inspectorProblem(production, ['--inspect-brk=0.0.0.0:9229'])).toContain('--inspect-brk');
+    expect(inspectorProblem(production, ['--max-old-space-size=100'])).toBeUndefined();
+  });
+});
+
+describe('named secrets', () => {
+  it('are read into their settings, and judged there', async () => {
+    const wanted = settings({
+      'Environment:Name': 'production',
+      'Stack:Bus': 'service-bus',
+      'ServiceBus:ConnectionStringSecret': 'bus',
+      'Stack:Tokens': 'redis',
+      'Redis:UrlSecret': 'gone',
+    });
+    const source = new EnvironmentSecretSource({ environment: { DATAPUMP_SECRET_BUS: emulator } });
+    const read = await readNamedSecrets(wanted, () => source);
+    expect(read.settings['ServiceBus:ConnectionString']).toBe(emulator);
+    expect(read.problems).toEqual([
+      'Redis:UrlSecret: secret gone is missing: set DATAPUMP_SECRET_GONE',
+      expect.stringMatching(/^ServiceBus:ConnectionStringSecret: .*UseDevelopmentEmulator/),
+    ]);
+    expect(read.problems.join('\n')).not.toContain('top-secret');
+  });
+});
+
+describe('the start of a process over the wire', () => {
+  const start = async (overrides: Partial<Settings>): Promise<readonly string[]> => {
+    const container = createContainer(
+      settings({ 'Data:Folder': folder, 'Billers:Folder': folder, 'Log:Level': 'fatal', ...overrides }),
+      'test',
+    );
+    try {
+      await checkStart(container);
+      return [];
+    } catch (error) {
+      if (!(error instanceof UsageProblems)) throw error;
+      return error.problems;
+    } finally {
+      await container.get(TOKENS.lifecycle).close();
+    }
+  };
+  const topology: TopologySettings = {
+    eventsTopic: 'datapump-events',
+    subscriptions: settings({})['ServiceBus:Subscriptions'],
+    lockMs: 60_000,
+    deliveryCountMax: 10,
+    duplicateDetectionWindowMs: 600_000,
+  };
+
+  it('passes where everything is there', async () => {
+    const peer = await EventStorePeer.start({ path: join(folder, 'events.db') });
+    const fixture = await ServiceBusFixture.start(declareTopology(topology));
+    try {
+      expect(
+        await start({
+          'Shards:Names': ['A'],
+          'Stack:Bus': 'service-bus',
+          'ServiceBus:ConnectionString': fixture.peer.connectionString,
+          'Stack:EventStore': 'event-store-db',
+          'EventStore:ConnectionString': peer.connectionString,
+        }),
+      ).toEqual([]);
+    } finally {
+      await fixture.stop();
+      await peer.stop();
+    }
+  });
+
+  it('names each missing entity with the command that makes it', async () => {
+    const fixture = await ServiceBusFixture.start(declareTopology(topology).slice(0, 1));
+    try {
+      const found = await start({
+        'Shards:Names': ['A'],
+        'Stack:Bus': 'service-bus',
+        'ServiceBus:ConnectionString': fixture.peer.connectionString,
+      });
+      expect(found).toHaveLength(5);
+      expect(found[0]).toMatch(/^ServiceBus:.*datapump-events\/.*datapump topology --plan/s);
+    } finally {
+      await fixture.stop();
+    }
+  });
+
+  it('tells of every server that does not answer, and of a key that is refused', async () => {
+    const fixture = await ServiceBusFixture.start(declareTopology(topology), { keyName: 'another' });
+    try {
+      const found = await start({
+        'Stack:Bus': 'service-bus',
+        'ServiceBus:ConnectionString': fixture.peer.connectionString,
+        'Stack:EventStore': 'event-store-db',
+        'EventStore:ConnectionString': 'esdb://127.0.0.1:9?tls=false',
+        'Stack:Tokens': 'redis',
+        'Redis:Url': 'redis://127.0.0.1:9',
+      });
+      const settingsTold = new Set(found.map((line) => line.split(': ')[0]));
+      expect([...settingsTold].sort()).toEqual([
+        'EventStore:ConnectionString',
+        'Redis:Url',
+        'ServiceBus:Namespace or ServiceBus:ConnectionString',
+        'Shards:Names',
+      ]);
+      expect(found.join('\n')).toContain('Data Receiver');
+    } finally {
+      await fixture.stop();
+    }
+  });
+});
