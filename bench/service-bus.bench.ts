@@ -1,4 +1,4 @@
-import { ServiceBusMessageBus } from '../src/adapters/service-bus/service-bus-message-bus';
+import { type ServiceBusMessageBus } from '../src/adapters/service-bus/service-bus-message-bus';
 import { type OutgoingMessage } from '../src/application/ports/message-bus';
 import { ServiceBusFixture } from '../test/support/wire-peers/amqp/service-bus-fixture';
 

@@ -8,7 +8,7 @@ import {
   type SubscriptionDepth,
 } from '../../../src/application/ports/message-bus';
 import { type Shard } from '../../../src/application/ports/shard';
-import { type ShardSeed } from '../../../src/adapters/sqlite/sqlite-shard-seed';
+import { type ShardSeed } from '../../../src/adapters/shared/shard-seed';
 import { type DpRow } from '../../../src/domain/dp-record/dp-row';
 import { type CustomerId, type DpId, type PaymentId } from '../../../src/domain/identifiers';
 import { type RawEvent } from '../checker/fold';
