@@ -34,7 +34,7 @@ const PAGES_MAX = 50;
  * adds nothing, be it a whole stored batch, a part of one or a run over several; ids that stand elsewhere in the stream
  * are appended again. Law 5 wants batches. So whenever ids that this process has sent to a stream are sent again, the
  * stream is read and the law applied here; ids sent for the first time, which is nearly every append, cost one call.
- * For ids that only ANOTHER process has sent, the server's own rule holds: docs/adr/event-store-db-repeats.md.
+ * For ids that only ANOTHER process has sent, the server's own rule holds: docs/adr/0014-event-store-db-repeats.md.
  */
 export class EventStoreDbEventStore implements EventStore {
   private readonly wire: StreamsWire;

@@ -17,7 +17,7 @@ export const READ_EVENTS_MAX = 1_000;
  *     also after other events have followed it.
  *  5  The same ids at another expected revision, other ids at the same one, or a part or an extension of a stored
  *     batch, is a VersionConflict. Declared difference: where only ANOTHER process has sent these ids, a store may judge
- *     event by event (docs/adr/event-store-db-repeats.md); so draw ids where you append, and repeat the same batch.
+ *     event by event (docs/adr/0014-event-store-db-repeats.md); so draw ids where you append, and repeat the same batch.
  *  6  Of concurrent appends at one expected revision exactly one wins; each loser gets VersionConflict.
  *  7  Conflict is judged per stream: an append never fails because of another stream.
  *  8  Reading a stream yields its events in revision order, exactly as appended (id, type, data, metadata); a stream
