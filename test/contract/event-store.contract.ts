@@ -17,7 +17,7 @@ export interface EventStoreFixture {
   readonly other: EventStore;
   /** Lets the clients go without ceremony and connects anew. */
   readonly reopen: () => Promise<EventStore>;
-  /** How law 5 holds for ids that only another process has sent; see docs/adr/event-store-db-repeats.md. */
+  /** How law 5 holds for ids that only another process has sent; see docs/adr/0014-event-store-db-repeats.md. */
   readonly repeatsOfOthers: 'judged-by-batch' | 'judged-by-event';
   dispose(): Promise<void>;
 }
