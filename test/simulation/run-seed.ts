@@ -72,7 +72,6 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
   }
   const stuck = ended !== 'until';
   const verdict = finalCheck(await finalState(world));
-  await world.close();
   const violations = [
     ...(stuck ? [`stuck: ${stuckIn(world)} (${ended})`] : []),
     ...verdict.doubled.map((what) => `doubled: ${what}`),
@@ -82,6 +81,7 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
     ...world.watch.violations.map((what) => `watch: ${what}`),
     ...verdict.other.map((what) => `other: ${what}`),
   ];
+  await world.close();
   return {
     seed: options.seed,
     violations,

@@ -5,6 +5,7 @@ import { runJobs } from '../pool';
 import { Summary } from '../summary';
 import { CAPABILITIES } from '../world/scenario';
 import { type Mutant, MUTANTS } from './mutants';
+import { MUTANTS_OF_SQL } from './mutants-of-sql';
 
 export type Build = (name: string, patches?: ReadonlyMap<string, string>) => string;
 
@@ -36,15 +37,18 @@ export async function huntMutants(
     throw new Error(
       `the program itself breaks a law at ${sound.failed.map(({ job }) => JSON.stringify(job)).join(', ')}`,
     );
-  const patched = MUTANTS.filter(({ name }) => name.includes(options.named ?? '')).map((mutant) => ({
-    mutant,
-    text: patch(mutant, readFileSync(join(root, mutant.file), 'utf8')),
-  }));
-  for (const { mutant, text } of patched) {
+  const hunted = [
+    ...MUTANTS.map((mutant) => ({ mutant, through: jobs })),
+    ...MUTANTS_OF_SQL.map((mutant) => ({ mutant, through: jobsOnSqlite })),
+  ];
+  const patched = hunted
+    .filter(({ mutant }) => mutant.name.includes(options.named ?? ''))
+    .map((each) => ({ ...each, text: patch(each.mutant, readFileSync(join(root, each.mutant.file), 'utf8')) }));
+  for (const { mutant, through, text } of patched) {
     const folder = build(`mutant-${process.pid}`, new Map([[mutant.file, text]]));
     let runs = 0;
     let caught: JobResult | undefined;
-    await runJobs(folder, jobs(), {
+    await runJobs(folder, through(), {
       workers: options.workers,
       onResult: (result) => {
         runs++;
@@ -71,6 +75,11 @@ export async function huntMutants(
 function* jobs(): Generator<SeedJob> {
   for (let seed = 1; seed <= SEEDS_MAX; seed++)
     yield seed % 2 === 0 ? { seed } : { seed, capability: CAPABILITIES[((seed - 1) / 2) % 4]! };
+}
+
+/** The seeds that the swarm runs on the SQLite adapters. */
+function* jobsOnSqlite(): Generator<SeedJob> {
+  for (let seed = 10; seed <= SEEDS_MAX; seed += 10) yield { seed };
 }
 
 /** A patch that does not apply exactly once fails the run: a mutant of nothing would be "not found" for ever. */

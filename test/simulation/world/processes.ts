@@ -4,6 +4,7 @@ import { createHistory } from '../../../src/application/history';
 import { type RelayOutbox, relayOutbox } from '../../../src/application/relay-outbox';
 import { createShardClock } from '../../../src/application/shard-clock';
 import { TOKENS } from '../../../src/bootstrap/container/tokens';
+import { Health } from '../../../src/bootstrap/processes/health';
 import { runConsumer } from '../../../src/bootstrap/processes/run-consumer';
 import { runFetcher } from '../../../src/bootstrap/processes/run-fetcher';
 import { runScanner } from '../../../src/bootstrap/processes/run-scanner';
@@ -48,6 +49,7 @@ export function portsOf(world: World, process: SimulatedProcess, epoch: number):
   const services = new Map<unknown, unknown>([
     [TOKENS.settings, SETTINGS],
     [TOKENS.topology, TOPOLOGY],
+    [TOKENS.health, new Health(process.name, () => process.monotonicMs())],
     [TOKENS.telemetry, telemetryOf(world, process, epoch)],
     [TOKENS.clock, clock],
     [TOKENS.chance, chance],
