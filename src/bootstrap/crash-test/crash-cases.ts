@@ -24,6 +24,8 @@ export interface CrashCase {
   readonly preparation: Preparation;
   /** What a person does once nothing moves any more. */
   readonly afterwards: 'nothing' | 'redrive' | 'resolve';
+  /** The sweep is what repairs: it looks every second instead of every minute. */
+  readonly sweeping: boolean;
   /** It is passed too rarely in a small data set to be hit at its second or third time. */
   readonly firstTimeOnly: boolean;
 }
@@ -50,6 +52,7 @@ const RARE: ReadonlySet<CrashPoint> = new Set<CrashPoint>([
   'sweep.after-take',
   'sweep.after-chunks-sent',
   'sweep.after-records-sent',
+  'receive-loop.after-receive',
   'receive-loop.before-dead-letter',
   'receive-loop.after-dead-letter',
   'consumer.after-dead-letter-stated',
@@ -83,12 +86,14 @@ export const CRASH_CASES: readonly CrashCase[] = CRASH_POINTS.flatMap((point) =>
 
 function caseOf(point: CrashPoint, actor: Actor): CrashCase {
   const preparation = PREPARED[point] ?? 'nothing';
+  const afterwards = afterwardsOf(point, actor, preparation);
   return {
     name: point.startsWith('receive-loop.') ? `${point}@${actor}` : point,
     point,
     actor,
     preparation,
-    afterwards: afterwardsOf(point, actor, preparation),
+    afterwards,
+    sweeping: preparation === 'lost-messages' || afterwards === 'resolve',
     firstTimeOnly: RARE.has(point),
   };
 }

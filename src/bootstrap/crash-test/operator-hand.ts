@@ -2,10 +2,11 @@ import { spawn } from 'node:child_process';
 import { LedgerBooks } from '../../adapters/sandbox-biller/ledger-books';
 import { listDeadLetters } from '../../application/redrive-dead-letters';
 import { TOKENS } from '../container/tokens';
-import { type RecordKey } from '../../domain/identifiers';
+import { recordKey, type RecordKey } from '../../domain/identifiers';
 import { CRASH_VARIABLE } from '../processes/arm-crash-point';
 import { commandLine } from '../processes/supervise';
 import { type CrashRun } from './crash-run';
+import { letAnHourPass } from './prepare-case';
 
 const ORDER = ['--apply', '--by', 'crash-test', '--reason', 'the crash test orders it'];
 const BOOKS_MAX = 1_000;
@@ -32,30 +33,42 @@ export async function redriveAll(run: CrashRun, point: string | undefined): Prom
   }
 }
 
-/** Says of each record in doubt what the biller's books say; the first time armed with `point`. */
+/**
+ * Says of each record in doubt what the biller's books say, until nothing is in doubt; the first order is armed with
+ * `point`. What a dead order left undone is the sweep's work: repeated, the order is refused where the attempt is closed.
+ */
 export async function resolveAll(run: CrashRun, point: string | undefined): Promise<void> {
-  const rows = (await Promise.all(run.container.get(TOKENS.shards).all().map(doubtful))).flat();
-  if (rows.length === 0) throw new Error('nothing is in doubt that a person could resolve');
-  const books = new LedgerBooks(run.files.ledger);
-  const effects = new Set(books.effects(undefined, BOOKS_MAX).map(({ reference }) => reference));
-  const declines = new Set(books.declines(undefined, BOOKS_MAX).map(({ reference }) => reference));
-  books.close();
-  for (const [index, record] of rows.entries()) {
-    const verdict = effects.has(record) ? 'delivered' : declines.has(record) ? 'declined' : 'not-executed';
-    const words = ['in-doubt', 'resolve', record, '--as', verdict, '--evidence', "the sandbox's ledger", ...ORDER];
-    if (index === 0 && point !== undefined) await runCommand(run, words, point);
-    await runCommand(run, words, undefined);
+  const first = await doubtful(run);
+  if (first.length === 0) throw new Error('nothing is in doubt that a person could resolve');
+  if (point !== undefined) {
+    await resolveOne(run, first[0]!, point);
+    letAnHourPass(run);
   }
+  await run.until('nothing is in doubt', async () => {
+    for (const record of await doubtful(run)) await resolveOne(run, record, undefined);
+    await run.untilDrained();
+    return (await doubtful(run)).length === 0;
+  });
 }
 
-async function doubtful(shard: {
-  rowsByStatus: (query: {
-    statuses: ['InDoubt'];
-    max: number;
-  }) => Promise<readonly { billerId: string; dpId: string }[]>;
-}): Promise<RecordKey[]> {
-  const rows = await shard.rowsByStatus({ statuses: ['InDoubt'], max: BOOKS_MAX });
-  return rows.map(({ billerId, dpId }) => `${billerId}:${dpId}` as RecordKey);
+async function resolveOne(run: CrashRun, record: RecordKey, point: string | undefined): Promise<void> {
+  const books = new LedgerBooks(run.files.ledger);
+  const tells = (booked: readonly { readonly reference: RecordKey }[]): boolean =>
+    booked.some(({ reference }) => reference === record);
+  const verdict = tells(books.effects(undefined, BOOKS_MAX))
+    ? 'delivered'
+    : tells(books.declines(undefined, BOOKS_MAX))
+      ? 'declined'
+      : 'not-executed';
+  books.close();
+  const evidence = "the sandbox's ledger";
+  await runCommand(run, ['in-doubt', 'resolve', record, '--as', verdict, '--evidence', evidence, ...ORDER], point);
+}
+
+async function doubtful(run: CrashRun): Promise<readonly RecordKey[]> {
+  const shards = run.container.get(TOKENS.shards).all();
+  const rows = await Promise.all(shards.map((shard) => shard.rowsByStatus({ statuses: ['InDoubt'], max: BOOKS_MAX })));
+  return rows.flat().map(({ billerId, dpId }) => recordKey(billerId, dpId));
 }
 
 /** Exit codes that an order may end with when an earlier one, killed, had done its work already. */

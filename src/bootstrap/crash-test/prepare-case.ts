@@ -85,7 +85,9 @@ const untilFetched = (run: CrashRun): Promise<void> =>
 export function letAnHourPass(run: CrashRun): void {
   for (const { name } of run.container.get(TOKENS.shards).all()) {
     inShard(run, name, (database) =>
-      database.prepare(`UPDATE datapump SET ProgressAt = ? WHERE Status IN ('Queued', 'Published')`).run(LONG_AGO),
+      database
+        .prepare(`UPDATE datapump SET ProgressAt = ? WHERE Status IN ('Queued', 'Published', 'InDoubt')`)
+        .run(LONG_AGO),
     );
   }
 }

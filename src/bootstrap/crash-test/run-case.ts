@@ -29,6 +29,11 @@ export interface CaseResult {
 }
 
 const PROBLEMS_SHOWN_MAX = 5;
+/** Many whose doubts go to a person, with and without an effect at the biller. */
+const DOUBTFUL = {
+  quotas: { rejected: 2, 'delivered-keys': 4, 'delivered-inquiry': 4, 'delivered-neither': 20 },
+  faults: { 'error-500-before-effect': 0.3, 'error-500-after-effect': 0.1 },
+};
 const CHANGED_PAYMENTS = 4;
 
 /**
@@ -91,7 +96,7 @@ async function openRun(crash: CrashCase, turn: number, folder: string): Promise<
     'Payments',
     DATA_TYPES.filter((type) => type !== 'Payments')[turn % 3]!,
   ];
-  const settings = crashSettings(files, { sweeping: crash.preparation === 'lost-messages' });
+  const settings = crashSettings(files, { sweeping: crash.sweeping });
   const data = await seedCrashTest(files, {
     seed: turn,
     sandboxPort: await freePort(Math.random),
@@ -99,6 +104,7 @@ async function openRun(crash: CrashCase, turn: number, folder: string): Promise<
     dataTypes,
     changedPayments: crash.preparation === 'changed-payments' ? CHANGED_PAYMENTS : 0,
     settings,
+    ...(crash.afterwards === 'resolve' ? DOUBTFUL : {}),
   });
   return new CrashRun(files, data, containerOf(files), dataTypes, settings);
 }
@@ -107,7 +113,7 @@ async function killAndDrain(run: CrashRun, crash: CrashCase, occurrence: number)
   const armedWith = `${crash.point}#${occurrence}`;
   await prepareCase(run, crash.preparation);
   if (crash.actor === 'supervisor') await runCommand(run, ['run', 'all'], armedWith);
-  if (crash.preparation === 'lost-messages') run.onKill = () => letAnHourPass(run);
+  if (crash.sweeping) run.onKill = () => letAnHourPass(run);
   await run.while(run.processes, armingOf(crash, armedWith), async () => {
     await run.untilDrained();
     if (crash.afterwards === 'nothing') return;
