@@ -31,7 +31,7 @@ function choicesOf(words: readonly string[]): Choices | undefined {
     options: {
       points: { type: 'string', default: '' },
       times: { type: 'string', default: '3' },
-      'at-once': { type: 'string', default: '2' },
+      'at-once': { type: 'string', default: '4' },
       data: { type: 'string', default: FOLDER },
       occurrence: { type: 'string' },
       'rolling-restart': { type: 'boolean', default: false },
