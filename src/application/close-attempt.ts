@@ -56,7 +56,7 @@ async function decideUntilAppended(
       }
     }
     try {
-      hand.attempt = await ports.history.appendToAttempt(hand.key, attempt, hand.attempt, decision.events, at);
+      hand.attempt = await ports.history.appendToAttempt(hand.key, attempt, hand.attempt, decision.events, at, 'outcome');
       return;
     } catch (error) {
       if (!(error instanceof VersionConflict) || races >= RACES_MAX) throw error;

@@ -26,12 +26,21 @@ export interface Loaded<State> {
 const PAGES_MAX = 50;
 /** The very same append is repeated this often after an ambiguous failure, with these waits. */
 const APPEND_REPEATS_MAX = 4;
+/**
+ * What a call came to is known to this process alone until it stands: giving it up makes a doubt, and for some billers a
+ * person's work. It is repeated through a long outage (about nine minutes), under the message's renewed lock.
+ */
+const OUTCOME_REPEATS_MAX = 40;
 const APPEND_REPEAT_WAIT_MS = 100;
+const APPEND_REPEAT_WAIT_MAX_MS = 15_000;
 
 interface AnyEvent {
   readonly type: string;
   readonly data: unknown;
 }
+
+/** 'outcome': the events tell what a call came to, and nobody else can tell it. */
+export type Patience = 'outcome';
 
 /** Loads aggregates from their streams and appends what was decided, with metadata. */
 export interface History {
@@ -39,7 +48,7 @@ export interface History {
   attempt(key: RecordKey, attempt: number): Promise<Loaded<DeliveryAttempt>>;
   chunk(chunk: ChunkId): Promise<Loaded<Chunk>>;
   appendToRecord(key: RecordKey, loaded: Loaded<DpRecord>, events: readonly DpRecordEvent[], at: Instant): Promise<Loaded<DpRecord>>;
-  appendToAttempt(key: RecordKey, attempt: number, loaded: Loaded<DeliveryAttempt>, events: readonly DeliveryAttemptEvent[], at: Instant): Promise<Loaded<DeliveryAttempt>>;
+  appendToAttempt(key: RecordKey, attempt: number, loaded: Loaded<DeliveryAttempt>, events: readonly DeliveryAttemptEvent[], at: Instant, patience?: Patience): Promise<Loaded<DeliveryAttempt>>;
   appendToChunk(chunk: ChunkId, loaded: Loaded<Chunk>, events: readonly ChunkEvent[], at: Instant): Promise<Loaded<Chunk>>;
 }
 
@@ -70,21 +79,22 @@ export function createHistory(ports: { eventStore: EventStore; chance: Chance; c
     loaded: Loaded<State>,
     events: readonly Event[],
     at: Instant,
+    patience?: Patience,
   ): Promise<Loaded<State>> {
     if (events.length === 0) return loaded;
     const batch: readonly NewEvent[] = events.map(({ type, data }) => ({ id: chance.uuid(), type, data, metadata: { by, at } }));
-    const { revision } = await appendRepeating(stream, loaded.revision, batch);
+    const { revision } = await appendRepeating(stream, loaded.revision, batch, patience === 'outcome' ? OUTCOME_REPEATS_MAX : APPEND_REPEATS_MAX);
     return { state: events.reduce(decider.evolve, loaded.state), revision };
   }
 
   /** After an ambiguous failure the SAME batch at the SAME revision: it landed once or lands once. */
-  async function appendRepeating(stream: StreamName, expected: ExpectedRevision, batch: readonly NewEvent[]): Promise<{ revision: number }> {
+  async function appendRepeating(stream: StreamName, expected: ExpectedRevision, batch: readonly NewEvent[], repeatsMax: number): Promise<{ revision: number }> {
     for (let repeat = 0; ; repeat++) {
       try {
         return await eventStore.append(stream, expected, batch);
       } catch (error) {
-        if (!(error instanceof PortFailure) || !error.retryable || repeat >= APPEND_REPEATS_MAX) throw error;
-        await clock.sleep(APPEND_REPEAT_WAIT_MS * 2 ** repeat);
+        if (!(error instanceof PortFailure) || !error.retryable || repeat >= repeatsMax) throw error;
+        await clock.sleep(Math.min(APPEND_REPEAT_WAIT_MAX_MS, APPEND_REPEAT_WAIT_MS * 2 ** repeat));
       }
     }
   }
@@ -94,8 +104,8 @@ export function createHistory(ports: { eventStore: EventStore; chance: Chance; c
     attempt: (key, attempt) => load(deliveryAttemptDecider, deliveryAttemptStream(key, attempt)),
     chunk: (chunk) => load(chunkDecider, dpChunkStream(chunk)),
     appendToRecord: (key, loaded, events, at) => append(dpRecordDecider, dpRecordStream(key), loaded, events, at),
-    appendToAttempt: (key, attempt, loaded, events, at) =>
-      append(deliveryAttemptDecider, deliveryAttemptStream(key, attempt), loaded, events, at),
+    appendToAttempt: (key, attempt, loaded, events, at, patience) =>
+      append(deliveryAttemptDecider, deliveryAttemptStream(key, attempt), loaded, events, at, patience),
     appendToChunk: (chunk, loaded, events, at) => append(chunkDecider, dpChunkStream(chunk), loaded, events, at),
   };
 }

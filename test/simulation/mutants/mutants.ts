@@ -193,17 +193,17 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'swallows a version conflict',
     rule: 'rule 6',
     file: `${APPLICATION}/history.ts`,
-    find: 'if (!(error instanceof PortFailure) || !error.retryable || repeat >= APPEND_REPEATS_MAX) throw error;',
+    find: 'if (!(error instanceof PortFailure) || !error.retryable || repeat >= repeatsMax) throw error;',
     replace:
-      "if ((error as Error).name === 'VersionConflict') return { revision: expected === 'new' ? batch.length - 1 : expected + batch.length };\n        if (!(error instanceof PortFailure) || !error.retryable || repeat >= APPEND_REPEATS_MAX) throw error;",
+      "if ((error as Error).name === 'VersionConflict') return { revision: expected === 'new' ? batch.length - 1 : expected + batch.length };\n        if (!(error instanceof PortFailure) || !error.retryable || repeat >= repeatsMax) throw error;",
   },
   {
     name: 'appends at whatever revision stands',
     rule: 'rule 6',
     file: `${APPLICATION}/history.ts`,
-    find: 'if (!(error instanceof PortFailure) || !error.retryable || repeat >= APPEND_REPEATS_MAX) throw error;',
+    find: 'if (!(error instanceof PortFailure) || !error.retryable || repeat >= repeatsMax) throw error;',
     replace:
-      "if ((error as Error).name === 'VersionConflict' && repeat < 3) { expected = (error as unknown as { actual: ExpectedRevision }).actual; continue; }\n        if (!(error instanceof PortFailure) || !error.retryable || repeat >= APPEND_REPEATS_MAX) throw error;",
+      "if ((error as Error).name === 'VersionConflict' && repeat < 3) { expected = (error as unknown as { actual: ExpectedRevision }).actual; continue; }\n        if (!(error instanceof PortFailure) || !error.retryable || repeat >= repeatsMax) throw error;",
   },
   {
     name: 'draws a fresh key for each attempt',
