@@ -14,7 +14,8 @@ import { json, type Reaction, type ReceivedRequest } from '../support/scripted-b
 
 const MAIN = join(__dirname, '../../dist/bootstrap/command-line.main.js');
 const SHARD = shardName('Shard-1');
-const LOCK_SECONDS = 8;
+/** Short, so that a test can wait for both to be over. A lock outlives permit wait, call and margin: 8 > 1 + 1 + 5. */
+const SHORT_WAITS = { timeoutSeconds: 1, lockSeconds: 8 };
 /** One biller of each kind: with keys, with inquiry, with neither. */
 const BILLERS = [
   { id: billerId('1'), template: 'form-api-key-keys' },
@@ -29,7 +30,7 @@ export class ConsumerProcesses {
   private readonly consumers: ChildProcess[] = [];
   readonly records: readonly RecordKey[];
 
-  constructor(readonly folder: string, private readonly baseUrl: string, recordsPerBiller: number) {
+  constructor(readonly folder: string, private readonly baseUrl: string, recordsPerBiller: number, private readonly waits = SHORT_WAITS) {
     if (!existsSync(MAIN)) throw new Error('dist/ is missing: run npm run build first');
     this.records = BILLERS.flatMap(({ id }) => Array.from({ length: recordsPerBiller }, (_, index) => recordKey(id, dpId(`${id}${100 + index}`))));
   }
@@ -38,7 +39,7 @@ export class ConsumerProcesses {
     mkdirSync(join(this.folder, 'shards'));
     mkdirSync(join(this.folder, 'billers'));
     for (const { id, template: name } of BILLERS) {
-      const overrides = { Timeout: '1s', Quarantine: '1s', Limits: { Concurrency: 8 } };
+      const overrides = { Timeout: `${this.waits.timeoutSeconds}s`, Quarantine: '1s', Limits: { Concurrency: 8 } };
       const profile = instantiateTemplate(template(name), { billerId: id, baseUrl: this.baseUrl, overrides });
       writeFileSync(join(this.folder, 'billers', `${id}.json`), JSON.stringify(profile));
     }
@@ -51,7 +52,7 @@ export class ConsumerProcesses {
     });
     await shard.close();
     const subscriptions = { Payments: 'payments', Paperless: 'paperless', AutoPay: 'autopay', ACHRejects: 'achrejects' };
-    const topology = declareTopology({ eventsTopic: 'datapump-events', subscriptions, lockMs: LOCK_SECONDS * 1_000, deliveryCountMax: 10, duplicateDetectionWindowMs: 600_000 });
+    const topology = declareTopology({ eventsTopic: 'datapump-events', subscriptions, lockMs: this.waits.lockSeconds * 1_000, deliveryCountMax: 10, duplicateDetectionWindowMs: 600_000 });
     const bus = new SqliteMessageBus({ path: join(this.folder, 'bus.sqlite'), topology });
     await bus.send('datapump-events', this.each(({ biller, dp, record }) =>
       recordMessage(
@@ -71,7 +72,7 @@ export class ConsumerProcesses {
       env: {
         ...process.env, ...secrets,
         Data__Folder: this.folder, Billers__Folder: join(this.folder, 'billers'), Billers__AllowPlainLoopback: 'true',
-        Bus__LockSeconds: String(LOCK_SECONDS), Consumer__PermitWaitSeconds: '1',
+        Bus__LockSeconds: String(this.waits.lockSeconds), Consumer__PermitWaitSeconds: '1',
       },
     });
     consumer.stderr?.setEncoding('utf8').on('data', onLog ?? (() => undefined));
