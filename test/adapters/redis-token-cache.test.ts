@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import Redis from 'ioredis';
+import { RedisConnection } from '../../src/adapters/redis/redis-connection';
 import { RedisTokenCache } from '../../src/adapters/redis/redis-token-cache';
 import { InProcessTokenCache } from '../../src/adapters/system/in-process-token-cache';
 import { SystemClock } from '../../src/adapters/system/system-clock';
 import { type FetchedToken } from '../../src/application/ports/token-cache';
+import { Gate } from '../support/gate';
 import { recordedTelemetry } from '../support/recorded-telemetry';
 import { redisUnderTest } from '../support/redis-under-test';
 
@@ -17,6 +18,7 @@ if (!answers)
 (answers ? describe : describe.skip)('the Redis token cache', () => {
   let namespace: string;
   let lines: string[];
+  let connection: RedisConnection;
   let ends: (() => unknown)[];
   beforeEach(() => {
     namespace = `datapump-test-${randomUUID()}`;
@@ -31,11 +33,10 @@ if (!answers)
     const recorded = recordedTelemetry();
     lines = recorded.lines;
     const { telemetry } = recorded;
-    const fallback = new InProcessTokenCache(clock);
-    const cache = new RedisTokenCache({ url: at, clock, telemetry, fallback, namespace });
-    ends.push(() => cache.close());
-    await cache.open();
-    return cache;
+    connection = new RedisConnection({ url: at, meanwhile: 'each for itself', clock, telemetry });
+    ends.push(connection.close.bind(connection));
+    await connection.open();
+    return new RedisTokenCache({ connection, clock, fallback: new InProcessTokenCache(clock), namespace });
   };
   const untilShared = async (cache: RedisTokenCache): Promise<void> => {
     for (const end = clock.monotonicMs() + 10_000; (await cache.get('a', fetchOf('own'))) !== 'shared';) {
@@ -109,9 +110,9 @@ if (!answers)
     expect(clock.monotonicMs() - began).toBeLessThan(3_000);
 
     expect(said.map((line) => line.split(' {')[0])).toEqual([
-      'warn Redis does not serve tokens; each process keeps its own meanwhile',
-      'info Redis serves tokens again',
-      'warn Redis does not serve tokens; each process keeps its own meanwhile',
+      'warn Redis does not serve; each for itself',
+      'info Redis serves again',
+      'warn Redis does not serve; each for itself',
     ]);
     expect(said.join()).not.toMatch(/shared|own b/);
   });
@@ -121,58 +122,15 @@ if (!answers)
     ends.push(() => gate.shut());
     await gate.shut();
     const cache = await openCache(gate.url);
-    await expect(cache.check()).rejects.toMatchObject({ code: 'unavailable' });
+    const late = connection;
+    expect(late.trouble()).toMatch(/^Redis at 127\.0\.0\.1:\d+ does not serve; each for itself$/);
+    await expect(late.check()).rejects.toMatchObject({ code: 'unavailable' });
     expect(await cache.get('a', fetchOf('own'))).toBe('own');
     await gate.reopen();
     const other = await openCache();
     await other.get('a', fetchOf('shared'));
     await untilShared(cache);
-    await cache.check();
+    await late.check();
+    expect(late.trouble()).toBeUndefined();
   });
 });
-
-/** A way to Redis that can be shut, reopened at the same port, and made to swallow what is sent. */
-class Gate {
-  private readonly sockets = new Set<Socket>();
-  private server: Server | undefined;
-  private hanging = false;
-  private port = 0;
-
-  private constructor(private readonly behind: URL) {}
-
-  static async open(url: string): Promise<Gate> {
-    const gate = new Gate(new URL(url));
-    await gate.reopen();
-    return gate;
-  }
-
-  get url(): string {
-    return `redis://127.0.0.1:${this.port}`;
-  }
-
-  async reopen(): Promise<void> {
-    const server = createServer((inner) => {
-      const outer = connect(Number(this.behind.port || 6379), this.behind.hostname);
-      for (const socket of [inner, outer]) {
-        this.sockets.add(socket);
-        socket.on('error', () => undefined).on('close', () => [inner, outer].forEach((end) => end.destroy()));
-      }
-      inner.on('data', (chunk) => this.hanging || outer.write(chunk));
-      outer.on('data', (chunk) => this.hanging || inner.write(chunk));
-    });
-    this.server = server;
-    await new Promise<void>((resolve) => server.listen(this.port, '127.0.0.1', resolve));
-    this.port = (server.address() as AddressInfo).port;
-  }
-
-  hang(): void {
-    this.hanging = true;
-  }
-
-  async shut(): Promise<void> {
-    const { server } = this;
-    this.server = undefined;
-    for (const socket of this.sockets) socket.destroy();
-    if (server) await new Promise((resolve) => server.close(resolve));
-  }
-}

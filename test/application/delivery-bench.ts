@@ -13,6 +13,7 @@ import { deliverRecord } from '../../src/application/deliver-record';
 import { type DeliverRecordPorts, type Settlement } from '../../src/application/delivery';
 import { fetchRows } from '../../src/application/fetch-rows';
 import { createHistory } from '../../src/application/history';
+import { type BillerAllowance } from '../../src/application/ports/biller-allowance';
 import { type Clock } from '../../src/application/ports/clock';
 import { type ReceivedMessage } from '../../src/application/ports/message-bus';
 import { type Telemetry } from '../../src/application/ports/telemetry';
@@ -67,6 +68,7 @@ export class DeliveryBench {
   readonly ports: DeliverRecordPorts;
   readonly profiles = new Map<ProfileVersion, BillerProfile>();
   control: BillerControlState = uncontrolled;
+  allowance: BillerAllowance = { take: (_biller, { wanted }) => Promise.resolve({ granted: wanted, retryAfterMs: 0 }) };
   private readonly receiver = this.bus.receiver({ topic: TOPOLOGY.eventsTopic, subscription: 'payments' });
   private readonly gateway: HttpBillerGateway;
 
@@ -76,7 +78,7 @@ export class DeliveryBench {
       clock: this.clock, digest: sha256Digest, hosts: { allowedHosts: [], allowPlainLoopback: true },
       secrets: new EnvironmentSecretSource({ environment: SECRETS }),
       tokens: new InProcessTokenCache(this.clock),
-      allowance: { take: (_biller, { wanted }) => Promise.resolve({ granted: wanted, retryAfterMs: 0 }) },
+      allowance: { take: (...asked) => this.allowance.take(...asked) },
     });
     const chance = new SystemChance();
     this.ports = {

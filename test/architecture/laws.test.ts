@@ -80,7 +80,6 @@ describe('the contract suite of', () => {
 
 /** Ports with one adapter, and why; whoever adds the second takes the name out here. */
 const ONE_BINDING_YET: Readonly<Record<string, string>> = {
-  'biller-allowance': 'every stack shares it through a file of the machine; Redis is to come',
   'biller-gateway': 'billers speak HTTP alone; its suite runs against real sockets',
   'biller-profiles': 'profiles are files on every stack',
   'record-projection': 'it can be folded anew at any time, so a file of the machine serves every stack',

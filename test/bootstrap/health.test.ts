@@ -52,3 +52,12 @@ it('takes no more when it drains, and is not killed for it', async () => {
 it('knows no other path', async () => {
   expect((await look('/metrics')).status).toBe(404);
 });
+
+it('tells what it has to do without, and is ready all the same', async () => {
+  let trouble: string | undefined = 'Redis does not serve';
+  health.watch(() => trouble);
+  await health.noting(() => Promise.resolve());
+  expect(await look('/health/ready')).toMatchObject({ status: 200, body: { degraded: ['Redis does not serve'] } });
+  trouble = undefined;
+  expect((await look('/health/ready')).body).not.toHaveProperty('degraded');
+});

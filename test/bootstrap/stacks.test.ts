@@ -42,6 +42,7 @@ describe('a chosen stack', () => {
       'Stack:Bus': 'service-bus',
       'Stack:EventStore': 'event-store-db',
       'Stack:Tokens': 'redis',
+      'Stack:Allowance': 'redis',
       'Stack:Secrets': 'key-vault',
       'Stack:Shards': 'sql-server',
     });
@@ -101,6 +102,12 @@ describe('a chosen stack', () => {
 });
 
 describe('named secrets', () => {
+  it('are read for Redis whichever of its uses is chosen', async () => {
+    const wanted = settings({ 'Stack:Allowance': 'redis', 'Redis:UrlSecret': 'redis' });
+    const source = new EnvironmentSecretSource({ environment: { DATAPUMP_SECRET_REDIS: 'rediss://host' } });
+    expect((await readNamedSecrets(wanted, () => source)).settings['Redis:Url']).toBe('rediss://host');
+  });
+
   it('are read into their settings, and judged there', async () => {
     const wanted = settings({
       'Environment:Name': 'production',
@@ -186,7 +193,7 @@ describe('the start of a process over the wire', () => {
         'ServiceBus:ConnectionString': fixture.peer.connectionString,
         'Stack:EventStore': 'event-store-db',
         'EventStore:ConnectionString': 'esdb://127.0.0.1:9?tls=false',
-        'Stack:Tokens': 'redis',
+        'Stack:Allowance': 'redis',
         'Redis:Url': 'redis://127.0.0.1:9',
       });
       const settingsTold = new Set(found.map((line) => line.split(': ')[0]));
@@ -199,6 +206,23 @@ describe('the start of a process over the wire', () => {
       expect(found.join('\n')).toContain('Data Receiver');
     } finally {
       await fixture.stop();
+    }
+  });
+
+  it('works on without Redis where only tokens would be shared, and tells of it', async () => {
+    const overrides: Partial<Settings> = { 'Stack:Tokens': 'redis', 'Redis:Url': 'redis://127.0.0.1:9' };
+    expect(await start({ 'Shards:Names': ['A'], ...overrides })).toEqual([]);
+    const container = createContainer(settings({ 'Data:Folder': folder, 'Log:Level': 'fatal', ...overrides }), 'test');
+    try {
+      expect(await container.get(TOKENS.tokens).get('key', async () => ({ value: 'own', expiresInMs: 60_000 }))).toBe(
+        'own',
+      );
+      expect(container.get(TOKENS.health).live()).toMatchObject({
+        ok: true,
+        state: { degraded: ['Redis at 127.0.0.1:9 does not serve; each process fetches its own tokens'] },
+      });
+    } finally {
+      await container.get(TOKENS.lifecycle).close();
     }
   });
 });

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { RedisConnection } from '../../src/adapters/redis/redis-connection';
 import { RedisTokenCache } from '../../src/adapters/redis/redis-token-cache';
 import { InProcessTokenCache } from '../../src/adapters/system/in-process-token-cache';
 import { SystemClock } from '../../src/adapters/system/system-clock';
@@ -20,9 +21,10 @@ if (!answers) {
       get: () => Promise.reject(new Error('the fallback was asked')),
       forget: () => Promise.resolve(),
     };
-    const cache = new RedisTokenCache({ url, clock, telemetry, fallback, namespace: `datapump-test-${randomUUID()}` });
-    await cache.open();
-    return { cache, clock, close: () => cache.close() };
+    const connection = new RedisConnection({ url, meanwhile: 'each for itself', clock, telemetry });
+    await connection.open();
+    const cache = new RedisTokenCache({ connection, clock, fallback, namespace: `datapump-test-${randomUUID()}` });
+    return { cache, clock, close: () => connection.close() };
   });
 }
 
@@ -31,7 +33,12 @@ tokenCacheContract('Redis that is down', async () => {
   const { telemetry } = recordedTelemetry();
   const fallback = new InProcessTokenCache(clock);
   // Port 9 (discard) refuses connections on every machine worth testing on.
-  const cache = new RedisTokenCache({ url: 'redis://127.0.0.1:9', clock, telemetry, fallback });
-  expect(await cache.open()).toBe(false);
-  return { cache, clock, close: () => cache.close() };
+  const connection = new RedisConnection({
+    url: 'redis://127.0.0.1:9',
+    meanwhile: 'each for itself',
+    clock,
+    telemetry,
+  });
+  expect(await connection.open()).toBe(false);
+  return { cache: new RedisTokenCache({ connection, clock, fallback }), clock, close: () => connection.close() };
 });

@@ -12,7 +12,7 @@ export const PARKED: Record<ParkCause, string> = {
   'biller-paused': 'an operator paused the biller',
   'outside-window': 'the biller takes no calls at this hour',
   'breaker-open': 'the biller failed too often, calls to it rest',
-  'allowance-used-up': "the biller's rate or concurrency is used up",
+  'allowance-used-up': "the biller's rate or concurrency is used up, or its rate cannot be counted",
   'token-unavailable': 'no access token could be had',
   'profile-missing': 'there is no live profile of the biller',
   throttled: 'the biller asked to slow down',

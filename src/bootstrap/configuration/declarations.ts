@@ -45,6 +45,12 @@ export const DECLARATIONS = {
     default: 'in-process',
     sentence: "Where billers' access tokens are kept: each process for itself, or Redis for all.",
   }),
+  'Stack:Allowance': declare({
+    kind: choice('sqlite', 'redis'),
+    default: 'sqlite',
+    sentence:
+      "Where a biller's rate is counted: a file of this machine, or Redis for all machines. Needed where processes run on more than one.",
+  }),
   'Stack:Secrets': declare({
     kind: choice('environment', 'key-vault'),
     default: 'environment',
@@ -212,7 +218,7 @@ export const DECLARATIONS = {
   'Redis:Url': declare({
     kind: optional(text('a URL of the form rediss://user:password@host:6380', /^rediss?:\/\/\S+$/)),
     default: '',
-    sentence: 'Redis for the tokens of all processes; may hold a password.',
+    sentence: 'Redis for the tokens and allowances of all processes; may hold a password.',
     secret: true,
   }),
   'Redis:UrlSecret': declare({

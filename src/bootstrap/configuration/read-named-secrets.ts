@@ -8,18 +8,22 @@ const NAMED = [
   {
     name: 'ServiceBus:ConnectionStringSecret',
     value: 'ServiceBus:ConnectionString',
-    stack: ['Stack:Bus', 'service-bus'],
+    chosen: (settings) => settings['Stack:Bus'] === 'service-bus',
   },
   {
     name: 'EventStore:ConnectionStringSecret',
     value: 'EventStore:ConnectionString',
-    stack: ['Stack:EventStore', 'event-store-db'],
+    chosen: (settings) => settings['Stack:EventStore'] === 'event-store-db',
   },
-  { name: 'Redis:UrlSecret', value: 'Redis:Url', stack: ['Stack:Tokens', 'redis'] },
+  {
+    name: 'Redis:UrlSecret',
+    value: 'Redis:Url',
+    chosen: (settings) => settings['Stack:Tokens'] === 'redis' || settings['Stack:Allowance'] === 'redis',
+  },
 ] as const satisfies readonly {
   readonly name: SettingKey;
   readonly value: SettingKey;
-  readonly stack: readonly [SettingKey, string];
+  readonly chosen: (settings: Settings) => boolean;
 }[];
 
 /**
@@ -30,7 +34,7 @@ export async function readNamedSecrets(
   settings: Settings,
   secrets: () => SecretSource,
 ): Promise<{ readonly settings: Settings; readonly problems: readonly string[] }> {
-  const wanted = NAMED.filter(({ name, stack: [key, choice] }) => settings[name] !== '' && settings[key] === choice);
+  const wanted = NAMED.filter(({ name, chosen }) => settings[name] !== '' && chosen(settings));
   if (wanted.length === 0) return { settings, problems: [] };
   const problems: string[] = [];
   const read = { ...settings };

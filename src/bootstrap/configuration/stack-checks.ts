@@ -25,7 +25,8 @@ export function stackProblems(settings: Settings, where: (key: SettingKey) => st
   if (settings['Stack:Bus'] === 'service-bus') demandOneOf('Stack:Bus service-bus', ONE_OF['service-bus']);
   if (settings['Stack:EventStore'] === 'event-store-db')
     demandOneOf('Stack:EventStore event-store-db', ONE_OF['event-store-db']);
-  if (settings['Stack:Tokens'] === 'redis') demandOneOf('Stack:Tokens redis', ONE_OF.redis);
+  const redisFor = (['Stack:Tokens', 'Stack:Allowance'] as const).find((key) => settings[key] === 'redis');
+  if (redisFor !== undefined) demandOneOf(`${redisFor} redis`, ONE_OF.redis);
   if (settings['Stack:Secrets'] === 'key-vault' && settings['KeyVault:Url'] === '')
     add('KeyVault:Url', 'the URL of the vault, since Stack:Secrets key-vault is chosen');
   if (settings['Stack:Shards'] === 'sql-server') {
@@ -63,7 +64,7 @@ export function connectionProblems(
       ? [
           {
             key: 'Redis:Url' as const,
-            expected: 'rediss://… where Environment:Name is production: tokens would travel in clear',
+            expected: 'rediss://… where Environment:Name is production: tokens and the password would travel in clear',
           },
         ]
       : []),

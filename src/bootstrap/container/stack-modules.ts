@@ -5,10 +5,11 @@ import { type Clock } from '../../application/ports/clock';
 import { type SecretSource } from '../../application/ports/secret-source';
 import { type Settings } from '../configuration/declarations';
 import type * as KeyVault from '../../adapters/key-vault/key-vault-secret-source';
+import { embeddedAllowanceModule } from './embedded-allowance-module';
 import { embeddedBusModule } from './embedded-bus-module';
 import { embeddedEventStoreModule } from './embedded-event-store-module';
+import { embeddedProjectionModule } from './embedded-projection-module';
 import { embeddedShardsModule } from './embedded-shards-module';
-import { embeddedSideFilesModule } from './embedded-side-files-module';
 import type * as EventStoreDb from './event-store-db-module';
 import { inProcessTokensModule } from './in-process-tokens-module';
 import type * as Redis from './redis-module';
@@ -20,7 +21,7 @@ export const loadStackModule = {
   sqlServer: () => (require('./sql-server-module') as typeof SqlServer).sqlServerModule,
   eventStoreDb: () => (require('./event-store-db-module') as typeof EventStoreDb).eventStoreDbModule,
   serviceBus: () => (require('./service-bus-module') as typeof ServiceBus).serviceBusModule,
-  redis: () => (require('./redis-module') as typeof Redis).redisModule,
+  redis: (settings: Settings) => (require('./redis-module') as typeof Redis).redisModule(settings),
   setUp: () => require('./set-up') as typeof SetUp,
   keyVault: (vaultUrl: string, clock: Clock): SecretSource => {
     const { KeyVaultSecretSource } = require('../../adapters/key-vault/key-vault-secret-source') as typeof KeyVault;
@@ -30,11 +31,15 @@ export const loadStackModule = {
 
 /** One module per port, by setting. */
 export function stackModules(settings: Settings): readonly ContainerModule[] {
+  const tokensInRedis = settings['Stack:Tokens'] === 'redis';
+  const allowancesInRedis = settings['Stack:Allowance'] === 'redis';
   return [
     settings['Stack:Shards'] === 'sql-server' ? loadStackModule.sqlServer() : embeddedShardsModule,
     settings['Stack:EventStore'] === 'event-store-db' ? loadStackModule.eventStoreDb() : embeddedEventStoreModule,
     settings['Stack:Bus'] === 'service-bus' ? loadStackModule.serviceBus() : embeddedBusModule,
-    settings['Stack:Tokens'] === 'redis' ? loadStackModule.redis() : inProcessTokensModule,
-    embeddedSideFilesModule,
+    ...(tokensInRedis || allowancesInRedis ? [loadStackModule.redis(settings)] : []),
+    ...(tokensInRedis ? [] : [inProcessTokensModule]),
+    ...(allowancesInRedis ? [] : [embeddedAllowanceModule]),
+    embeddedProjectionModule,
   ];
 }

@@ -17,6 +17,7 @@ export class Health {
   private succeededAt: number | undefined;
   private failure: { readonly code: string; readonly step: string } | undefined;
   private draining = false;
+  private readonly watched: (() => string | undefined)[] = [];
   private server: Server | undefined;
 
   constructor(
@@ -24,6 +25,11 @@ export class Health {
     private readonly monotonicMs: () => number,
   ) {
     this.attemptedAt = monotonicMs();
+  }
+
+  /** Something that this process can work without, if worse: what it says is wrong is told, and is no reason to stop it. */
+  watch(trouble: () => string | undefined): void {
+    this.watched.push(trouble);
   }
 
   /** Runs one receive or scan and remembers how it went. */
@@ -98,12 +104,14 @@ export class Health {
   private state(): object {
     const ago = (at: number | undefined): number | undefined =>
       at === undefined ? undefined : Math.round(this.monotonicMs() - at);
+    const degraded = this.watched.flatMap((trouble) => trouble() ?? []);
     return {
       process: this.process,
       state: this.draining ? 'draining' : this.succeededAt === undefined ? 'starting' : 'working',
       lastAttemptAgoMs: ago(this.attemptedAt),
       lastSuccessAgoMs: ago(this.succeededAt),
       failing: this.failure,
+      degraded: degraded.length === 0 ? undefined : degraded,
     };
   }
 }
