@@ -49,6 +49,14 @@ it.each<[string, number, PortFailure['code'], boolean, RegExp]>([
   if (code === 'unavailable') expect(failure.retryAfterMs).toBe(10_000);
 });
 
+it('tells the words of an error nobody listed, without the values they name', () => {
+  const words = `the id 'Jana Nováková' of "dbo.Customer" (account 42) is 00123456 too long: ${'x'.repeat(300)}`;
+  const { message } = classified(engineError(33557097, words));
+  expect(message).toMatch(/SQL Server error 33557097\): the id … of … … is … too long: x+$/);
+  expect(message.length).toBeLessThan(500);
+  expect(classified(engineError(245, words)).message).not.toMatch(/Jana|00123456/);
+});
+
 it('finds the number in what came before, and in what a connection error was made of', () => {
   const last = Object.assign(engineError(3998), { precedingErrors: [engineError(1205)] });
   expect(classified(last).code).toBe('storage-busy');

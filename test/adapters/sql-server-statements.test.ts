@@ -39,7 +39,8 @@ const WORDS = [
   'Payments',
   'ACHRejects',
   'USD',
-  '%[^0-9]%',
+  '',
+  ...'0123456789',
   'applied',
   'row-missing',
   'already-so',
@@ -65,15 +66,13 @@ const FAULTS: Readonly<Record<string, (text: string) => boolean>> = {
   prepares: (text) => /\bsp_prep/i.test(text),
   'guards by names of indexes': (text) => /\bsys\s*\.\s*indexes\b/i.test(text),
   'reads uncommitted rows': (text) => /\bNOLOCK\b|READUNCOMMITTED/i.test(text),
-  'orders an UPDATE TOP': (text) =>
-    text
-      .split(';')
-      .some((each) => /^\s*UPDATE TOP\b/.test(each) && /\bORDER BY\b/.test(each.replace(/\([^()]*\)/g, ''))),
+  'updates with TOP': (text) => /\bUPDATE\s+TOP\b/i.test(text),
+  'updates FROM': (text) =>
+    text.split(';').some((each) => /^\s*UPDATE\b/.test(each) && /\bFROM\b/.test(withoutParentheses(each))),
+  'uses brackets in LIKE': (text) => /LIKE N?'[^']*\[/i.test(text),
+  'compares names of the catalogue with its own case': (text) => /(?<!LOWER\()\b[tc]\.TABLE_NAME\s+(=|IN)/.test(text),
+  'throws with its transaction open': (text) => /(?<!ROLLBACK TRANSACTION;\s*)\bTHROW\b/.test(text),
   'skips locked rows without READCOMMITTEDLOCK': (text) => /READPAST(?![^)]*READCOMMITTEDLOCK)/.test(text),
-  'updates with a join': (text) =>
-    text
-      .split(';')
-      .some((each) => /^\s*UPDATE\b[^]*\bFROM dbo\.\w+ AS \w+( WITH \([^)]*\))?\s+(INNER|LEFT) JOIN/.test(each)),
   'updates everything': (text) => text.split(';').some((each) => /^\s*UPDATE\b/.test(each) && !/\bWHERE\b/.test(each)),
   'casts to a type with a collation': (text) => /CAST\((?:[^()]|\([^)]*\))* AS [^,]*?\)? COLLATE/.test(text),
   'gives OPENJSON an alias': (text) => /FROM OPENJSON\(@\w+\) WITH \((?:[^()]|\([^)]*\))*\)\s+AS\b/.test(text),
@@ -84,6 +83,12 @@ const FAULTS: Readonly<Record<string, (text: string) => boolean>> = {
   'does not close its parentheses': (text) => text.split('(').length !== text.split(')').length,
   'holds a placeholder that was not filled in': (text) => /\$\{|undefined|\[object/.test(text),
 };
+
+/** What stands within parentheses is a subquery, a hint or a list of columns. */
+function withoutParentheses(text: string): string {
+  const outer = text.replace(/\([^()]*\)/g, '');
+  return outer === text ? text : withoutParentheses(outer);
+}
 
 const faultsOf = (text: string): readonly string[] => Object.keys(FAULTS).filter((fault) => FAULTS[fault]!(text));
 
@@ -114,13 +119,13 @@ it.each([
   ['prepares', 'EXEC sp_prepexec'],
   ['guards by names of indexes', 'SELECT 1 FROM sys.indexes'],
   ['reads uncommitted rows', 'FROM dbo.x WITH (NOLOCK)'],
-  ['orders an UPDATE TOP', 'UPDATE TOP (@n) d SET x = 1 WHERE y = (SELECT 1) ORDER BY z;'],
+  ['updates with TOP', 'UPDATE TOP (@n) dbo.DpClaim SET x = 1 WHERE y = 2;'],
+  ['updates FROM', 'UPDATE d SET x = (SELECT 1 FROM @w) FROM dbo.DatapumpRow AS d WHERE y = 2;'],
+  ['uses brackets in LIKE', "WHERE d.DpId NOT LIKE N'%[^0-9]%'"],
+  ['compares names of the catalogue with its own case', "WHERE t.TABLE_NAME IN (N'Outbox')"],
+  ['throws with its transaction open', "BEGIN; THROW 51001, N'another', 1;"],
   ['skips locked rows without READCOMMITTEDLOCK', 'FROM dbo.x WITH (ROWLOCK, READPAST)'],
-  [
-    'updates with a join',
-    'UPDATE d SET x = w.x FROM dbo.DatapumpRow AS d WITH (ROWLOCK) INNER JOIN @w AS w ON 1 = 1 WHERE 1 = 1;',
-  ],
-  ['updates everything', "UPDATE d SET Status = N'New';"],
+  ['updates everything', "UPDATE dbo.DatapumpRow SET Status = N'New';"],
   ['casts to a type with a collation', 'SELECT CAST(DpId AS nvarchar(64) COLLATE Latin1_General_BIN2)'],
   ['gives OPENJSON an alias', "FROM OPENJSON(@rows) WITH (DpId nvarchar(64) '$.dpId') AS j"],
   ['lets OPENJSON convert a time', "FROM OPENJSON(@rows) WITH (DueAt datetime2(3) '$.dueAt')"],
@@ -160,9 +165,12 @@ it('claims by an UPDATE that tests the status itself, under the hints that also 
   for (const key of ROW_KEYS) {
     const update = claimingStatements(key)
       .claim.text.split(';')
-      .find((each) => /^\s*UPDATE TOP/.test(each))!;
-    expect(update).toContain('WITH (ROWLOCK, READPAST, UPDLOCK, READCOMMITTEDLOCK)');
-    expect(update).toMatch(/WHERE d\.Status = N'New' AND d\.DueAt <= @now/);
+      .find((each) => /^\s*UPDATE/.test(each))!;
+    expect(update).toContain('UPDATE dbo.DatapumpRow WITH (ROWLOCK, READPAST, UPDLOCK, READCOMMITTEDLOCK)');
+    expect(update).toMatch(
+      /WHERE Status = N'New' AND DueAt <= @now AND DpId IN \(SELECT k\.DpId FROM @candidate AS k\)$/,
+    );
+    expect(claimingStatements(key).claim.text).toMatch(/INSERT INTO @candidate \(DpId\)\nSELECT TOP \(@rowsMax\)/);
   }
 });
 

@@ -18,10 +18,10 @@ SELECT @result AS LockResult;`,
   names: statement(
     {},
     tsql`SELECT t.TABLE_NAME AS TableName, t.TABLE_TYPE AS TableType FROM INFORMATION_SCHEMA.TABLES AS t
-WHERE t.TABLE_SCHEMA = N'dbo' AND t.TABLE_NAME IN (N'DatapumpSchema', N'DatapumpRow', N'DatapumpCustomer', N'DatapumpPayment',
-  N'DatapumpBiller', N'datapump', N'Customer', N'Payment', N'BillerSettings', N'DpClaim', N'DpDetail', N'Outbox');
+WHERE t.TABLE_SCHEMA = N'dbo' AND LOWER(t.TABLE_NAME) IN (N'datapumpschema', N'datapumprow', N'datapumpcustomer', N'datapumppayment',
+  N'datapumpbiller', N'datapump', N'customer', N'payment', N'billersettings', N'dpclaim', N'dpdetail', N'outbox');
 SELECT c.TABLE_NAME AS TableName, c.COLUMN_NAME AS ColumnName, c.DATA_TYPE AS DataType FROM INFORMATION_SCHEMA.COLUMNS AS c
-WHERE c.TABLE_SCHEMA = N'dbo' AND c.TABLE_NAME IN (N'DatapumpRow', N'DatapumpCustomer', N'DatapumpPayment', N'DatapumpBiller');`,
+WHERE c.TABLE_SCHEMA = N'dbo' AND LOWER(c.TABLE_NAME) IN (N'datapumprow', N'datapumpcustomer', N'datapumppayment', N'datapumpbiller');`,
   ),
   version: statement({}, tsql`SELECT MAX(v.Version) AS Version FROM dbo.DatapumpSchema AS v;`),
   addVersion: statement(

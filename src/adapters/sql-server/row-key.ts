@@ -29,9 +29,13 @@ const isBigint = (text: string): boolean => {
   return value <= BIGINT_MAX && value >= -BIGINT_MAX - 1n;
 };
 
+/** What is left of an id without its digits. LIKE N'%[^0-9]%' would be shorter; older compatible engines refuse brackets. */
+const NOT_DIGITS = tsql`REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(d.DpId,
+    N'0', N''), N'1', N''), N'2', N''), N'3', N''), N'4', N''), N'5', N''), N'6', N''), N'7', N''), N'8', N''), N'9', N'')`;
+
 /** Digits without leading zeros: the longer number is the larger, and equally long ones sort as text. */
 const TEXT_NUMBER_RANGE = tsql`LEN(d.DpId) BETWEEN LEN(@fromId) AND LEN(@toId)
-    AND d.DpId NOT LIKE N'%[^0-9]%'
+    AND DATALENGTH(${NOT_DIGITS}) = 0
     AND (LEN(d.DpId) > LEN(@fromId) OR d.DpId >= @fromId)
     AND (LEN(d.DpId) < LEN(@toId) OR d.DpId <= @toId)`;
 

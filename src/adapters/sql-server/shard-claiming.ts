@@ -16,6 +16,10 @@ const ROUNDS_MAX = 8;
  * backlog delays itself only. READPAST skips what another claimer holds. Only the UPDATE decides: its own WHERE tests
  * the status again, and rows it did not get are simply not ours. Engines that ignore the hints wait there instead, and
  * then find the status changed.
+ *
+ * Every UPDATE here names the view or table itself, without TOP and without FROM (ADR 17): Babelfish rewrites both by
+ * the row's physical address, which a view has none of, and drops TOP before OUTPUT … INTO. The TOP stands where the
+ * candidates are read.
  */
 export const claimingStatements = (key: RowKey) => ({
   claim: statement(
@@ -36,11 +40,10 @@ CROSS APPLY (
   ORDER BY e.DueAt, e.Seq
 ) AS r
 ORDER BY r.Turn, r.DueAt;
-UPDATE TOP (@rowsMax) d
+UPDATE dbo.DatapumpRow WITH (ROWLOCK, READPAST, UPDLOCK, READCOMMITTEDLOCK)
 SET Status = N'Queued'
 OUTPUT inserted.DpId INTO @claimed (DpId)
-FROM dbo.DatapumpRow AS d WITH (ROWLOCK, READPAST, UPDLOCK, READCOMMITTEDLOCK)
-WHERE d.Status = N'New' AND d.DueAt <= @now AND d.DpId IN (SELECT k.DpId FROM @candidate AS k);
+WHERE Status = N'New' AND DueAt <= @now AND DpId IN (SELECT k.DpId FROM @candidate AS k);
 SELECT CONVERT(nvarchar(64), d.DpId) AS DpId, CONVERT(nvarchar(64), d.BillerId) AS BillerId, d.EventType
 FROM @claimed AS c
 INNER JOIN dbo.DatapumpRow AS d ON d.DpId = c.DpId
@@ -57,15 +60,13 @@ INSERT INTO @row (DpId, ChunkId)
 SELECT CAST(DpId AS ${key.valueType}), ChunkId
 FROM OPENJSON(@rows) WITH (DpId nvarchar(64) '$.dpId', ChunkId nvarchar(200) '$.chunkId');
 INSERT INTO @notPlanned (DpId) SELECT CAST(DpId AS ${key.valueType}) FROM OPENJSON(@leftOut) WITH (DpId nvarchar(64) '$.dpId');
-UPDATE d
+UPDATE dbo.DatapumpRow
 SET Status = N'New'
-FROM dbo.DatapumpRow AS d
-WHERE d.Status = N'Queued' AND d.DpId IN (SELECT g.DpId FROM @notPlanned AS g);
-UPDATE c
-SET Status = N'Queued', ProgressAt = CASE WHEN c.ProgressAt > @now THEN c.ProgressAt ELSE @now END,
-  ChunkId = (SELECT r.ChunkId FROM @row AS r WHERE r.DpId = c.DpId)
-FROM dbo.DpClaim AS c
-WHERE c.DpId IN (SELECT r.DpId FROM @row AS r);
+WHERE Status = N'Queued' AND DpId IN (SELECT g.DpId FROM @notPlanned AS g);
+UPDATE dbo.DpClaim
+SET Status = N'Queued', ProgressAt = CASE WHEN ProgressAt > @now THEN ProgressAt ELSE @now END,
+  ChunkId = (SELECT r.ChunkId FROM @row AS r WHERE r.DpId = DpClaim.DpId)
+WHERE DpId IN (SELECT r.DpId FROM @row AS r);
 INSERT INTO dbo.DpClaim (DpId, Status, ChunkId, ProgressAt, SweepCount)
 SELECT r.DpId, N'Queued', r.ChunkId, @now, 0
 FROM @row AS r
@@ -84,15 +85,13 @@ DECLARE @wanted TABLE (DpId ${key.columnType} NOT NULL PRIMARY KEY);
 DECLARE @adopted TABLE (DpId ${key.columnType} NOT NULL PRIMARY KEY);
 INSERT INTO @wanted (DpId) SELECT CAST(DpId AS ${key.valueType}) FROM OPENJSON(@rows) WITH (DpId nvarchar(64) '$.dpId');
 BEGIN TRANSACTION;
-UPDATE d
+UPDATE dbo.DatapumpRow WITH (ROWLOCK, UPDLOCK)
 SET Status = N'Queued'
 OUTPUT inserted.DpId INTO @adopted (DpId)
-FROM dbo.DatapumpRow AS d WITH (ROWLOCK, UPDLOCK)
-WHERE d.Status = N'New' AND d.DpId IN (SELECT w.DpId FROM @wanted AS w);
-UPDATE c
-SET Status = N'Queued', ChunkId = @chunkId, ProgressAt = CASE WHEN c.ProgressAt > @now THEN c.ProgressAt ELSE @now END
-FROM dbo.DpClaim AS c
-WHERE c.DpId IN (SELECT a.DpId FROM @adopted AS a);
+WHERE Status = N'New' AND DpId IN (SELECT w.DpId FROM @wanted AS w);
+UPDATE dbo.DpClaim
+SET Status = N'Queued', ChunkId = @chunkId, ProgressAt = CASE WHEN ProgressAt > @now THEN ProgressAt ELSE @now END
+WHERE DpId IN (SELECT a.DpId FROM @adopted AS a);
 INSERT INTO dbo.DpClaim (DpId, Status, ChunkId, ProgressAt, SweepCount)
 SELECT a.DpId, N'Queued', @chunkId, @now, 0
 FROM @adopted AS a
@@ -115,17 +114,15 @@ ORDER BY o.Seq;`,
     tsql`SET XACT_ABORT ON;
 DECLARE @chunk TABLE (ChunkId nvarchar(200) COLLATE Latin1_General_BIN2 NOT NULL PRIMARY KEY);
 INSERT INTO @chunk (ChunkId) SELECT ChunkId FROM OPENJSON(@chunks) WITH (ChunkId nvarchar(200) '$.chunkId');
-UPDATE o
+UPDATE dbo.Outbox
 SET PublishedAt = CAST(SYSUTCDATETIME() AS datetime2(3))
-FROM dbo.Outbox AS o
-WHERE o.PublishedAt IS NULL AND o.ChunkId IN (SELECT c.ChunkId FROM @chunk AS c);`,
+WHERE PublishedAt IS NULL AND ChunkId IN (SELECT c.ChunkId FROM @chunk AS c);`,
   ),
   markFetched: statement(
     { chunkId: 'chunk-id' },
-    tsql`UPDATE o
+    tsql`UPDATE dbo.Outbox
 SET FetchedAt = CAST(SYSUTCDATETIME() AS datetime2(3))
-FROM dbo.Outbox AS o
-WHERE o.FetchedAt IS NULL AND o.ChunkId = @chunkId;`,
+WHERE FetchedAt IS NULL AND ChunkId = @chunkId;`,
   ),
 };
 

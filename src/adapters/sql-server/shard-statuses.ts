@@ -25,10 +25,9 @@ INSERT INTO @allowed (Status) SELECT Status FROM OPENJSON(@from) WITH (Status nv
 
 /** A changed row has moved: its sweep is postponed to now at least. A row of another team's claim gets a claim of ours. */
 const REPEAT_IN_CLAIM = tsql`
-UPDATE c
-SET Status = @to, ProgressAt = CASE WHEN c.ProgressAt > @now THEN c.ProgressAt ELSE @now END
-FROM dbo.DpClaim AS c
-WHERE c.DpId IN (SELECT h.DpId FROM @changed AS h);
+UPDATE dbo.DpClaim
+SET Status = @to, ProgressAt = CASE WHEN ProgressAt > @now THEN ProgressAt ELSE @now END
+WHERE DpId IN (SELECT h.DpId FROM @changed AS h);
 INSERT INTO dbo.DpClaim (DpId, Status, ProgressAt, SweepCount)
 SELECT h.DpId, @to, @now, 0
 FROM @changed AS h
@@ -43,13 +42,12 @@ INSERT INTO @wanted (DpId, Place)
 SELECT CAST(DpId AS ${key.valueType}), Place
 FROM OPENJSON(@rows) WITH (DpId nvarchar(64) '$.dpId', Place int '$.place');
 BEGIN TRANSACTION;
-UPDATE d
+UPDATE dbo.DatapumpRow WITH (ROWLOCK, UPDLOCK)
 SET Status = @to
 OUTPUT inserted.DpId INTO @changed (DpId)
-FROM dbo.DatapumpRow AS d WITH (ROWLOCK, UPDLOCK)
-WHERE d.DpId IN (SELECT w.DpId FROM @wanted AS w)
-  AND d.Status COLLATE Latin1_General_BIN2 IN (SELECT a.Status FROM @allowed AS a)
-  AND d.Status <> @to;
+WHERE DpId IN (SELECT w.DpId FROM @wanted AS w)
+  AND Status COLLATE Latin1_General_BIN2 IN (SELECT a.Status FROM @allowed AS a)
+  AND Status <> @to;
 ${REPEAT_IN_CLAIM}
 SELECT w.Place FROM @wanted AS w INNER JOIN @changed AS h ON h.DpId = w.DpId;
 COMMIT TRANSACTION;`,
@@ -71,18 +69,17 @@ FROM OPENJSON(@results) WITH (DpId nvarchar(64) '$.dpId', Place int '$.place', A
   Outcome nvarchar(16) '$.outcome', BillerReference nvarchar(max) '$.billerReference', Code nvarchar(max) '$.code',
   RecordedAt nvarchar(30) '$.recordedAt');
 BEGIN TRANSACTION;
-UPDATE d
+UPDATE dbo.DatapumpRow WITH (ROWLOCK, UPDLOCK)
 SET Status = @to
 OUTPUT inserted.DpId INTO @changed (DpId)
-FROM dbo.DatapumpRow AS d WITH (ROWLOCK, UPDLOCK)
-WHERE d.DpId IN (SELECT w.DpId FROM @wanted AS w)
-  AND d.Status COLLATE Latin1_General_BIN2 IN (SELECT a.Status FROM @allowed AS a)
-  AND NOT EXISTS (
-    SELECT 1 FROM @wanted AS w INNER JOIN dbo.DpDetail AS x ON x.DpId = w.DpId AND x.Attempt = w.Attempt
-    WHERE w.DpId = d.DpId AND x.Outcome <> w.Outcome)
-  AND (d.Status <> @to OR EXISTS (
-    SELECT 1 FROM @wanted AS w
-    WHERE w.DpId = d.DpId AND w.Attempt IS NOT NULL AND NOT EXISTS (
+WHERE DpId IN (SELECT w.DpId FROM @wanted AS w)
+  AND Status COLLATE Latin1_General_BIN2 IN (SELECT a.Status FROM @allowed AS a)
+  AND DpId NOT IN (
+    SELECT w.DpId FROM @wanted AS w INNER JOIN dbo.DpDetail AS x ON x.DpId = w.DpId AND x.Attempt = w.Attempt
+    WHERE x.Outcome <> w.Outcome)
+  AND (Status <> @to OR DpId IN (
+    SELECT w.DpId FROM @wanted AS w
+    WHERE w.Attempt IS NOT NULL AND NOT EXISTS (
       SELECT 1 FROM dbo.DpDetail AS x WHERE x.DpId = w.DpId AND x.Attempt = w.Attempt)));
 INSERT INTO dbo.DpDetail (DpId, Attempt, Outcome, BillerReference, Code, RecordedAt)
 SELECT w.DpId, w.Attempt, w.Outcome, w.BillerReference, w.Code, w.RecordedAt
@@ -96,6 +93,7 @@ IF EXISTS (
   INNER JOIN dbo.DpDetail AS x ON x.DpId = w.DpId AND x.Attempt = w.Attempt
   WHERE x.Outcome <> w.Outcome)
 BEGIN;
+  ROLLBACK TRANSACTION;
   THROW 51001, N'another outcome of the same attempt was recorded meanwhile', 1;
 END;
 ${REPEAT_IN_CLAIM}
@@ -117,11 +115,10 @@ DECLARE @wanted TABLE (DpId ${key.columnType} NOT NULL PRIMARY KEY, PostponedTo 
 INSERT INTO @wanted (DpId, PostponedTo)
 SELECT CAST(DpId AS ${key.valueType}), CAST(PostponedTo AS datetime2(3))
 FROM OPENJSON(@rows) WITH (DpId nvarchar(64) '$.dpId', PostponedTo nvarchar(30) '$.until');
-UPDATE c
-SET ProgressAt = (SELECT w.PostponedTo FROM @wanted AS w WHERE w.DpId = c.DpId)
-FROM dbo.DpClaim AS c
-WHERE c.DpId IN (SELECT w.DpId FROM @wanted AS w)
-  AND EXISTS (SELECT 1 FROM @wanted AS w WHERE w.DpId = c.DpId AND w.PostponedTo > c.ProgressAt);`,
+UPDATE dbo.DpClaim
+SET ProgressAt = (SELECT w.PostponedTo FROM @wanted AS w WHERE w.DpId = DpClaim.DpId)
+WHERE DpId IN (SELECT w.DpId FROM @wanted AS w)
+  AND ProgressAt < (SELECT w.PostponedTo FROM @wanted AS w WHERE w.DpId = DpClaim.DpId);`,
   ),
   /*
    * The UPDATE is a transaction of its own: it holds no claim while the rows are read. Never stamped before @before, so
@@ -131,13 +128,19 @@ WHERE c.DpId IN (SELECT w.DpId FROM @wanted AS w)
     { before: 'instant', rowsMax: 'count' },
     tsql`SET XACT_ABORT ON;
 DECLARE @now datetime2(3) = SYSUTCDATETIME();
+DECLARE @candidate TABLE (DpId ${key.columnType} NOT NULL PRIMARY KEY);
 DECLARE @taken TABLE (
   DpId ${key.columnType} NOT NULL PRIMARY KEY, ChunkId nvarchar(200) COLLATE Latin1_General_BIN2 NULL, SweepCount int NOT NULL);
-UPDATE TOP (@rowsMax) c
-SET ProgressAt = CASE WHEN @now > @before THEN @now ELSE @before END, SweepCount = c.SweepCount + 1
+INSERT INTO @candidate (DpId)
+SELECT TOP (@rowsMax) c.DpId
+FROM dbo.DpClaim AS c WITH (READPAST, READCOMMITTEDLOCK)
+WHERE c.Status IN (N'Queued', N'Published', N'InDoubt') AND c.ProgressAt < @before
+ORDER BY c.ProgressAt;
+UPDATE dbo.DpClaim WITH (ROWLOCK, READPAST, UPDLOCK, READCOMMITTEDLOCK)
+SET ProgressAt = CASE WHEN @now > @before THEN @now ELSE @before END, SweepCount = SweepCount + 1
 OUTPUT inserted.DpId, inserted.ChunkId, inserted.SweepCount INTO @taken (DpId, ChunkId, SweepCount)
-FROM dbo.DpClaim AS c WITH (ROWLOCK, READPAST, UPDLOCK, READCOMMITTEDLOCK)
-WHERE c.Status IN (N'Queued', N'Published', N'InDoubt') AND c.ProgressAt < @before;
+WHERE Status IN (N'Queued', N'Published', N'InDoubt') AND ProgressAt < @before
+  AND DpId IN (SELECT k.DpId FROM @candidate AS k);
 SELECT CONVERT(nvarchar(64), d.DpId) AS DpId, CONVERT(nvarchar(64), d.BillerId) AS BillerId, d.EventType, d.Status,
   t.ChunkId, t.SweepCount
 FROM @taken AS t
@@ -160,21 +163,18 @@ INSERT INTO @wanted (DpId, Place)
 SELECT CAST(DpId AS ${key.valueType}), Place
 FROM OPENJSON(@rows) WITH (DpId nvarchar(64) '$.dpId', Place int '$.place');
 BEGIN TRANSACTION;
-UPDATE d
+UPDATE dbo.DatapumpRow WITH (ROWLOCK, UPDLOCK)
 SET Status = N'Published'
 OUTPUT inserted.DpId INTO @changed (DpId)
-FROM dbo.DatapumpRow AS d WITH (ROWLOCK, UPDLOCK)
-WHERE d.DpId IN (SELECT w.DpId FROM @wanted AS w) AND d.Status IN (N'Failed', N'InDoubt');
-UPDATE d
+WHERE DpId IN (SELECT w.DpId FROM @wanted AS w) AND Status IN (N'Failed', N'InDoubt');
+UPDATE dbo.DatapumpRow WITH (ROWLOCK, UPDLOCK)
 SET Status = N'Published'
 OUTPUT inserted.DpId INTO @raised (DpId)
-FROM dbo.DatapumpRow AS d WITH (ROWLOCK, UPDLOCK)
-WHERE d.DpId IN (SELECT w.DpId FROM @wanted AS w) AND d.Status = N'Published';
-UPDATE c
-SET Status = N'Published', SweepCount = c.SweepCount + 1,
-  ProgressAt = CASE WHEN c.ProgressAt < @now AND c.DpId IN (SELECT h.DpId FROM @changed AS h) THEN @now ELSE c.ProgressAt END
-FROM dbo.DpClaim AS c
-WHERE c.DpId IN (SELECT r.DpId FROM @raised AS r);
+WHERE DpId IN (SELECT w.DpId FROM @wanted AS w) AND Status = N'Published';
+UPDATE dbo.DpClaim
+SET Status = N'Published', SweepCount = SweepCount + 1,
+  ProgressAt = CASE WHEN ProgressAt < @now AND DpId IN (SELECT h.DpId FROM @changed AS h) THEN @now ELSE ProgressAt END
+WHERE DpId IN (SELECT r.DpId FROM @raised AS r);
 INSERT INTO dbo.DpClaim (DpId, Status, ProgressAt, SweepCount)
 SELECT r.DpId, N'Published', @now, 1
 FROM @raised AS r

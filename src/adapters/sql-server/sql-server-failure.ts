@@ -211,22 +211,38 @@ export function sqlServerFailure(step: string, place: SqlServerPlace, error: unk
   const engine = known ?? errors.find(({ number }) => number !== undefined);
   const kind = (known && KIND_OF_NUMBER.get(known.number!)) ?? wireKind(errors) ?? (engine && UNKNOWN);
   if (kind === undefined) return isDriverError(errors) ? failure(step, place, UNKNOWN, undefined, error) : error;
-  return failure(step, place, kind, engine?.number, error);
+  return failure(step, place, kind, engine?.number, error, kind === UNKNOWN ? engine?.message : undefined);
 }
 
 const UNKNOWN: Kind = {
   code: 'storage-broken',
   retryable: false,
-  remedy: 'the server refuses the statement; its own words follow',
+  remedy: 'the server refuses the statement; what it says, without the values it names, follows',
 };
+
+const SERVER_WORDS_MAX = 200;
+
+/** What the server says of an error that we do not know. What it quotes may be a customer's, and so may a long number. */
+const withoutValues = (message: string): string =>
+  message
+    .replace(/'[^']*'|"[^"]*"|\([^()]*\)/g, '…')
+    .replace(/\d{3,}/g, '…')
+    .slice(0, SERVER_WORDS_MAX);
 
 const DRIVER_ERRORS = ['ConnectionError', 'RequestError', 'TransactionError', 'PreparedStatementError', 'MSSQLError'];
 const isDriverError = (errors: readonly DriverError[]): boolean => DRIVER_ERRORS.includes(errors[0]?.name ?? '');
 
-function failure(step: string, place: SqlServerPlace, kind: Kind, number: number | undefined, cause: unknown) {
+function failure(
+  step: string,
+  place: SqlServerPlace,
+  kind: Kind,
+  number: number | undefined,
+  cause: unknown,
+  words?: string,
+) {
   const where = `shard ${place.shard} (database ${place.database} on ${place.server})`;
   return new PortFailure(
-    `failed to ${step} in ${where}: ${kind.remedy}${number === undefined ? '' : ` (SQL Server error ${number})`}`,
+    `failed to ${step} in ${where}: ${kind.remedy}${number === undefined ? '' : ` (SQL Server error ${number})`}${words === undefined ? '' : `: ${withoutValues(words)}`}`,
     {
       code: kind.code,
       retryable: kind.retryable,
