@@ -1,4 +1,5 @@
 import { PortFailure } from '../../application/ports/failures';
+import { type ShardName } from '../../domain/identifiers';
 import { CREATE_VERSIONS_TABLE, MAPPED_VIEWS, MIGRATIONS, SCHEMA_VERSION, type Migration } from './migrations';
 import { rowKeyOfType, TEXT_KEY, type RowKey } from './row-key';
 import { type Row, type Runner, type SqlServerConnection } from './sql-server-connection';
@@ -90,17 +91,14 @@ export async function applyMigrations(connection: SqlServerConnection): Promise<
 }
 
 /** Before the first use: the type of the ids here; refuses a schema that this program does not fit. */
-export async function checkedRowKey(runner: Runner): Promise<RowKey> {
+export async function checkedRowKey(runner: Runner, shard: ShardName): Promise<RowKey> {
   const { version, key, problems } = await readSchema(runner);
-  if (version > SCHEMA_VERSION) refuse(newerSchema(version), 'storage-from-newer-version');
-  refuse(problems, 'storage-foreign');
+  const named = (all: readonly string[]): readonly string[] => all.map((problem) => `shard ${shard}: ${problem}`);
+  if (version > SCHEMA_VERSION) refuse(named(newerSchema(version)), 'storage-from-newer-version');
+  refuse(named(problems), 'storage-foreign');
   if (version < SCHEMA_VERSION) {
-    refuse(
-      [
-        `the schema has version ${version} and this program needs ${SCHEMA_VERSION}: run \`datapump migrate --plan\`, then \`--apply\``,
-      ],
-      'storage-from-older-version',
-    );
+    const older = `the schema has version ${version} and this program needs ${SCHEMA_VERSION}: run \`datapump migrate --plan\`, then \`--apply\``;
+    refuse(named([older]), 'storage-from-older-version');
   }
   return key;
 }

@@ -194,7 +194,7 @@ export class SqlServerShard implements Shard {
   }
 
   private async check(): Promise<Parts> {
-    const key: RowKey = await checkedRowKey(this.connection);
+    const key: RowKey = await checkedRowKey(this.connection, this.name);
     return {
       claiming: new SqlServerShardClaiming(this.connection, key, this.name),
       reading: new SqlServerShardRows(this.connection, key, this.name),
