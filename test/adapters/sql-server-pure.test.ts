@@ -30,6 +30,18 @@ describe('a connection string', () => {
     );
   });
 
+  it.each([
+    'User ID=app;Password=p',
+    'Server=other;Database=other;User ID=app;Password=p;',
+    'Data Source=tcp:other,1999;Initial Catalog=other;User ID=app;Password=p',
+    'Data Source=other\\instance;Initial Catalog=other;UID=app;PWD=p;Encrypt=false',
+  ])('leads to the database that the shard registry names, whatever the login says: %s', (text) => {
+    const settings = connectionSettings(text, 'Shard-1', { server: 'tcp:db.example,1444', database: 's1' });
+    expect(settings).toMatchObject({ server: 'db.example', port: 1444, database: 's1', user: 'app', password: 'p' });
+    expect(settings.options?.instanceName).toBeUndefined();
+    expect(connectionSettings(text, 'Shard-1', { server: 'db.example', database: 's1' }).port).toBe(1433);
+  });
+
   it('can ask for the managed identity instead of a login', () => {
     const settings = connectionSettings('Server=h;Database=d;Authentication=Active Directory Default', 'Shard-1');
     expect(settings.authentication).toEqual({ type: 'azure-active-directory-default', options: {} });

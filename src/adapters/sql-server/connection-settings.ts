@@ -13,18 +13,40 @@ export const DEFAULT_LIMITS: SqlServerLimits = { poolSize: 10, connectTimeoutMs:
 /** Settings, or where they come from: read when a pool is opened, so again after the server refused a login. */
 export type ConnectionSource = DriverConfig | (() => Promise<DriverConfig>);
 
+/** `server` as in a connection string: `host`, or `host,port`. */
+export interface DatabaseAddress {
+  readonly server: string;
+  readonly database: string;
+}
+
+function placed({ port: _port, ...settings }: DriverConfig, { server, database }: DatabaseAddress): DriverConfig {
+  const place = ConnectionPool.parseConnectionString(`Server=${server}`);
+  const { instanceName: _instance, ...options } = settings.options ?? {};
+  return {
+    ...settings,
+    server: place.server,
+    ...(place.port !== undefined && { port: place.port }),
+    database,
+    options: { ...options, ...place.options },
+  };
+}
+
 const MANAGED_IDENTITY = /(?:^|;)\s*authentication\s*=\s*"?active directory (?:default|managed identity)"?\s*(?:;|$)/i;
 
 /**
  * An ADO.NET connection string (`Server=host,1433;Database=shard;User ID=…;Password=…`) as the driver's settings.
  * Encryption is on unless the text says otherwise. `Authentication=Active Directory Default` is the managed identity.
  * All that is wrong is said at once; no secret appears in the message.
+ *
+ * `at` decides where, whatever the text says under any of the names that the driver knows (Server, Data Source,
+ * Database, Initial Catalog …): a login that several shards share must not lead all of them to one database.
  */
-export function connectionSettings(text: string, name: string): DriverConfig {
+export function connectionSettings(text: string, name: string, at?: DatabaseAddress): DriverConfig {
   const problems: string[] = [];
   let parsed: (DriverConfig & { authentication_type?: string }) | undefined;
   try {
     parsed = ConnectionPool.parseConnectionString(text);
+    if (at !== undefined) parsed = placed(parsed, at);
   } catch {
     // The parser's own message may quote the text, and with it the password.
     problems.push('it is no connection string of the form Key=value;Key=value');

@@ -41,9 +41,8 @@ export function shardConnections(settings: Settings, secrets: SecretSource) {
     .map(([name, { server, database, secret }]) => {
       const connection = async () => {
         const login = secret === undefined ? 'Authentication=Active Directory Default' : await secrets.secret(secret);
-        // The registry decides where: of words said twice the driver takes the last.
-        const text = `${login.trim().replace(/;$/, '')};Server=${server};Database=${database}`;
-        const connection = connectionSettings(text, secret === undefined ? name : `${name} (secret ${secret})`);
+        const described = secret === undefined ? name : `${name} (secret ${secret})`;
+        const connection = connectionSettings(login, described, { server, database });
         refuseInsecure(settings, name, insecureSettings(connection));
         return connection;
       };

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { ConnectionPool } from 'mssql';
-import { connectionSettings } from '../../../src/adapters/sql-server/connection-settings';
 import { type ShardAddresses } from '../../../src/bootstrap/configuration/shard-registry-setting';
+import { dropDatabase, settingsOf } from '../sql-server-database';
 
 export interface DemoDatabases {
   readonly registry: ShardAddresses;
@@ -12,24 +12,24 @@ export interface DemoDatabases {
 
 /** A database a shard on the server that the connection string names, with names of their own; dropped at the end. */
 export async function createDemoDatabases(connectionString: string, shards: readonly string[]): Promise<DemoDatabases> {
-  const settings = connectionSettings(connectionString, 'DATAPUMP_TEST_MSSQL');
+  const settings = settingsOf(connectionString, undefined);
   const run = randomBytes(4).toString('hex');
   const databases = shards.map((shard, index) => ({ shard, database: `datapump_demo_${run}_${index + 1}` }));
-  const execute = async (text: (database: string) => string): Promise<void> => {
+  const forEachDatabase = async (work: (pool: ConnectionPool, database: string) => Promise<unknown>): Promise<void> => {
     const pool = await new ConnectionPool(settings).connect();
     try {
-      for (const { database } of databases) await pool.request().batch(text(database));
+      for (const { database } of databases) await work(pool, database);
     } finally {
       await pool.close();
     }
   };
-  await execute((database) => `CREATE DATABASE ${database}`);
+  await forEachDatabase((pool, database) => pool.request().batch(`CREATE DATABASE ${database}`));
   const server = settings.port === undefined ? settings.server : `${settings.server},${settings.port}`;
   return {
     registry: Object.fromEntries(
       databases.map(({ shard, database }) => [shard, { server, database, secret: 'demo-sql-server' }]),
     ),
     secrets: { DATAPUMP_SECRET_DEMO_SQL_SERVER: connectionString },
-    drop: () => execute((database) => `DROP DATABASE ${database}`),
+    drop: () => forEachDatabase(dropDatabase),
   };
 }
