@@ -17,6 +17,7 @@ messageBusContract('SQLite', async () => {
   return {
     bus: open(),
     other: open(),
+    scheduled: 'shown',
     now: () => instantFromMs(nowMs),
     advance: async (ms) => {
       nowMs += ms;

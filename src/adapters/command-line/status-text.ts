@@ -51,7 +51,7 @@ export const busTable = (backlog: Backlog): string =>
       topic,
       subscription,
       String(active),
-      String(scheduled),
+      scheduled === undefined ? 'not told' : String(scheduled),
       String(deadLettered),
     ]),
   );

@@ -101,21 +101,18 @@ export class ServiceBusMessageBus implements MessageBus {
 
   /**
    * Counted by looking, since the service tells its own counts only to who may manage it: at most
-   * DEPTH_MAX of each kind. A scheduled message waits in the topic, not the subscription: Azure counts none here.
+   * DEPTH_MAX of each kind. A scheduled message waits in the topic until its time, and no peek at a subscription shows it
+   * (learn.microsoft.com/azure/service-bus-messaging/message-browsing).
    */
   async depth(source: { readonly topic: string; readonly subscription: string }): Promise<SubscriptionDepth> {
     const { topic, subscription } = source;
     let active = 0;
-    let scheduled = 0;
     let deadLettered = 0;
     for await (const page of this.pages({ topic, subscription }, '0', DEPTH_MAX))
-      for (const { state } of page) {
-        if (state === 'scheduled') scheduled++;
-        else active++;
-      }
+      active += page.length;
     for await (const page of this.pages({ topic, subscription, deadLetters: true }, '0', DEPTH_MAX))
       deadLettered += page.length;
-    return { active, scheduled, deadLettered };
+    return { active, scheduled: undefined, deadLettered };
   }
 
   /** Ends waiting receives, closes links, then the connection. What is unsettled comes back when its lock lapses. */

@@ -38,7 +38,8 @@ export const BROKER_DEAD_LETTER_REASON = 'MaxDeliveryCountExceeded';
  *     BROKER_DEAD_LETTER_REASON.
  *  8  A dead-lettered message keeps its body, properties and message id, and carries reason and description.
  *  9  Dead letters are received, peeked and completed like a subscription's messages; peeking locks nothing.
- * 10  A scheduled message is never received before its time, and is soon after it.
+ * 10  A scheduled message is never received before its time, and is soon after it. Brokers differ in whether they show it
+ *     before: either peek yields it and depth counts it, or peek leaves it out and depth says undefined.
  * 11  Within the topic's window a repeated message id is accepted and dropped: inside one call, across calls and
  *     processes, for scheduled messages too, counted from when it was accepted.
  * 12  send returns when every message survives the death of the process and the machine; when it throws, any part may
@@ -109,6 +110,7 @@ export interface ReceivedMessage extends PeekedMessage {
 export interface SubscriptionDepth {
   /** Ready or locked. */
   readonly active: number;
-  readonly scheduled: number;
+  /** Undefined: this broker does not tell. */
+  readonly scheduled: number | undefined;
   readonly deadLettered: number;
 }

@@ -12,7 +12,10 @@ export interface Backlog {
   readonly unpublishedChunks: number;
   /** Source: the bus. */
   readonly subscriptions: readonly ({ readonly topic: string; readonly subscription: string } & SubscriptionDepth)[];
-  /** Nothing eligible, nothing on its way: what is left has its end or waits for a person. */
+  /**
+   * Nothing eligible, nothing on its way: what is left has its end or waits for a person. A broker that does not tell
+   * what is scheduled may still hold a message for later, of a record that has its end: it will be completed unread.
+   */
   readonly drained: boolean;
 }
 
@@ -31,7 +34,7 @@ export function measureBacklog(ports: { readonly shards: Shards; readonly bus: M
     const subscriptions = await Promise.all(sources.map(async (source) => ({ ...source, ...(await ports.bus.depth(source)) })));
     const owed = totals.some(({ status, billerId }) => ON_THEIR_WAY.has(status) || (status === 'New' && liveBillers.has(billerId)));
     const rows = totals.map(({ billerId, dataType, status, count, oldestAt }) => ({ billerId, dataType, status, count, oldestAt }));
-    const drained = !owed && unpublishedChunks === 0 && subscriptions.every(({ active, scheduled }) => active + scheduled === 0);
+    const drained = !owed && unpublishedChunks === 0 && subscriptions.every(({ active, scheduled }) => active + (scheduled ?? 0) === 0);
     return { rows, unpublishedChunks, subscriptions, drained };
   };
 }

@@ -130,7 +130,7 @@ function finishedIn(backlog: Backlog): number {
 }
 
 function noteOf(backlog: Backlog): string {
-  const waiting = backlog.subscriptions.reduce((sum, { scheduled }) => sum + scheduled, 0);
+  const waiting = backlog.subscriptions.reduce((sum, { scheduled }) => sum + (scheduled ?? 0), 0);
   return waiting > 0 ? `${waiting} waiting for their next try` : '';
 }
 

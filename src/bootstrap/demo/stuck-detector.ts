@@ -40,7 +40,7 @@ function diagnosis({ rows, subscriptions, unpublishedChunks }: Backlog): string 
     ),
     ...subscriptions.map(
       ({ topic, subscription, active, scheduled, deadLettered }) =>
-        `  ${topic}/${subscription}: ${active} active, ${scheduled} scheduled, ${deadLettered} dead-lettered`,
+        `  ${topic}/${subscription}: ${active} active, ${scheduled ?? 'an untold number'} scheduled, ${deadLettered} dead-lettered`,
     ),
     `  chunks not yet published: ${unpublishedChunks}`,
     '  look at one with: datapump --config <folder>/datapump.config.json record explain <billerId:dpId>',

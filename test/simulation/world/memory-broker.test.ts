@@ -42,6 +42,7 @@ messageBusContract('memory, of the simulator', async () => {
   return {
     bus: new WaitingBus(broker),
     other: new WaitingBus(broker),
+    scheduled: 'shown',
     now: () => instantFromMs(nowMs),
     advance: async (ms) => {
       nowMs += ms;

@@ -21,7 +21,7 @@ async function main(order: PeerOrder): Promise<void> {
   } else {
     const topology = declareTopology(order.topology);
     const bus = new SqliteMessageBus({ path: order.path, topology });
-    await new ServiceBusPeer({ bus, topology, port: order.port }).listen();
+    await new ServiceBusPeer({ bus, path: order.path, topology, port: order.port }).listen();
   }
   process.stdout.write('listening\n');
 }

@@ -14,13 +14,16 @@ import { ServiceBusPeer } from './service-bus-peer';
 export class ServiceBusFixture {
   readonly peer: ServiceBusPeer;
   private readonly folder = mkdtempSync(join(tmpdir(), 'datapump-service-bus-'));
-  private readonly embedded: SqliteMessageBus;
+  /** What the broker itself holds, also what no peek over the wire shows. */
+  readonly embedded: SqliteMessageBus;
   private readonly buses: ServiceBusMessageBus[] = [];
 
   private constructor(topology: readonly TopicDeclaration[], now: () => number, keyName: string | undefined) {
-    this.embedded = new SqliteMessageBus({ path: join(this.folder, 'bus.db'), topology, now });
+    const path = join(this.folder, 'bus.db');
+    this.embedded = new SqliteMessageBus({ path, topology, now });
     this.peer = new ServiceBusPeer({
       bus: this.embedded,
+      path,
       topology,
       now,
       ...(keyName === undefined ? {} : { keyName }),
@@ -45,7 +48,7 @@ export class ServiceBusFixture {
 
   async stop(): Promise<void> {
     await Promise.all(this.buses.map((bus) => bus.close()));
-    await this.peer.close();
+    await this.peer.stop();
     await this.embedded.close();
     rmSync(this.folder, { recursive: true });
   }

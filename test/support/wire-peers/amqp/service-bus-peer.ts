@@ -2,9 +2,10 @@ import { type AddressInfo, type Server, type Socket } from 'node:net';
 import { type Connection, create_container, type EventContext, type Message, type Receiver, type Sender } from 'rhea';
 import { type MessageBus, type TopicDeclaration } from '../../../../src/application/ports/message-bus';
 import { Entities, sourceOfAddress } from './entity';
-import { managementOf } from './management-node';
+import { managementOf, topicManagementOf } from './management-node';
 import { ReceivingClient } from './receiving-client';
 import { RequestNode } from './request-node';
+import { ScheduledMessages } from './scheduled-messages';
 import { takeFromSendingClient } from './sending-client';
 
 /** A message or batch, as Azure Service Bus Standard declares it on the link. */
@@ -14,6 +15,8 @@ const MANAGEMENT = '/$management';
 
 export interface ServiceBusPeerOptions {
   readonly bus: MessageBus;
+  /** The bus' file. */
+  readonly path: string;
   readonly topology: readonly TopicDeclaration[];
   /** The bus' clock, milliseconds since 1970. */
   readonly now?: () => number;
@@ -30,6 +33,7 @@ export interface ServiceBusPeerOptions {
 export class ServiceBusPeer {
   private readonly entities: Entities;
   private readonly container;
+  private readonly scheduled: ScheduledMessages;
   private readonly nodes = new WeakMap<Connection, Map<string, RequestNode>>();
   private readonly sockets = new Set<Socket>();
   private readonly clients = new Set<ReceivingClient>();
@@ -38,6 +42,7 @@ export class ServiceBusPeer {
 
   constructor(private readonly options: ServiceBusPeerOptions) {
     this.entities = new Entities(options.bus, options.topology);
+    this.scheduled = new ScheduledMessages(options.path);
     this.port = options.port ?? 0;
     this.container = create_container({ id: 'service-bus-peer' });
     this.container.on('connection_open', ({ connection }: EventContext) => this.answerEachChunk(connection));
@@ -85,6 +90,12 @@ export class ServiceBusPeer {
     this.clients.clear();
     for (const socket of this.sockets) socket.destroy();
     await closed;
+  }
+
+  /** For good. */
+  async stop(): Promise<void> {
+    await this.close();
+    this.scheduled.close();
   }
 
   /** From here on the open connections are silent, neither answered nor closed; new ones work. */
@@ -146,9 +157,12 @@ export class ServiceBusPeer {
   private newNode(address: string): RequestNode | undefined {
     if (address === '$cbs') return new RequestNode((request) => this.putToken(request));
     if (!address.endsWith(MANAGEMENT)) return undefined;
-    const source = sourceOfAddress(address.slice(0, -MANAGEMENT.length));
+    const { bus, now = Date.now } = this.options;
+    const entity = address.slice(0, -MANAGEMENT.length);
+    if (this.entities.hasTopic(entity)) return new RequestNode(topicManagementOf(bus, entity, this.scheduled, now));
+    const source = sourceOfAddress(entity);
     if (source === undefined || this.entities.at(source) === undefined) return undefined;
-    const manage = managementOf(this.entities, this.options.now ?? Date.now);
+    const manage = managementOf(this.entities, now);
     return new RequestNode((request) => manage(source, request));
   }
 

@@ -10,7 +10,6 @@ import { instantFromMs, msOf } from '../../../../src/domain/instant';
 /** Message format of a transfer that holds many messages, each one a data section. */
 export const BATCH_FORMAT = 0x80013700;
 const STATE_ACTIVE = 0;
-const STATE_SCHEDULED = 2;
 
 /** A body that is not JSON exactly as JSON.stringify writes it travels as text, so that it comes out byte for byte. */
 interface KeptText {
@@ -49,11 +48,10 @@ export function receivedWireMessage(message: ReceivedMessage): Message {
   });
 }
 
-export function peekedWireMessage(message: PeekedMessage, nowMs: number, omitBody: boolean): Message {
-  const state = msOf(message.enqueuedAt) > nowMs ? STATE_SCHEDULED : STATE_ACTIVE;
+export function peekedWireMessage(message: PeekedMessage, omitBody: boolean): Message {
   const wire = wireMessage(message, {
     deliveryCount: message.deliveryCount,
-    annotations: { 'x-opt-message-state': types.wrap_int(state) },
+    annotations: { 'x-opt-message-state': types.wrap_int(STATE_ACTIVE) },
   });
   return omitBody ? { ...wire, body: codec.data_section(Buffer.alloc(0)) } : wire;
 }
