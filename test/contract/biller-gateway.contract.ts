@@ -11,6 +11,8 @@ import { accepted, json, type Reaction, type ScriptedBiller, startScriptedBiller
 export interface GatewayUnderTest {
   readonly gateway: BillerGateway;
   readonly clock: Clock;
+  /** The biller shows this and speaks https; undefined: it speaks http. */
+  readonly biller?: { readonly certificate: Buffer; readonly key: Buffer };
   close(): Promise<void>;
 }
 
@@ -25,8 +27,8 @@ export function billerGatewayContract(name: string, open: () => Promise<GatewayU
     let under: GatewayUnderTest;
 
     beforeEach(async () => {
-      biller = await startScriptedBiller();
       under = await open();
+      biller = await startScriptedBiller(under.biller);
     });
     afterEach(async () => {
       await biller.close();

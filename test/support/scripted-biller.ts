@@ -1,4 +1,5 @@
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { type AddressInfo, type Socket } from 'node:net';
 
 export interface ReceivedRequest {
@@ -27,11 +28,22 @@ export const json =
 
 export const accepted = json(200, { status: 'accepted', reference: 'R-1' });
 
-export async function startScriptedBiller(): Promise<ScriptedBiller> {
+/** With a certificate it speaks https. */
+export async function startScriptedBiller(tls?: {
+  readonly certificate: Buffer;
+  readonly key: Buffer;
+}): Promise<ScriptedBiller> {
   const sockets = new Set<Socket>();
   let tokens = 0;
   const received: ReceivedRequest[] = [];
-  const server = createServer((incoming: IncomingMessage, response) => {
+  /** Only the TCP connection below TLS can be reset. */
+  const resettable = (socket: Socket): Socket => {
+    const wire = [...sockets].find(({ remotePort }) => remotePort === socket.remotePort);
+    return wire === undefined || wire === socket
+      ? socket
+      : Object.assign(socket, { resetAndDestroy: () => wire.resetAndDestroy() });
+  };
+  const listener = (incoming: IncomingMessage, response: ServerResponse): void => {
     const chunks: Buffer[] = [];
     incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
     incoming.on('end', () => {
@@ -42,16 +54,18 @@ export async function startScriptedBiller(): Promise<ScriptedBiller> {
         body: Buffer.concat(chunks).toString(),
       };
       received.push(request);
-      (request.url === '/oauth/token' ? biller.token : biller.react)(response, request, incoming.socket);
+      (request.url === '/oauth/token' ? biller.token : biller.react)(response, request, resettable(incoming.socket));
     });
-  });
-  server.on('connection', (socket) => {
+  };
+  const server =
+    tls === undefined ? createServer(listener) : createTlsServer({ cert: tls.certificate, key: tls.key }, listener);
+  server.on('connection', (socket: Socket) => {
     sockets.add(socket);
     socket.on('error', () => undefined).on('close', () => sockets.delete(socket));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const biller: ScriptedBiller = {
-    baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    baseUrl: `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${(server.address() as AddressInfo).port}`,
     received,
     business: () => received.filter((request) => request.url !== '/oauth/token'),
     react: accepted,

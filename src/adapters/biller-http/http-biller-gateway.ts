@@ -36,6 +36,8 @@ export interface HttpBillerGatewayOptions {
   /** `Auth:Authority`: where tokens come from when a profile names no TokenUrl. */
   readonly tokenAuthority?: string;
   readonly connectTimeoutMs?: number;
+  /** A certificate to trust beside those that Node brings. */
+  readonly trusted?: Buffer;
 }
 
 const ADMISSIONS_MAX = 4_096;
@@ -50,10 +52,11 @@ export class HttpBillerGateway implements BillerGateway {
 
   constructor(private readonly options: HttpBillerGatewayOptions) {
     this.clock = options.clock;
-    this.transport = new UndiciTransport(
-      options.hosts,
-      options.connectTimeoutMs === undefined ? {} : { connectTimeoutMs: options.connectTimeoutMs },
-    );
+    const { hosts, connectTimeoutMs, trusted } = options;
+    this.transport = new UndiciTransport(hosts, {
+      ...(connectTimeoutMs === undefined ? {} : { connectTimeoutMs }),
+      ...(trusted === undefined ? {} : { trusted }),
+    });
     this.credentials = new Credentials(
       this.transport,
       options.secrets,

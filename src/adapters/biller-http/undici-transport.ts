@@ -1,3 +1,4 @@
+import { rootCertificates } from 'node:tls';
 import { Axios, type AxiosAdapter } from 'axios';
 import { Agent } from 'undici';
 import { type AllowedHosts, urlProblem } from '../shared/biller-document/allowed-hosts';
@@ -82,7 +83,7 @@ export class UndiciTransport {
 
   constructor(
     private readonly hosts: AllowedHosts,
-    options: { readonly connectTimeoutMs?: number } = {},
+    options: { readonly connectTimeoutMs?: number; readonly trusted?: Buffer } = {},
   ) {
     this.agent = new Agent({
       connections: CONNECTIONS_PER_ORIGIN_MAX,
@@ -91,7 +92,10 @@ export class UndiciTransport {
       headersTimeout: 0,
       bodyTimeout: 0,
       maxHeaderSize: 16 * 1024,
-      connect: { timeout: options.connectTimeoutMs ?? 5_000 },
+      connect: {
+        timeout: options.connectTimeoutMs ?? 5_000,
+        ...(options.trusted === undefined ? {} : { ca: [...rootCertificates, options.trusted] }),
+      },
     });
   }
 
