@@ -57,7 +57,7 @@ export function evolveDpRecord(state: DpRecord, event: DpRecordEvent): DpRecord 
 }
 
 function evolveKnown(state: KnownDpRecord, event: Exclude<DpRecordEvent, { type: 'DpRecordDiscovered' }>): DpRecord {
-  const known: Known = { ...state, reconciled: false };
+  const known: Known = state.reconciled ? { ...state, reconciled: false } : state;
   switch (event.type) {
     case 'DpRecordValidated':
       return { ...known, status: 'pending', parked: undefined, dueAt: undefined,

@@ -5,6 +5,13 @@ export type AtOnce<Port> = {
     : Port[Name];
 };
 
+/** Goes on with an answer: at once where it is there, so that nobody has to wait for a promise that hides nothing. */
+export const thenAtOnce = <Answer, Next>(
+  answer: Answer | Promise<Answer>,
+  next: (answer: Answer) => Next,
+): Next | Promise<Awaited<Next>> =>
+  answer instanceof Promise ? (answer.then(next) as Promise<Awaited<Next>>) : next(answer);
+
 /** The port as its users know it: the same methods, answering by promise. */
 export function byPromise<Port extends object>(adapter: AtOnce<Port>): Port {
   return new Proxy(adapter, {

@@ -124,6 +124,12 @@ export interface FiredFault {
   readonly at: number;
 }
 
+interface Possible<Kind extends FaultKind> {
+  readonly kind: Kind;
+  readonly rate: number;
+  readonly hash: number;
+}
+
 /**
  * Which faults strike. Swarm: each kind is off with a third's chance in a seed, else it has its own rate, so that some
  * seeds go deep where others go wide.
@@ -131,6 +137,7 @@ export interface FiredFault {
 export class FaultPlan {
   readonly fired: FiredFault[] = [];
   private readonly rates = new Map<FaultKind, number>();
+  private readonly possibles = new Map<readonly FaultKind[], readonly Possible<FaultKind>[]>();
   private healed = false;
 
   constructor(
@@ -184,16 +191,25 @@ export class FaultPlan {
       if (decided) this.note(decided, about, question, occurrence);
       return decided;
     }
-    for (let index = 0; index < kinds.length; index++) {
-      const kind = kinds[index]!;
-      const rate = this.rates.get(kind)!;
-      if (rate === 0 || this.dice.fraction(mixed(question, hashOfKind(kind)), occurrence) >= rate) continue;
+    for (const { kind, rate, hash } of this.possible(kinds)) {
+      if (this.dice.fraction(mixed(question, hash), occurrence) >= rate) continue;
       const id = idOf(kind, question, occurrence);
       if (this.options.only && !this.options.only.has(id)) continue;
       this.note(kind, about, question, occurrence);
       return kind;
     }
     return undefined;
+  }
+
+  /** Of the kinds, those that this seed has on; callers ask with the same list again and again. */
+  private possible<Kind extends FaultKind>(kinds: readonly Kind[]): readonly Possible<Kind>[] {
+    const known = this.possibles.get(kinds) as readonly Possible<Kind>[] | undefined;
+    if (known) return known;
+    const possible = kinds
+      .map((kind) => ({ kind, rate: this.rates.get(kind)!, hash: hashOfKind(kind) }))
+      .filter(({ rate }) => rate > 0);
+    this.possibles.set(kinds, possible);
+    return possible;
   }
 
   private note(kind: FaultKind, about: string, question: number, occurrence: number): void {

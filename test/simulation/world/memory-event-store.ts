@@ -12,20 +12,23 @@ import { invariant } from '../../../src/domain/invariant';
 import { type RawEvent } from '../checker/fold';
 import { type WorldStore } from './world-stores';
 
-/** Streams as JSON text, so that nobody can change what was stored; answers at once. */
+interface Stream {
+  readonly events: StoredEvent[];
+  readonly history: RawEvent[];
+  readonly batches: Map<number, number>;
+}
+
+/** Streams as they came out of JSON, frozen, so that nobody can change what was stored; answers at once. */
 export class MemoryEventStore implements WorldStore {
-  private readonly streams = new Map<
-    string,
-    { readonly events: StoredText[]; readonly batches: Map<number, number> }
-  >();
-  private readonly all: StoredText[] = [];
+  private readonly streams = new Map<string, Stream>();
+  private readonly all: StoredEvent[] = [];
 
   append(stream: StreamName, expected: ExpectedRevision, events: readonly NewEvent[]): { readonly revision: number } {
     invariant(
       events.length >= 1 && events.length <= APPEND_EVENTS_MAX,
       `an append holds 1 to ${APPEND_EVENTS_MAX} events, got ${events.length}`,
     );
-    const known = this.streams.get(stream) ?? { events: [], batches: new Map<number, number>() };
+    const known = this.streams.get(stream) ?? { events: [], history: [], batches: new Map<number, number>() };
     const first = expected === 'new' ? 0 : expected + 1;
     if (first !== known.events.length) {
       const sameBatch =
@@ -40,16 +43,21 @@ export class MemoryEventStore implements WorldStore {
     this.streams.set(stream, known);
     known.batches.set(first, events.length);
     for (const { id, type, data, metadata } of events) {
-      const stored = {
+      const stored = deeplyFrozen({
         stream,
         revision: known.events.length,
-        position: this.all.length + 1,
+        position: String(this.all.length + 1) as Position,
         id,
         type,
-        text: JSON.stringify({ data, metadata }),
-      };
+        ...(JSON.parse(JSON.stringify({ data, metadata })) as Pick<StoredEvent, 'data' | 'metadata'>),
+      });
       known.events.push(stored);
-      this.all.push(stored);
+      known.history.push({
+        type,
+        data: stored.data as RawEvent['data'],
+        position: this.all.push(stored),
+        at: stored.metadata.at,
+      });
     }
     return { revision: known.events.length - 1 };
   }
@@ -60,7 +68,7 @@ export class MemoryEventStore implements WorldStore {
   ): readonly StoredEvent[] {
     const { fromRevision = 0, max = READ_EVENTS_MAX } = options;
     checkPage(max);
-    return (this.streams.get(stream)?.events ?? []).slice(fromRevision, fromRevision + max).map(storedEvent);
+    return (this.streams.get(stream)?.events ?? []).slice(fromRevision, fromRevision + max);
   }
 
   readAll(options: { readonly after?: Position; readonly max: number; readonly categories?: readonly string[] }): {
@@ -72,38 +80,23 @@ export class MemoryEventStore implements WorldStore {
     for (let index = Number(options.after ?? 0); index < this.all.length && events.length < options.max; index++) {
       const stored = this.all[index]!;
       if (!options.categories || options.categories.includes(stored.stream.slice(0, stored.stream.indexOf('-'))))
-        events.push(storedEvent(stored));
+        events.push(stored);
     }
     return { events, next: events.at(-1)?.position ?? options.after };
   }
 
   history(stream: string): readonly RawEvent[] {
-    return (this.streams.get(stream)?.events ?? []).map(({ type, position, text }) => {
-      const { data, metadata } = JSON.parse(text) as StoredEvent;
-      return { type, data: data as RawEvent['data'], position, at: metadata.at };
-    });
+    return this.streams.get(stream)?.history ?? [];
   }
 
   close(): void {}
 }
 
-interface StoredText {
-  readonly stream: StreamName;
-  readonly revision: number;
-  readonly position: number;
-  readonly id: string;
-  readonly type: string;
-  readonly text: string;
-}
-
 const checkPage = (max: number): void =>
   invariant(max >= 1 && max <= READ_EVENTS_MAX, `a page holds 1 to ${READ_EVENTS_MAX} events, asked for ${max}`);
 
-const storedEvent = ({ stream, revision, position, id, type, text }: StoredText): StoredEvent => ({
-  stream,
-  revision,
-  position: String(position) as Position,
-  id,
-  type,
-  ...(JSON.parse(text) as Pick<StoredEvent, 'data' | 'metadata'>),
-});
+function deeplyFrozen<Value extends object>(value: Value): Value {
+  for (const member of Object.values(value) as unknown[])
+    if (typeof member === 'object' && member !== null) deeplyFrozen(member);
+  return Object.freeze(value);
+}

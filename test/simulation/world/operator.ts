@@ -15,7 +15,7 @@ export interface Task {
   notBefore: number;
 }
 
-const LOOK_EVERY_MS = 3_000;
+const LOOK_EVERY_MS = 8_000;
 const BY = { by: 'operator', reason: 'simulated' };
 
 /** A person at the command line: does what is on the list, and does it again when it failed or the machine crashed. */

@@ -15,7 +15,7 @@ import { SimulatedProcess } from './simulated-process';
 import { CONCURRENT_MESSAGES_MAX, TOPOLOGY, type World } from './world';
 
 const SETTINGS = {
-  'Scanner:SleepSeconds': 7,
+  'Scanner:SleepSeconds': 30,
   'Scanner:MaxChunkSize': 4,
   'Scanner:ClaimRowsMax': 10,
   'Scanner:ConcurrentShards': 4,

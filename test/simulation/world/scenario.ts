@@ -94,7 +94,7 @@ export function planScenario(dice: Dice, limits: ScenarioLimits = {}): Scenario 
     const capability = limits.capability ?? CAPABILITIES[(first + index) % 4]!;
     return planBiller(dice, index, capability, shards[index % shards.length]!.name, plain ?? false);
   });
-  const faultsMs = plain ? 120_000 : dice.between(360_000, 600_000, 'faults last');
+  const faultsMs = plain ? 120_000 : dice.between(240_000, 420_000, 'faults last');
   const count = plain ? 4 : dice.between(5, dice.fraction('many rows') < 0.25 ? 30 : 16, 'rows');
   const rows = Array.from({ length: count }, (_, index) =>
     planRow(dice, index, billers, dataTypes, faultsMs, plain ?? false),

@@ -6,6 +6,7 @@ import {
   type ReceivedMessage,
 } from '../../../src/application/ports/message-bus';
 import { type Instant, plusMs } from '../../../src/domain/instant';
+import { thenAtOnce } from './at-once';
 import { type CallFault } from './faults';
 import { mixed } from './dice';
 import { type SimulatedProcess } from './simulated-process';
@@ -73,12 +74,12 @@ export class SimulatedBus implements MessageBus {
     return world.wire.call(this.process, this.epoch, {
       site: 'bus-send',
       name: `bus.send(${messages[0]?.messageId ?? ''})`,
-      effect: async (fault, question) => {
+      effect: (fault, question) => {
         world.watch.sent(topic, messages);
         const now = world.brokerNow();
         const late =
           fault === 'bus-late' ? plusMs(now, world.dice.between(1_000, 120_000, mixed(question, 7))) : undefined;
-        await world.broker.send(
+        const taken = world.broker.send(
           topic,
           late
             ? messages.map((message) => ({
@@ -87,8 +88,10 @@ export class SimulatedBus implements MessageBus {
               }))
             : messages,
         );
-        if (fault === 'bus-duplicate') for (const message of messages) await world.broker.duplicate(topic, message);
-        world.busChanged(topic);
+        const twice = thenAtOnce(taken, () =>
+          fault === 'bus-duplicate' ? this.duplicate(topic, messages) : undefined,
+        );
+        return thenAtOnce(twice, () => world.busChanged(topic));
       },
     });
   }
@@ -104,11 +107,11 @@ export class SimulatedBus implements MessageBus {
       return world.wire.call(this.process, this.epoch, {
         site: kind === 'renewLock' ? 'bus-renew' : 'bus-settle',
         name: `bus.${kind}(${message.messageId})`,
-        effect: async () => {
-          const answer = await effect();
-          world.waiting.lookAgain(source);
-          return answer;
-        },
+        effect: () =>
+          thenAtOnce(effect(), (answer) => {
+            world.waiting.lookAgain(source);
+            return answer;
+          }),
       });
     };
     return {
@@ -132,6 +135,10 @@ export class SimulatedBus implements MessageBus {
     return this.look(`bus.depth(${nameOf(source)})`, () => this.world.broker.depth(source));
   }
 
+  private async duplicate(topic: string, messages: readonly OutgoingMessage[]): Promise<void> {
+    for (const message of messages) await this.world.broker.duplicate(topic, message);
+  }
+
   private look<Answer>(name: string, effect: () => Answer | Promise<Answer>): Promise<Answer> {
     return this.world.wire.call(this.process, this.epoch, { site: 'bus-look', name, effect });
   }
@@ -146,10 +153,7 @@ export class SimulatedBus implements MessageBus {
     const { world, process, epoch } = this;
     const endsAt = world.timeline.now + waitMs;
     for (;;) {
-      if (
-        world.broker.nextDue(source) !== undefined &&
-        (world.broker.nextDue(source) ?? 0) - world.brokerBeginsMs <= world.timeline.now
-      ) {
+      if ((world.broker.nextDue(source) ?? Infinity) - world.brokerBeginsMs <= world.timeline.now) {
         const taken = await this.take(source, max);
         if (taken.length > 0) {
           world.watch.received(`${process.name}#${epoch}`, taken.length);
@@ -181,19 +185,19 @@ export class SimulatedBus implements MessageBus {
       site: 'bus-receive',
       name: `bus.receive(${nameOf(source)})`,
       latencyMaxMs: 4,
-      effect: async (fault: CallFault | undefined, question) => {
-        const taken = await world.broker.take(source, max, fault === 'bus-out-of-order' ? 1 + (question % 3) : 0);
-        if (fault === 'bus-lock-expiry') {
-          for (const { lockToken } of taken) {
-            world.timeline.after(world.dice.between(1, 3_000, mixed(question, 8)), () => {
-              world.broker.expireLock(source, lockToken);
-              world.waiting.lookAgain(source);
-            });
+      effect: (fault: CallFault | undefined, question) =>
+        thenAtOnce(world.broker.take(source, max, fault === 'bus-out-of-order' ? 1 + (question % 3) : 0), (taken) => {
+          if (fault === 'bus-lock-expiry') {
+            for (const { lockToken } of taken) {
+              world.timeline.after(world.dice.between(1, 3_000, mixed(question, 8)), () => {
+                world.broker.expireLock(source, lockToken);
+                world.waiting.lookAgain(source);
+              });
+            }
           }
-        }
-        world.watch.taken(taken);
-        return taken;
-      },
+          world.watch.taken(taken);
+          return taken;
+        }),
     });
   }
 }

@@ -6,7 +6,7 @@ import { causeChain } from '../../../src/application/ports/failures';
 import { type Shard, type Shards } from '../../../src/application/ports/shard';
 import { type Fields, type Telemetry } from '../../../src/application/ports/telemetry';
 import { type DpRow } from '../../../src/domain/dp-record/dp-row';
-import { type AtOnce } from './at-once';
+import { type AtOnce, thenAtOnce } from './at-once';
 import { mixed } from './dice';
 import { type SimulatedProcess } from './simulated-process';
 import { type World } from './world';
@@ -69,8 +69,10 @@ function shardOf(world: World, core: AtOnce<Shard>, process: SimulatedProcess, e
       world.wire.call(process, epoch, {
         site: 'shard',
         name: `${core.name}.${method}(${subjectOf(parameters[0])})`,
-        effect: async () =>
-          brittle(world, await (core[method] as (...all: unknown[]) => unknown).apply(core, parameters)),
+        effect: () =>
+          thenAtOnce((core[method] as (...all: unknown[]) => unknown).apply(core, parameters), (answer) =>
+            brittle(world, answer),
+          ),
       });
   }
   return shard as unknown as Shard;
@@ -78,6 +80,7 @@ function shardOf(world: World, core: AtOnce<Shard>, process: SimulatedProcess, e
 
 /** Rows that break processing do so wherever they are read; no store could hold what they are. */
 function brittle(world: World, answer: unknown): unknown {
+  if (world.breaking.size === 0) return answer;
   if (Array.isArray(answer)) return answer.map((each) => brittle(world, each));
   const row = answer as Partial<DpRow> | undefined;
   if (!row?.customer || !world.breaking.has(row.dpId ?? '')) return answer;

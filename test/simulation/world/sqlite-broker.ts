@@ -13,6 +13,8 @@ import { type WorldBroker } from './world-stores';
 export class SqliteBroker implements WorldBroker {
   private readonly bus: SqliteMessageBus;
   private readonly receivers = new Map<string, MessageReceiver>();
+  /** Of subscriptions, as the bus numbered them when it was opened. */
+  private readonly numbers = new Map<string, number>();
   private readonly everAccepted = new Set<string>();
   private readonly statements: ReturnType<typeof prepare>;
 
@@ -105,7 +107,10 @@ export class SqliteBroker implements WorldBroker {
   }
 
   private queue({ topic, subscription, deadLetters }: MessageSource): number {
-    return 2 * this.statements.subscription.get(topic, subscription)! + (deadLetters ? 1 : 0);
+    const name = `${topic}/${subscription}`;
+    const number = this.numbers.get(name) ?? this.statements.subscription.get(topic, subscription)!;
+    this.numbers.set(name, number);
+    return 2 * number + (deadLetters ? 1 : 0);
   }
 }
 

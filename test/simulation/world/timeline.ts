@@ -10,7 +10,11 @@ interface Happening {
 /** False: nothing was woken, so nothing has to run to its end before the next happening. */
 export type Run = () => void | boolean | Promise<void>;
 
-const EVERYTHING_ELSE = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+/**
+ * Node takes the next tick only when no promise has anything left to do. A turn of the event loop would do as well, but
+ * it asks the operating system each time, which cost a third of a run. Nothing that a happening wakes waits for a timer.
+ */
+const EVERYTHING_ELSE = (): Promise<void> => new Promise((resolve) => process.nextTick(resolve));
 
 /**
  * The virtual clock and the scheduler. One happening at a time; after each, all code that it woke runs until it waits

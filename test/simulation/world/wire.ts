@@ -8,6 +8,7 @@ import {
   PROCESS_FAULTS,
   type ProcessFault,
 } from './faults';
+import { thenAtOnce } from './at-once';
 import { type Dice, hashOf, mixed } from './dice';
 import { type SimulatedProcess } from './simulated-process';
 import { type Timeline } from './timeline';
@@ -23,6 +24,8 @@ export interface Call<Answer> {
   /** Where the answer itself says when it comes: milliseconds from its arrival. */
   readonly answerAfterMs?: (answer: Answer) => number;
 }
+
+type Told<Answer> = { readonly value: Answer } | { readonly error: unknown };
 
 const PROCESS_KINDS = Object.keys(PROCESS_FAULTS) as ProcessFault[];
 const LATENCY_MAX_MS = 12;
@@ -66,8 +69,7 @@ export class Wire {
       process.pause(this.dice.between(2_000, 150_000, asked.question, asked.occurrence));
     if (processFault === 'process-restart') process.askToStop();
     return new Promise((resolve, reject) => {
-      this.timeline.after(this.latency(asked, 'there', call), async () => {
-        const answer = await this.arrive(call, fault, asked.question);
+      const answered = (answer: Told<Answer>): void => {
         if (processFault === 'process-crash-after-effect') process.crash();
         if (process.epoch !== epoch) return;
         const slowMs =
@@ -85,6 +87,13 @@ export class Wire {
           if ('error' in answer) reject(answer.error);
           else resolve(answer.value);
         });
+      };
+      this.timeline.after(this.latency(asked, 'there', call), () => {
+        const answer = this.arrive(call, fault, asked.question);
+        if (answer instanceof Promise) return answer.then(answered);
+        answered(answer);
+        // No process hears of an arrival.
+        return false;
       });
     });
   }
@@ -110,20 +119,22 @@ export class Wire {
     this.traceHash = hashOf(text, mixed(mixed(this.traceHash, question), mixed(this.timeline.now, number)));
   }
 
-  private async arrive<Answer>(
+  /** What the port does, at once where it can; a store that is really asked takes its time. */
+  private arrive<Answer>(
     call: Call<Answer>,
     fault: CallFault | undefined,
     question: number,
-  ): Promise<{ value: Answer } | { error: unknown }> {
+  ): Told<Answer> | Promise<Told<Answer>> {
     const does = fault && CALL_FAULTS[fault].does;
     const outage = this.outages.get(portOf(call.site)) ?? 0;
     if (outage > this.timeline.now || does === 'fails-before') return { error: failure(call, fault ?? 'outage') };
     if (does === 'acknowledged-without') return { value: undefined as Answer };
     if (does === 'conflict') return { error: new VersionConflict(call.name, 'new', 'new') };
+    const tell = (value: Answer): Told<Answer> =>
+      does === 'fails-after' ? { error: failure(call, fault!) } : { value };
     try {
-      const value = call.effect(does === 'port' ? fault : undefined, question);
-      const settled = value instanceof Promise ? await value : value;
-      return does === 'fails-after' ? { error: failure(call, fault!) } : { value: settled };
+      const told = thenAtOnce(call.effect(does === 'port' ? fault : undefined, question), tell);
+      return told instanceof Promise ? told.catch((error: unknown) => ({ error })) : told;
     } catch (error) {
       return { error };
     }
