@@ -58,6 +58,7 @@ export async function main(args: readonly string[], surroundings: Surroundings):
     ...(values.retention === undefined ? {} : { retentionFactor: Number(values.retention) }),
     ...(values['slow-clock'] === undefined ? {} : { clockSlowness: Number(values['slow-clock']) }),
   };
+  const usual = Object.keys(extra).length === 0;
   if (values.story) return tellStory({ seed: from, ...extra });
 
   const started = performance.now();
@@ -68,7 +69,7 @@ export async function main(args: readonly string[], surroundings: Surroundings):
     }[]
   ).map(({ job }) => job);
   const swarm = function* (): Generator<SeedJob> {
-    if (Object.keys(extra).length === 0) yield* regressions;
+    if (usual) yield* regressions;
     for (let seed = from; seed <= to; seed++) yield { seed, ...extra };
   };
   await runJobs(surroundings.built, swarm(), { workers, onResult: (result) => summary.add(result) });
@@ -90,7 +91,7 @@ export async function main(args: readonly string[], surroundings: Surroundings):
       onResult: (result) => void broken.push(result),
     });
   const assumptions = judgeBrokenAssumptions(broken);
-  const empty = [...vacuities(summary), ...(values.assumptions ? assumptions.empty : [])];
+  const empty = [...vacuities(summary, { usual }), ...(values.assumptions ? assumptions.empty : [])];
   const failed = [...summary.failed, ...everyCall.failed, ...assumptions.undetected];
 
   if (values.json) {

@@ -1,9 +1,11 @@
 import { spawnSync } from 'node:child_process';
 import { resolve } from 'node:path';
+import { Summary, vacuities } from './summary';
 
 const SIMULATE = resolve(__dirname, 'simulate.cjs');
 
 interface Told {
+  readonly onSqlite: number;
   readonly lost: number;
   readonly doubled: number;
   readonly stuck: number;
@@ -30,7 +32,14 @@ it('loses, doubles, strands and misreports nothing over the swarm, and tried eve
   expect(told).toMatchObject({ failed: [], vacuities: [], lost: 0, doubled: 0, stuck: 0, replayDifferences: 0 });
   expect(told.faultsPerSeed).toBeGreaterThanOrEqual(40);
   expect(told.crashesPerSeed).toBeGreaterThanOrEqual(7);
+  expect(told.onSqlite).toBeGreaterThanOrEqual(50);
 }, 180_000);
+
+it('calls a run empty in which no seed was on the SQLite adapters, unless that was asked for', () => {
+  const summary = Object.assign(new Summary(), { seeds: 200 });
+  expect(vacuities(summary, { usual: true })).toContain('none of 200 seeds ran on the SQLite adapters');
+  expect(vacuities(summary, { usual: false }).join()).not.toContain('SQLite');
+});
 
 it('runs a seed twice the same way, on any number of threads', () => {
   const first = simulate('--seeds', '31..42', '--workers', '1');

@@ -65,11 +65,12 @@ const ENDS = ['Delivered', 'Declined', 'Rejected', 'Skipped', 'Withdrawn', 'Fail
 const FAULTS_PER_SEED_MIN = 40;
 const CRASHES_PER_SEED_MIN = 7;
 
-/** What a run did not try: a proof over it would be empty. */
-export function vacuities(summary: Summary): readonly string[] {
+/** What a run did not try: a proof over it would be empty. `usual`: with nothing set aside by an option. */
+export function vacuities(summary: Summary, { usual }: { readonly usual: boolean }): readonly string[] {
   if (summary.seeds < SEEDS_FOR_VACUITY) return [];
   const few = summary.seeds / 50;
   return [
+    ...(usual && summary.onSqlite === 0 ? [`none of ${summary.seeds} seeds ran on the SQLite adapters`] : []),
     ...FAULT_KINDS.filter((kind) => summary.faults[kind]! < few).map(
       (kind) => `${kind} struck ${summary.faults[kind]} times in ${summary.seeds} seeds, at least ${few} were expected`,
     ),
