@@ -13,7 +13,7 @@ import { type BillerProfiles } from './ports/biller-profiles';
 import { type Chance } from './ports/chance';
 import { type Clock } from './ports/clock';
 import { type Digest } from './ports/digest';
-import { PortFailure, VersionConflict } from './ports/failures';
+import { isOutage, VersionConflict } from './ports/failures';
 import { type MessageBus, type OutgoingMessage } from './ports/message-bus';
 import { type Shard, type Shards, type StatusChange } from './ports/shard';
 import { type Telemetry } from './ports/telemetry';
@@ -92,7 +92,7 @@ async function oneByOne(ports: FetchChunkPorts, context: FetchContext, rows: rea
     try {
       outcomes.push(await discover(ports, context, row));
     } catch (error) {
-      if (error instanceof PortFailure && error.retryable) throw error;
+      if (isOutage(error)) throw error;
       ports.telemetry.error('a row breaks processing, rejecting it', error, { record: recordKey(row.billerId, row.dpId) });
       outcomes.push(await discover(ports, context, row, { type: 'DpRecordRejected', data: { reasons: ['row-breaks-processing'] } }));
     }

@@ -14,7 +14,7 @@ import { invariant } from '../domain/invariant';
 import { type Chance } from './ports/chance';
 import { type Clock } from './ports/clock';
 import { type EventStore, type ExpectedRevision, type NewEvent, READ_EVENTS_MAX, type StoredEvent } from './ports/event-store';
-import { PortFailure } from './ports/failures';
+import { isOutage } from './ports/failures';
 
 /** A state with the revision it was read at: what is decided on it may only be appended there. */
 export interface Loaded<State> {
@@ -93,7 +93,7 @@ export function createHistory(ports: { eventStore: EventStore; chance: Chance; c
       try {
         return await eventStore.append(stream, expected, batch);
       } catch (error) {
-        if (!(error instanceof PortFailure) || !error.retryable || repeat >= repeatsMax) throw error;
+        if (!isOutage(error) || repeat >= repeatsMax) throw error;
         await clock.sleep(Math.min(APPEND_REPEAT_WAIT_MAX_MS, APPEND_REPEAT_WAIT_MS * 2 ** repeat));
       }
     }

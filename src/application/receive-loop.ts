@@ -1,5 +1,5 @@
 import { type Clock } from './ports/clock';
-import { causeChain, PortFailure } from './ports/failures';
+import { causeChain, isOutage, type PortFailure } from './ports/failures';
 import { type MessageReceiver, type ReceivedMessage } from './ports/message-bus';
 import { type Telemetry } from './ports/telemetry';
 import { crashPoint } from './crash-point';
@@ -129,8 +129,6 @@ class OutageTeller {
     this.telemetry.error('a port fails, holding messages under their locks until it works again', failure, { code: failure.code, messageId });
   }
 }
-
-const isOutage = (error: unknown): error is PortFailure => error instanceof PortFailure && error.retryable;
 
 /** Settling can fail after success (a lock lost, a link dropped): the history decides what was done, not the broker. */
 async function settle(options: ReceiveLoopOptions, kind: string, work: () => Promise<void>): Promise<void> {

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EventStoreDBClient } from '@eventstore/db-client';
 import { EventStoreDbEventStore } from '../../src/adapters/event-store-db/event-store-db-event-store';
+import { REFUSED_PAUSE_MS } from '../../src/adapters/shared/secret-in-use';
 import { type NewEvent } from '../../src/application/ports/event-store';
 import { PortFailure, VersionConflict } from '../../src/application/ports/failures';
 import { type StreamName } from '../../src/domain/identifiers';
@@ -164,6 +165,45 @@ describe('the EventStoreDB adapter', () => {
     });
     await expect(wrong.readAll({ max: 1 })).rejects.toMatchObject({ code: 'not-authorized', retryable: false });
   });
+
+  it('reads its connection string again when the password has changed, once for all who were refused', async () => {
+    const { certificate, certificateFile, key } = selfSignedCertificate(folder);
+    const peer = await startPeer({ tls: { certificate, key }, user: 'datapump:first' });
+    const at = (password: string): string =>
+      `esdb://datapump:${password}@localhost:${peer.port}?tlsCAFile=${encodeURIComponent(certificateFile)}`;
+    let rereads = 0;
+    let secret = at('first');
+    const store = new EventStoreDbEventStore({
+      connectionString: secret,
+      deadlineMs: 5_000,
+      reread: async () => (rereads++, secret),
+    });
+    ends.push(() => store.close());
+    const stream = newStream();
+    const batch = events(2);
+    await store.append(stream, 'new', batch);
+
+    // Changed at the server first: refused, and left alone.
+    peer.changeUser('datapump:second');
+    const refusals: PortFailure[] = [];
+    for (let times = 0; times < 200; times++)
+      await store.append(newStream(), 'new', events(1)).catch((error: PortFailure) => refusals.push(error));
+    expect(refusals).toHaveLength(200);
+    expect(refusals[0]).toMatchObject({
+      code: 'not-authorized',
+      message: expect.stringContaining('its secret was read again and is the same') as string,
+    });
+    expect([peer.refused, rereads]).toEqual([1, 1]);
+
+    // Then in the vault.
+    secret = at('second');
+    await pause(REFUSED_PAUSE_MS);
+    const streams = Array.from({ length: 20 }, () => newStream());
+    expect(await Promise.all(streams.map((each) => store.append(each, 'new', events(1))))).toHaveLength(20);
+    expect(rereads).toBe(2);
+    expect(await store.append(stream, 'new', batch)).toEqual({ revision: 1 });
+    expect(await store.readStream(stream)).toHaveLength(2);
+  }, 20_000);
 
   it('refuses what is too large for one append', async () => {
     const peer = await startPeer();

@@ -215,6 +215,57 @@ describe('failures are classified', () => {
   });
 });
 
+describe('a key that is changed while the process runs', () => {
+  const connectionString = (keyName: string): string =>
+    fixture.peer.connectionString.replace('SharedAccessKeyName=peer', `SharedAccessKeyName=${keyName}`);
+  const changeKey = async (keyName: string): Promise<void> => {
+    fixture.peer.changeKey(keyName);
+    // Links that were let in stay so; a connection that breaks must present a token again.
+    await fixture.peer.close();
+    await delay(200);
+    await fixture.peer.listen();
+  };
+
+  it('is read again when the old one is refused: sending, receiving and peeking go on', async () => {
+    let rereads = 0;
+    const reread = async (): Promise<string> => (rereads++, connectionString('renewed'));
+    const bus = fixture.newBus({ connectionString: connectionString('peer'), reread, operationTimeoutMs: 2_000 });
+    const receiver = bus.receiver(PAYMENTS);
+    await bus.send('records', [message('before')]);
+    const before = await take(receiver);
+    await changeKey('renewed');
+    const failures: unknown[] = [];
+    await until(async () => (await bus.send('records', [message('after')]), true), failures);
+    const after = await until(async () => (await receiver.receive({ max: 1, waitMs: 500 }))[0], failures);
+    expect(after.messageId).toBe('after');
+    await receiver.complete(after);
+    await receiver.complete(before).catch(() => undefined);
+    expect((await bus.depth(PAYMENTS)).active).toBeLessThanOrEqual(1);
+    expect(rereads).toBe(1);
+    expect(failures.filter((failure) => (failure as PortFailure).code === 'not-authorized')).toEqual([]);
+  });
+
+  it('costs the namespace few tokens while nobody has changed the secret', async () => {
+    const reread = async (): Promise<string> => connectionString('peer');
+    const bus = fixture.newBus({ connectionString: connectionString('peer'), reread, operationTimeoutMs: 2_000 });
+    await bus.send('records', [message('before')]);
+    await changeKey('renewed');
+    const asked = fixture.peer.tokensAsked;
+    const refused: PortFailure[] = [];
+    for (const end = performance.now() + 4_000; performance.now() < end; await delay(10))
+      await bus
+        .send('records', [message('x')])
+        .catch((error: PortFailure) => error.code === 'not-authorized' && refused.push(error));
+    const last = refused.at(-1)!;
+    expect([last.code, last.message]).toEqual([
+      'not-authorized',
+      expect.stringContaining('read again and is the same'),
+    ]);
+    expect(refused.length).toBeGreaterThan(50);
+    expect(fixture.peer.tokensAsked - asked).toBeLessThanOrEqual(3);
+  });
+});
+
 /** The product sends scheduled messages as any other; these are the ways of the SDK that other tools take. */
 describe('the management of scheduled messages, through the SDK', () => {
   let client: ServiceBusClient;

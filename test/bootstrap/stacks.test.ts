@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { UsageProblems } from '../../src/bootstrap/command-line/problems';
 import { type Settings } from '../../src/bootstrap/configuration/declarations';
 import { loadSettings } from '../../src/bootstrap/configuration/load-settings';
-import { readNamedSecrets } from '../../src/bootstrap/configuration/read-named-secrets';
+import { readNamedSecrets, rereadOf } from '../../src/bootstrap/configuration/read-named-secrets';
 import { problemLine } from '../../src/bootstrap/configuration/setting-problem';
 import { inspectorProblem } from '../../src/bootstrap/configuration/stack-checks';
 import { createContainer } from '../../src/bootstrap/container/create-container';
@@ -124,6 +124,28 @@ describe('named secrets', () => {
       expect.stringMatching(/^ServiceBus:ConnectionStringSecret: .*UseDevelopmentEmulator/),
     ]);
     expect(read.problems.join('\n')).not.toContain('top-secret');
+  });
+});
+
+describe('a named secret that is read again', () => {
+  const wanted = settings({
+    'Environment:Name': 'production',
+    'Stack:Bus': 'service-bus',
+    'ServiceBus:ConnectionStringSecret': 'bus',
+  });
+  const rereads = (secret: string): Promise<string> =>
+    rereadOf(wanted, 'ServiceBus:ConnectionString', { secret: async (name) => (name === 'bus' ? secret : '') })!();
+
+  it('is judged as at the start', async () => {
+    expect(await rereads('Endpoint=sb://bus;SharedAccessKeyName=b;SharedAccessKey=c2Vj')).toContain('=b;');
+    await expect(rereads(emulator)).rejects.toThrow(/^the secret bus has changed: .*UseDevelopmentEmulator/);
+    await expect(rereads(emulator)).rejects.not.toThrow('top-secret');
+  });
+
+  it('is none where the setting itself holds it', () => {
+    const direct = settings({ 'Stack:Bus': 'service-bus', 'ServiceBus:ConnectionString': emulator });
+    const source = new EnvironmentSecretSource({ environment: {} });
+    expect(rereadOf(direct, 'ServiceBus:ConnectionString', source)).toBeUndefined();
   });
 });
 

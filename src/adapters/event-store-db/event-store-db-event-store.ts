@@ -10,6 +10,7 @@ import {
 import { PortFailure, VersionConflict } from '../../application/ports/failures';
 import { type StreamName } from '../../domain/identifiers';
 import { invariant, InvariantViolation } from '../../domain/invariant';
+import { SecretInUse } from '../shared/secret-in-use';
 import { connectionStringHosts, connectionStringProblems } from './connection-string';
 import { eventStoreFailure } from './event-store-failure';
 import { SentIds } from './sent-ids';
@@ -37,22 +38,35 @@ const PAGES_MAX = 50;
  * For ids that only ANOTHER process has sent, the server's own rule holds: docs/adr/0014-event-store-db-repeats.md.
  */
 export class EventStoreDbEventStore implements EventStore {
-  private readonly wire: StreamsWire;
-  private readonly hosts: string;
+  private wire: StreamsWire;
+  private hosts: string;
+  private readonly secret: SecretInUse;
   private readonly sent = new SentIds();
   private readonly underWay = new Set<Promise<unknown>>();
   private closed = false;
 
   /** Connects with the first call. Throws a TypeError with all that is wrong with the connection string. */
-  constructor(options: {
-    readonly connectionString: string;
-    /** Of each call. An append that reaches it may still have taken effect. */
-    readonly deadlineMs?: number;
-  }) {
-    const problems = connectionStringProblems(options.connectionString, { production: false });
-    if (problems.length > 0) throw new TypeError(problems.join('; '));
-    this.hosts = connectionStringHosts(options.connectionString);
-    this.wire = new StreamsWire(options.connectionString.trim(), options.deadlineMs ?? DEADLINE_MS);
+  constructor(
+    private readonly options: {
+      readonly connectionString: string;
+      /** Reads the connection string again, after the server refused its user. */
+      readonly reread?: () => Promise<string>;
+      /** Of each call. An append that reaches it may still have taken effect. */
+      readonly deadlineMs?: number;
+    },
+  ) {
+    const { connectionString, reread } = options;
+    this.wire = this.connected(connectionString);
+    this.hosts = connectionStringHosts(connectionString);
+    this.secret = new SecretInUse(connectionString, {
+      reread,
+      connect: (renewed) => {
+        const old = this.wire;
+        this.wire = this.connected(renewed);
+        this.hosts = connectionStringHosts(renewed);
+        void Promise.allSettled(this.underWay).then(() => old.close());
+      },
+    });
   }
 
   async append(
@@ -117,6 +131,12 @@ export class EventStoreDbEventStore implements EventStore {
     await this.wire.close();
   }
 
+  private connected(connectionString: string): StreamsWire {
+    const problems = connectionStringProblems(connectionString, { production: false });
+    if (problems.length > 0) throw new TypeError(problems.join('; '));
+    return new StreamsWire(connectionString.trim(), this.options.deadlineMs ?? DEADLINE_MS);
+  }
+
   private async appendOnce({ stream, expected, events, requests }: Batch): Promise<number> {
     const response = await this.wire.append(requests);
     const wrong = response.getWrongExpectedVersion();
@@ -179,16 +199,18 @@ export class EventStoreDbEventStore implements EventStore {
         facts: { hosts: this.hosts },
       });
     }
-    const working = work();
-    this.underWay.add(working);
-    try {
-      return await working;
-    } catch (error) {
-      if (error instanceof VersionConflict || error instanceof InvariantViolation) throw error;
-      throw eventStoreFailure(step, this.hosts, error);
-    } finally {
-      this.underWay.delete(working);
-    }
+    return this.secret.run('streams', async () => {
+      const working = work();
+      this.underWay.add(working);
+      try {
+        return await working;
+      } catch (error) {
+        if (error instanceof VersionConflict || error instanceof InvariantViolation) throw error;
+        throw eventStoreFailure(step, this.hosts, error);
+      } finally {
+        this.underWay.delete(working);
+      }
+    });
   }
 }
 

@@ -16,7 +16,7 @@ const NAME = /^[0-9A-Za-z-]{1,127}$/;
 /**
  * Secrets of one Azure Key Vault, by the identity of this process (DefaultAzureCredential: Managed Identity in Azure, the
  * developer's login elsewhere). Per name: nothing → being read (all callers wait for the one read) → held for CACHE_MS.
- * A failed read leaves nothing. Whoever was refused with a secret calls `forget` and asks again.
+ * A failed read leaves nothing. Whoever was refused with a secret asks again and gets one that is CACHE_MS old at most.
  *
  * Failures name vault and secret and nothing else: the SDK's errors hold the request with its access token, so they are
  * not passed on as causes.
@@ -60,21 +60,12 @@ export class KeyVaultSecretSource implements SecretSource {
     if (known) return known;
     const read = this.read(name);
     this.reading.set(name, read);
-    const done = (): void => {
-      if (this.reading.get(name) === read) this.reading.delete(name);
-    };
+    const done = (): void => void this.reading.delete(name);
     read.then((value) => {
-      // Forgotten meanwhile: what was read may be the refused one.
-      if (this.reading.get(name) === read) this.hold(name, value);
+      this.hold(name, value);
       done();
     }, done);
     return read;
-  }
-
-  /** The secret was refused: the next to ask gets it from the vault. */
-  forget(name: string): void {
-    this.held.delete(name);
-    this.reading.delete(name);
   }
 
   private hold(name: string, value: string): void {

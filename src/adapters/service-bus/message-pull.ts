@@ -46,7 +46,16 @@ export class MessagePull {
   }
 
   /** At most `max` messages: at once when that many are there, else what came within `waitMs`. */
-  async pull(max: number, waitMs: number): Promise<readonly ServiceBusReceivedMessage[]> {
+  pull(max: number, waitMs: number): Promise<readonly ServiceBusReceivedMessage[]> {
+    const { connection, source } = this.parts;
+    return connection.run(nameOf(source), () => this.pullOnce(max, waitMs));
+  }
+
+  async close(): Promise<void> {
+    if (this.receiver !== undefined) await within(CLOSE_LINK_MAX_MS, this.receiver.close()).catch(() => undefined);
+  }
+
+  private async pullOnce(max: number, waitMs: number): Promise<readonly ServiceBusReceivedMessage[]> {
     const { clock, source, hungAfterMs } = this.parts;
     this.replaceWhenSilent();
     const step = `receive from ${nameOf(source)}`;
@@ -66,10 +75,6 @@ export class MessagePull {
     } finally {
       done.abort();
     }
-  }
-
-  async close(): Promise<void> {
-    if (this.receiver !== undefined) await within(CLOSE_LINK_MAX_MS, this.receiver.close()).catch(() => undefined);
   }
 
   private hung(

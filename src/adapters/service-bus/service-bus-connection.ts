@@ -7,10 +7,15 @@ import {
 import { PortFailure } from '../../application/ports/failures';
 import { type MessageSource } from '../../application/ports/message-bus';
 import { type Telemetry } from '../../application/ports/telemetry';
+import { SecretInUse } from '../shared/secret-in-use';
 import { serviceBusFailure } from './service-bus-failures';
 
 export type ServiceBusAddress =
-  | { readonly connectionString: string }
+  | {
+      readonly connectionString: string;
+      /** Reads the connection string again, after the namespace refused its key. */
+      readonly reread?: () => Promise<string>;
+    }
   /** Host name such as `name.servicebus.windows.net`, and who we are (Managed Identity, usually). */
   | { readonly namespace: string; readonly credential: TokenCredential };
 
@@ -26,15 +31,32 @@ export class ServiceBusConnection {
   private senders = new Map<string, ServiceBusSender>();
   private peekers = new Map<string, ServiceBusReceiver>();
   private closed = false;
+  private readonly secret: SecretInUse;
   /** Grows with every rebuild, so that a receiver knows that its link belongs to a client of the past. */
   generation = 0;
 
   constructor(
-    private readonly address: ServiceBusAddress,
+    private address: ServiceBusAddress,
     private readonly operationTimeoutMs: number,
     private readonly telemetry: Telemetry | undefined,
   ) {
     this.client = this.newClient();
+    const named = 'connectionString' in address ? address : undefined;
+    this.secret = new SecretInUse(named?.connectionString ?? '', {
+      reread: named?.reread,
+      connect: (renewed) => {
+        this.address = { connectionString: renewed };
+        this.rebuild('its connection string has changed');
+      },
+    });
+  }
+
+  /**
+   * Runs work that asks the namespace for something and fails with PortFailure; again on a new connection where the
+   * namespace refused the key and there is a new one.
+   */
+  run<T>(entity: string, work: () => Promise<T>): Promise<T> {
+    return this.secret.run(entity, work);
   }
 
   sender(topic: string): ServiceBusSender {
@@ -65,13 +87,14 @@ export class ServiceBusConnection {
 
   rebuild(why: string): void {
     if (this.closed) return;
+    const client = this.newClient();
     this.telemetry?.warn('rebuilding the Service Bus connection', { why });
     this.telemetry?.count('service-bus.connection-rebuilt');
     const old = this.client;
     this.generation++;
     this.senders = new Map();
     this.peekers = new Map();
-    this.client = this.newClient();
+    this.client = client;
     // Not waited for: the other side may never answer, which is why we are here.
     old.close().catch(() => undefined);
   }

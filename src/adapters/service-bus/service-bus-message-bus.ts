@@ -52,16 +52,7 @@ export class ServiceBusMessageBus implements MessageBus {
       `a call sends at most ${MESSAGES_PER_CALL_MAX} messages, got ${messages.length}`,
     );
     if (messages.length === 0) return;
-    const sender = this.connection.sender(topic);
-    try {
-      const { batches, scheduled } = await outgoingBatches(sender, topic, messages, this.options.messageBytesMax);
-      // One after the other: what was sent earlier stands earlier.
-      for (const batch of batches) await sender.sendMessages(batch);
-      for (let at = 0; at < scheduled.length; at += SCHEDULED_AT_ONCE_MAX)
-        await Promise.all(scheduled.slice(at, at + SCHEDULED_AT_ONCE_MAX).map((each) => sender.sendMessages(each)));
-    } catch (error) {
-      throw serviceBusFailure(`send ${messages.length} message(s) to topic ${topic}`, error, { topic });
-    }
+    await this.connection.run(topic, () => this.sendOnce(topic, messages));
   }
 
   receiver(source: MessageSource): MessageReceiver {
@@ -108,8 +99,7 @@ export class ServiceBusMessageBus implements MessageBus {
     const { topic, subscription } = source;
     let active = 0;
     let deadLettered = 0;
-    for await (const page of this.pages({ topic, subscription }, '0', DEPTH_MAX))
-      active += page.length;
+    for await (const page of this.pages({ topic, subscription }, '0', DEPTH_MAX)) active += page.length;
     for await (const page of this.pages({ topic, subscription, deadLetters: true }, '0', DEPTH_MAX))
       deadLettered += page.length;
     return { active, scheduled: undefined, deadLettered };
@@ -119,6 +109,19 @@ export class ServiceBusMessageBus implements MessageBus {
   async close(): Promise<void> {
     await Promise.all([...this.receivers].map((receiver) => receiver.close()));
     await this.connection.close();
+  }
+
+  private async sendOnce(topic: string, messages: readonly OutgoingMessage[]): Promise<void> {
+    const sender = this.connection.sender(topic);
+    try {
+      const { batches, scheduled } = await outgoingBatches(sender, topic, messages, this.options.messageBytesMax);
+      // One after the other: what was sent earlier stands earlier.
+      for (const batch of batches) await sender.sendMessages(batch);
+      for (let at = 0; at < scheduled.length; at += SCHEDULED_AT_ONCE_MAX)
+        await Promise.all(scheduled.slice(at, at + SCHEDULED_AT_ONCE_MAX).map((each) => sender.sendMessages(each)));
+    } catch (error) {
+      throw serviceBusFailure(`send ${messages.length} message(s) to topic ${topic}`, error, { topic });
+    }
   }
 
   private async *pages(
@@ -137,11 +140,13 @@ export class ServiceBusMessageBus implements MessageBus {
     }
   }
 
-  private async page(source: MessageSource, fromSequenceNumber: Long, max: number) {
-    try {
-      return await this.connection.peeker(source).peekMessages(max, { fromSequenceNumber });
-    } catch (error) {
-      throw serviceBusFailure(`peek at ${nameOf(source)}`, error, { source: nameOf(source) });
-    }
+  private page(source: MessageSource, fromSequenceNumber: Long, max: number) {
+    return this.connection.run(nameOf(source), async () => {
+      try {
+        return await this.connection.peeker(source).peekMessages(max, { fromSequenceNumber });
+      } catch (error) {
+        throw serviceBusFailure(`peek at ${nameOf(source)}`, error, { source: nameOf(source) });
+      }
+    });
   }
 }

@@ -26,6 +26,13 @@ export class PortFailure extends Error {
   }
 }
 
+/** What somebody has to mend outside: the same call succeeds afterwards, whatever it was about. */
+const MENDED_OUTSIDE: ReadonlySet<PortFailureCode> = new Set(['not-authorized', 'secret-missing', 'storage-foreign']);
+
+/** The world fails, not the message or the row in hand: to be held and tried again, never to be set aside for it. */
+export const isOutage = (error: unknown): error is PortFailure =>
+  error instanceof PortFailure && (error.retryable || MENDED_OUTSIDE.has(error.code));
+
 export type PortFailureCode =
   | 'storage-full'
   | 'storage-busy'

@@ -52,3 +52,23 @@ export async function readNamedSecrets(
     problems.push(`${named(key)}: the secret it names: expected ${expected}`);
   return { settings: read, problems };
 }
+
+/** Reads one again while a process runs; undefined where the setting itself holds it. */
+export function rereadOf(
+  settings: Settings,
+  value: (typeof NAMED)[number]['value'],
+  secrets: SecretSource,
+): (() => Promise<string>) | undefined {
+  const name = settings[NAMED.find((each) => each.value === value)!.name];
+  if (name === '') return undefined;
+  return async () => {
+    const secret = await secrets.secret(name);
+    const [problem] = connectionProblems({ ...settings, [value]: secret }).filter(({ key }) => key === value);
+    if (problem === undefined) return secret;
+    throw new PortFailure(`the secret ${name} has changed: expected ${problem.expected}`, {
+      code: 'not-authorized',
+      retryable: false,
+      facts: { secretName: name },
+    });
+  };
+}

@@ -3,8 +3,10 @@ import { ContainerModule } from 'inversify';
 import { ServiceBusMessageBus } from '../../adapters/service-bus/service-bus-message-bus';
 import { type ServiceBusAddress } from '../../adapters/service-bus/service-bus-connection';
 import { PortFailure } from '../../application/ports/failures';
+import { type SecretSource } from '../../application/ports/secret-source';
 import { declareTopology } from '../../application/topology';
 import { type Settings } from '../configuration/declarations';
+import { rereadOf } from '../configuration/read-named-secrets';
 import { TOKENS } from './tokens';
 
 /** Messages over Azure Service Bus. */
@@ -12,7 +14,7 @@ export const serviceBusModule = new ContainerModule(({ bind }) => {
   bind(TOKENS.bus)
     .toDynamicValue(({ get }) => {
       const bus = new ServiceBusMessageBus({
-        ...serviceBusAddress(get(TOKENS.settings)),
+        ...serviceBusAddress(get(TOKENS.settings), get(TOKENS.secrets)),
         clock: get(TOKENS.clock),
         telemetry: get(TOKENS.telemetry),
       });
@@ -48,9 +50,13 @@ const remedy = (code: 'not-found' | 'not-authorized'): string =>
     ? 'create it with: datapump topology --plan, then --apply'
     : 'correct the connection string, or grant this identity the roles Azure Service Bus Data Sender and Data Receiver';
 
-export function serviceBusAddress(settings: Settings): ServiceBusAddress {
+/** With secrets, the connection string is read again after a refusal. */
+export function serviceBusAddress(settings: Settings, secrets?: SecretSource): ServiceBusAddress {
   const namespace = settings['ServiceBus:Namespace'];
-  return namespace === ''
-    ? { connectionString: settings['ServiceBus:ConnectionString'] }
-    : { namespace, credential: new DefaultAzureCredential() };
+  if (namespace !== '') return { namespace, credential: new DefaultAzureCredential() };
+  const reread = secrets && rereadOf(settings, 'ServiceBus:ConnectionString', secrets);
+  return {
+    connectionString: settings['ServiceBus:ConnectionString'],
+    ...(reread === undefined ? {} : { reread }),
+  };
 }

@@ -38,11 +38,15 @@ export class ServiceBusPeer {
   private readonly sockets = new Set<Socket>();
   private readonly clients = new Set<ReceivingClient>();
   private server: Server | undefined;
+  private keyName: string | undefined;
+  /** How often a client presented a token. */
+  tokensAsked = 0;
   private port: number;
 
   constructor(private readonly options: ServiceBusPeerOptions) {
     this.entities = new Entities(options.bus, options.topology);
     this.scheduled = new ScheduledMessages(options.path);
+    this.keyName = options.keyName;
     this.port = options.port ?? 0;
     this.container = create_container({ id: 'service-bus-peer' });
     this.container.on('connection_open', ({ connection }: EventContext) => this.answerEachChunk(connection));
@@ -96,6 +100,11 @@ export class ServiceBusPeer {
   async stop(): Promise<void> {
     await this.close();
     this.scheduled.close();
+  }
+
+  /** Only tokens of this key are good from here on; those presented before are not asked for again, as in Azure. */
+  changeKey(keyName: string): void {
+    this.keyName = keyName;
   }
 
   /** From here on the open connections are silent, neither answered nor closed; new ones work. */
@@ -167,7 +176,8 @@ export class ServiceBusPeer {
   }
 
   private putToken({ body }: Message): { status: number; description?: string; condition?: string } {
-    const { keyName } = this.options;
+    const { keyName } = this;
+    this.tokensAsked++;
     if (keyName === undefined || String(body).includes(`skn=${keyName}`))
       return { status: 202, description: 'Accepted' };
     return {

@@ -43,11 +43,12 @@ export class EventStorePeer {
 
   static async start(options: EventStorePeerOptions): Promise<EventStorePeer> {
     const store = new SqliteEventStore({ path: options.path });
-    const faults: Faults = { silent: false, answersToLose: 0 };
+    const faults: Faults = { silent: false, answersToLose: 0, user: options.user, refused: 0 };
     const server = new Server({ 'grpc.max_receive_message_length': 17 * 1024 * 1024 });
     const mayEnter = (metadata: Metadata): boolean =>
-      options.user === undefined ||
-      metadata.get('authorization')[0] === `Basic ${Buffer.from(options.user).toString('base64')}`;
+      faults.user === undefined ||
+      metadata.get('authorization')[0] === `Basic ${Buffer.from(faults.user).toString('base64')}` ||
+      (faults.refused++, false);
     server.addService(StreamsService, {
       append: (call: ServerReadableStream<AppendReq, AppendResp>, answer: sendUnaryData<AppendResp>) => {
         if (!mayEnter(call.metadata)) return answer({ code: status.UNAUTHENTICATED, details: 'who are you' });
@@ -80,6 +81,15 @@ export class EventStorePeer {
     return `esdb://127.0.0.1:${this.port}?tls=false`;
   }
 
+  /** `user:password` of every call from here on. */
+  changeUser(user: string): void {
+    this.faults.user = user;
+  }
+
+  get refused(): number {
+    return this.faults.refused;
+  }
+
   /** Takes calls and answers none: neither a refusal nor an end. */
   fallSilent(): void {
     this.faults.silent = true;
@@ -100,4 +110,6 @@ export class EventStorePeer {
 interface Faults {
   silent: boolean;
   answersToLose: number;
+  user: string | undefined;
+  refused: number;
 }
