@@ -157,6 +157,26 @@ describe('receiving', () => {
   });
 });
 
+describe('a link that the SDK closes, since a drain took too long', () => {
+  it('still has what it brought settled at once, by lock token, once another link of its name is open', async () => {
+    const bus = fixture.newBus({ operationTimeoutMs: 4_000 });
+    const receiver = bus.receiver(PAYMENTS);
+    await bus.send('records', numbered(3));
+    const held = [await take(receiver), await take(receiver), await take(receiver)];
+    fixture.peer.slowDrains(700);
+    expect(await receiver.receive({ max: 1, waitMs: 50 })).toEqual([]);
+    await bus.send('records', [message('later')]);
+    held.push(await take(receiver));
+    const began = performance.now();
+    await receiver.complete(held[0]!);
+    await receiver.deadLetter(held[1]!, { reason: 'InvalidContract', description: 'no biller' });
+    await receiver.abandon(held[2]!);
+    await receiver.complete(held[3]!);
+    expect(performance.now() - began).toBeLessThan(2_000);
+    expect(await bus.depth(PAYMENTS)).toMatchObject({ active: 1, deadLettered: 1 });
+  });
+});
+
 describe('the watchdog', () => {
   it('replaces a link that brings nothing though it answers', async () => {
     const bus = fixture.newBus({ silentAfterMs: 1_500 });

@@ -1,4 +1,4 @@
-import { setImmediate } from 'node:timers/promises';
+import { setImmediate, setTimeout as delay } from 'node:timers/promises';
 import { type Delivery, type EventContext, type Sender } from 'rhea';
 import {
   type MessageBus,
@@ -27,6 +27,8 @@ interface Outcome {
 export class ReceivingClient {
   /** Gets no message from here on, though its drains are answered. */
   muted = false;
+  /** Answers a drain so much later. */
+  drainDelayMs = 0;
   private readonly closing = new AbortController();
   private drainAsked = false;
   private looking: AbortController | undefined;
@@ -76,7 +78,10 @@ export class ReceivingClient {
         if (messages.length > 0) await setImmediate();
         if (messages.length === 0 && (draining || muted)) break;
       }
-      if (this.drainAsked) answerDrain(this.link);
+      if (this.drainAsked) {
+        if (this.drainDelayMs > 0) await delay(this.drainDelayMs);
+        answerDrain(this.link);
+      }
       this.drainAsked = false;
     } catch (failure) {
       this.link.close(wireError(failure));

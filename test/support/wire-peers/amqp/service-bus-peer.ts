@@ -117,6 +117,11 @@ export class ServiceBusPeer {
     for (const client of this.clients) client.muted = true;
   }
 
+  /** From here on the open receiving links have their drains answered so much later; new ones at once. */
+  slowDrains(ms: number): void {
+    for (const client of this.clients) client.drainDelayMs = ms;
+  }
+
   /** Nagle and delayed acknowledgement would cost 40 ms a round trip: an empty frame carries the acknowledgement. */
   private answerEachChunk(connection: Connection): void {
     const { socket } = connection as unknown as { socket: Socket };
