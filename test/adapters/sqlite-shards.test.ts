@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PortFailure, type PortFailureCode } from '../../src/application/ports/failures';
 import { InvariantViolation } from '../../src/domain/invariant';
 import { SqliteShard } from '../../src/adapters/sqlite/sqlite-shard';
 import { SqliteShards } from '../../src/adapters/sqlite/sqlite-shards';
@@ -47,6 +48,29 @@ describe('SqliteShards', () => {
     nowMs = 999;
     expect(await shards.ofBiller(WATER)).toBeUndefined();
     nowMs = 1_000;
+    expect((await shards.ofBiller(WATER))?.name).toBe('Shard-1');
+  });
+
+  it.each<[PortFailureCode, boolean]>([
+    ['connection-lost', true],
+    ['not-found', false],
+  ])('cannot tell whose a biller is while one shard fails with %s, and can afterwards', async (code, retryable) => {
+    await shard('Shard-1').seed({ billers: [settings('water')] });
+    const down = jest.spyOn(shard('Shard-2'), 'billersWithSettings').mockImplementation(() => {
+      throw new PortFailure('Shard-2 is away', { code, retryable });
+    });
+    await expect(shards.ofBiller(WATER)).rejects.toMatchObject({
+      code: 'unavailable',
+      retryable: true,
+      message: 'failed to look for a biller in shard Shard-2: Shard-2 is away',
+    });
+    down.mockRestore();
+    expect((await shards.ofBiller(WATER))?.name).toBe('Shard-1');
+    // Known from here on, whichever shard fails.
+    nowMs = 60_000;
+    down.mockImplementation(() => {
+      throw new PortFailure('Shard-2 is away', { code, retryable });
+    });
     expect((await shards.ofBiller(WATER))?.name).toBe('Shard-1');
   });
 

@@ -1,5 +1,7 @@
 import { PortFailure } from '../../src/application/ports/failures';
-import { dpId, type ProfileVersion } from '../../src/domain/identifiers';
+import { type HeldShard, ShardRegistry } from '../../src/adapters/shared/shard-registry';
+import { fetchChunk } from '../../src/application/fetch-chunk';
+import { dpId, type ProfileVersion, shardName } from '../../src/domain/identifiers';
 import { accepted, json, type Reaction } from '../support/scripted-biller';
 import { type Capability, DeliveryBench, KEY } from './delivery-bench';
 
@@ -64,6 +66,30 @@ describe('rule 1: the contract comes first', () => {
     const settlement = await bench.handle({ ...message, body: { dpId: '100' } });
     expect(settlement).toMatchObject({ settle: 'dead-letter', reason: 'InvalidContract' });
     expect(bench.biller.business()).toHaveLength(0);
+  });
+
+  it('holds the message of another publisher while a shard is down, in consumer and fetcher, and sets none aside', async () => {
+    opened = bench = await DeliveryBench.start();
+    const down = {
+      name: shardName('Shard-2'), close: async () => undefined,
+      billersWithSettings: () => { throw new PortFailure('Shard-2: no such database', { code: 'not-found', retryable: false }); },
+    } as unknown as HeldShard;
+    const shards = new ShardRegistry<HeldShard>([bench.shard, down]);
+    const source = { shard: 'of-theirs', table: 'dbo.datapump' };
+    await bench.bus.send('datapump-events', [{
+      messageId: 'foreign-1', properties: { eventType: 'Payments' },
+      body: { dpId: 100, billerId: 12, eventType: 'Payments', occurredAt: '2026-11-20T08:00:00Z', version: 1, traceId: KEY, messageId: KEY, source },
+    }]);
+    const message = (await bench.receive())!;
+    const outage = { code: 'unavailable', retryable: true };
+    await expect(bench.handle(message, { shards })).rejects.toMatchObject(outage);
+    const fetch = fetchChunk({ ...bench.ports, shards }, { eventsTopic: 'datapump-events', batchSize: 10, concurrentBillersMax: 1 });
+    const chunk = { ...message, body: { billerId: '12', dpStart: '100', dpEnd: '100', messageId: '12:100+100' } };
+    await expect(fetch(chunk)).rejects.toMatchObject(outage);
+    Object.assign(down, { billersWithSettings: () => [] });
+    expect(await bench.handle(message, { shards })).toEqual({ settle: 'complete' });
+    expect(await fetch(chunk)).toEqual({ settle: 'complete' });
+    expect(await bench.rowStatus()).toBe('Delivered');
   });
 
   it('discovers and validates a record that another publisher sent', async () => {

@@ -68,12 +68,29 @@ export class ShardRegistry<Held extends HeldShard> implements Shards {
 
   private async readBillers(): Promise<void> {
     const shardOf = new Map<BillerId, Held[]>();
-    const billersOf = await Promise.all(
-      this.shards.map(async (shard) => ({ shard, billers: await shard.billersWithSettings() })),
-    );
-    for (const { shard, billers } of billersOf)
+    const found = await Promise.all(this.shards.map(async (shard) => ({ shard, billers: await settingsIn(shard) })));
+    for (const { shard, billers } of found)
       for (const biller of billers) shardOf.set(biller, [...(shardOf.get(biller) ?? []), shard]);
     this.shardOf = shardOf;
     this.readAt = this.monotonicMs();
+  }
+}
+
+/**
+ * While one shard fails nobody can tell whose a biller is, not even where another shard names it: two might. Whatever
+ * that shard says of itself, for who asks it is an outage.
+ */
+async function settingsIn(shard: HeldShard): Promise<readonly BillerId[]> {
+  try {
+    return await shard.billersWithSettings();
+  } catch (error) {
+    if (!(error instanceof PortFailure)) throw error;
+    throw new PortFailure(`failed to look for a biller in shard ${shard.name}: ${error.message}`, {
+      code: 'unavailable',
+      retryable: true,
+      ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
+      facts: { ...error.facts, shard: shard.name },
+      cause: error,
+    });
   }
 }
