@@ -157,6 +157,26 @@ describe('receiving', () => {
   });
 });
 
+describe('settling', () => {
+  it('keeps each outcome its own where several messages are settled at once', async () => {
+    const bus = fixture.newBus();
+    const receiver = bus.receiver(PAYMENTS);
+    await bus.send('records', numbered(6));
+    const held: ReceivedMessage[] = [];
+    while (held.length < 6) held.push(...(await receiver.receive({ max: 6, waitMs: 1_000 })));
+    const why = { reason: 'InvalidContract', description: 'no biller' };
+    await Promise.all([
+      receiver.complete(held[0]!),
+      receiver.deadLetter(held[1]!, why),
+      receiver.complete(held[2]!),
+      receiver.abandon(held[3]!),
+      receiver.deadLetter(held[4]!, why),
+      receiver.complete(held[5]!),
+    ]);
+    expect(await bus.depth(PAYMENTS)).toMatchObject({ active: 1, deadLettered: 2 });
+  });
+});
+
 describe('a link that the SDK closes, since a drain took too long', () => {
   it('still has what it brought settled at once, by lock token, once another link of its name is open', async () => {
     const bus = fixture.newBus({ operationTimeoutMs: 4_000 });

@@ -4,6 +4,7 @@ import { PortFailure } from '../../application/ports/failures';
 import { type MessageSource } from '../../application/ports/message-bus';
 import { type Telemetry } from '../../application/ports/telemetry';
 import { nameOf, type ServiceBusConnection, within } from './service-bus-connection';
+import { byLockToken } from './sdk-settling';
 import { serviceBusFailure } from './service-bus-failures';
 
 /** Beyond its wait a receive may take this long (connecting, draining) before the SDK counts as hung. */
@@ -86,7 +87,7 @@ export class MessagePull {
     telemetry?.count('service-bus.receive-hung');
     // What it may still bring goes back at once instead of waiting for its lock to lapse.
     receiving
-      .then((late) => Promise.all(late.map((message) => receiver.abandonMessage(message))))
+      .then((late) => Promise.all(late.map((message) => receiver.abandonMessage(byLockToken(message)))))
       .catch(() => undefined);
     connection.rebuild(`a receive from ${nameOf(source)} did not return`);
     return new PortFailure(`failed to ${step}: the client did not return, its connection is replaced`, {

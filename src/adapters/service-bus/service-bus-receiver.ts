@@ -5,6 +5,7 @@ import { instantFromMs, type Instant } from '../../domain/instant';
 import { invariant } from '../../domain/invariant';
 import { toReceived } from './message-translation';
 import { MessagePull, type PullParts } from './message-pull';
+import { byLockToken, linkIsClosed } from './sdk-settling';
 import { nameOf, within } from './service-bus-connection';
 import { serviceBusFailure } from './service-bus-failures';
 
@@ -62,16 +63,20 @@ export class ServiceBusMessageReceiver implements MessageReceiver {
   }
 
   complete(message: ReceivedMessage): Promise<void> {
-    return this.settle('complete', message, (receiver, sdk) => receiver.completeMessage(sdk));
+    return this.settle('complete', message, (receiver, sdk) =>
+      receiver.completeMessage(linkIsClosed(sdk) ? byLockToken(sdk) : sdk),
+    );
   }
 
   abandon(message: ReceivedMessage): Promise<void> {
-    return this.settle('abandon', message, (receiver, sdk) => receiver.abandonMessage(sdk));
+    return this.settle('abandon', message, (receiver, sdk) => receiver.abandonMessage(byLockToken(sdk)));
   }
 
   deadLetter(message: ReceivedMessage, why: { readonly reason: string; readonly description: string }): Promise<void> {
     const options = { deadLetterReason: why.reason, deadLetterErrorDescription: why.description };
-    return this.settle('dead-letter', message, (receiver, sdk) => receiver.deadLetterMessage(sdk, options));
+    return this.settle('dead-letter', message, (receiver, sdk) =>
+      receiver.deadLetterMessage(byLockToken(sdk), options),
+    );
   }
 
   /** By lock token, through $management: it works whichever link brought the message. */
@@ -134,7 +139,7 @@ export class ServiceBusMessageReceiver implements MessageReceiver {
   private giveBack(look: Promise<Pulled>, late: Pulled): void {
     if (this.leftLook === look) this.leftLook = undefined;
     const receiver = this.pull.current();
-    for (const message of late) receiver.abandonMessage(message).catch(() => undefined);
+    for (const message of late) receiver.abandonMessage(byLockToken(message)).catch(() => undefined);
   }
 
   private async fill(room: number): Promise<Pulled> {
@@ -165,7 +170,7 @@ export class ServiceBusMessageReceiver implements MessageReceiver {
     this.checkOpen(`${verb} message ${message.messageId} of`);
     const held = this.held.get(message);
     invariant(held !== undefined, `message ${message.messageId} was not received here, or is a copy of what was`);
-    const mine = held.tail.then(() => work(this.pull.current(), settleable(held.message)));
+    const mine = held.tail.then(() => work(this.pull.current(), held.message));
     held.tail = mine.catch(() => undefined);
     try {
       return await mine;
@@ -184,17 +189,6 @@ export class ServiceBusMessageReceiver implements MessageReceiver {
       retryable: false,
     });
   }
-}
-
-/**
- * The SDK settles on the link of the name that brought a message. Where that link has closed meanwhile (a drain that
- * takes over 200 ms closes it) and another of its name is open, it sends nothing and waits until it times out. Without
- * its delivery it settles a message by its lock token through $management. Both are internals of 7.9.5; a test pins them.
- */
-function settleable(message: ServiceBusReceivedMessage): ServiceBusReceivedMessage {
-  const { delivery } = message as { delivery?: { link?: { is_closed?(): boolean } } };
-  if (delivery?.link?.is_closed?.() !== true) return message;
-  return Object.create(message, { delivery: { value: {} } }) as ServiceBusReceivedMessage;
 }
 
 /** Resolves when `signal` aborts; forgotten once `until` does. */
