@@ -12,6 +12,8 @@ import { TOKENS } from '../../src/bootstrap/container/tokens';
 import { checkStart } from '../../src/bootstrap/processes/check-start';
 import { declareTopology, type TopologySettings } from '../../src/application/topology';
 import { EnvironmentSecretSource } from '../../src/adapters/system/environment-secret-source';
+import { Database } from '../../src/adapters/shared/sqlite-driver';
+import { selfSignedCertificate } from '../support/self-signed-certificate';
 import { ServiceBusFixture } from '../support/wire-peers/amqp/service-bus-fixture';
 import { EventStorePeer } from '../support/wire-peers/event-store-grpc/event-store-peer';
 
@@ -222,10 +224,15 @@ describe('the start of a process over the wire', () => {
       expect([...settingsTold].sort()).toEqual([
         'EventStore:ConnectionString',
         'Redis:Url',
-        'ServiceBus:Namespace or ServiceBus:ConnectionString',
+        'ServiceBus:ConnectionString',
         'Shards:Names',
       ]);
-      expect(found.join('\n')).toContain('Data Receiver');
+      // One key, one line; and no storm: it was presented once, read again or not.
+      expect(found.filter((line) => line.startsWith('ServiceBus:'))).toEqual([
+        expect.stringMatching(/InvalidSignature.*correct the key and its name/),
+      ]);
+      expect(fixture.peer.tokensAsked).toBe(1);
+      expect(found.join('\n')).toMatch(/EventStore:ConnectionString: .*127\.0\.0\.1:9.*correct host, port/);
     } finally {
       await fixture.stop();
     }
@@ -246,5 +253,63 @@ describe('the start of a process over the wire', () => {
     } finally {
       await container.get(TOKENS.lifecycle).close();
     }
+  });
+
+  it('names each right that is missing, with the roles', async () => {
+    const fixture = await ServiceBusFixture.start(declareTopology(topology));
+    fixture.peer.forbid('paperless');
+    try {
+      const found = await start({
+        'Shards:Names': ['A'],
+        'Stack:Bus': 'service-bus',
+        'ServiceBus:ConnectionString': fixture.peer.connectionString,
+      });
+      expect(found).toEqual([
+        expect.stringMatching(
+          /^ServiceBus:ConnectionString: .*datapump-events\/paperless: .*Listen.*roles.*Data Receiver/s,
+        ),
+      ]);
+    } finally {
+      await fixture.stop();
+    }
+  });
+
+  it('names the setting of the secret where a password stands in one, and shows none', async () => {
+    const password = selfSignedCertificate(folder);
+    const tls = { certificate: password.certificate, key: password.key };
+    const peer = await EventStorePeer.start({ path: join(folder, 'events.db'), tls, user: 'datapump:right' });
+    const ca = encodeURIComponent(password.certificateFile);
+    const wanted = settings({ 'Stack:EventStore': 'event-store-db', 'EventStore:ConnectionStringSecret': 'store' });
+    const secret = `esdb://datapump:top-secret@localhost:${peer.port}?tlsCAFile=${ca}`;
+    const source = new EnvironmentSecretSource({ environment: { DATAPUMP_SECRET_STORE: secret } });
+    const read = await readNamedSecrets(wanted, () => source);
+    const container = createContainer(
+      { ...read.settings, 'Data:Folder': folder, 'Shards:Names': ['A'] as never },
+      'test',
+    );
+    try {
+      const found = await checkStart(container).then(
+        () => [],
+        (error: UsageProblems) => error.problems,
+      );
+      expect(found).toEqual([
+        expect.stringMatching(/^EventStore:ConnectionStringSecret: .*refused the credentials, expected a user/),
+      ]);
+      expect(found.join()).not.toContain('top-secret');
+      expect(peer.refused).toBeLessThanOrEqual(2);
+    } finally {
+      await container.get(TOKENS.lifecycle).close();
+      await peer.stop();
+    }
+  });
+
+  it('tells of a file of a newer version once, with the remedy', async () => {
+    expect(await start({ 'Shards:Names': ['A'] })).toEqual([]);
+    const file = new Database(join(folder, 'event-store.sqlite'));
+    file.pragma('user_version = 99');
+    file.close();
+    expect(await start({ 'Shards:Names': ['A'] })).toEqual([
+      expect.stringMatching(/^Data:Folder: .*event-store\.sqlite.* of version 99.*run the newer datapump/),
+    ]);
   });
 });

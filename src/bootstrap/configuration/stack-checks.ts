@@ -9,6 +9,10 @@ const ONE_OF = {
   redis: ['Redis:Url', 'Redis:UrlSecret'],
 } as const satisfies Record<string, readonly SettingKey[]>;
 
+/** The setting that says where a server is here: of a secret the one that names it, for there a person corrects it. */
+export const addressSetting = (settings: Settings, server: keyof typeof ONE_OF): SettingKey =>
+  [...ONE_OF[server]].reverse().find((key) => settings[key] !== '') ?? ONE_OF[server][0];
+
 /** What a chosen stack needs and lacks, and what production refuses of it. Secrets are named, never shown. */
 export function stackProblems(settings: Settings, where: (key: SettingKey) => string): readonly SettingProblem[] {
   const problems: SettingProblem[] = [];

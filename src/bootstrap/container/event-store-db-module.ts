@@ -1,6 +1,8 @@
 import { ContainerModule } from 'inversify';
 import { EventStoreDbEventStore } from '../../adapters/event-store-db/event-store-db-event-store';
+import { PortFailure } from '../../application/ports/failures';
 import { rereadOf } from '../configuration/read-named-secrets';
+import { addressSetting } from '../configuration/stack-checks';
 import { TOKENS } from './tokens';
 
 /** The histories in EventStoreDB. */
@@ -17,7 +19,15 @@ export const eventStoreDbModule = new ContainerModule(({ bind }) => {
     })
     .inSingletonScope();
   bind(TOKENS.startChecks).toDynamicValue(({ get }) => ({
-    settings: 'EventStore:ConnectionString',
-    problems: async () => (await get(TOKENS.eventStore).readAll({ max: 1 }), []),
+    settings: addressSetting(get(TOKENS.settings), 'event-store-db'),
+    problems: async () => {
+      try {
+        await get(TOKENS.eventStore).readAll({ max: 1 });
+        return [];
+      } catch (error) {
+        if (!(error instanceof PortFailure) || !error.retryable) throw error;
+        return [`${error.message}; correct host, port, tls and tlsCAFile, or start the server`];
+      }
+    },
   }));
 });

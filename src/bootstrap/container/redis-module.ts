@@ -5,6 +5,7 @@ import { RedisTokenCache } from '../../adapters/redis/redis-token-cache';
 import { InProcessTokenCache } from '../../adapters/system/in-process-token-cache';
 import { PortFailure } from '../../application/ports/failures';
 import { type Settings } from '../configuration/declarations';
+import { addressSetting } from '../configuration/stack-checks';
 import { TOKENS } from './tokens';
 
 const CONNECTION: ServiceIdentifier<RedisConnection> = Symbol.for('datapump:redis-connection');
@@ -41,7 +42,7 @@ export const redisModule = (settings: Settings): ContainerModule =>
         .toDynamicValue(({ get }) => new RedisBillerAllowance({ connection: get(CONNECTION) }))
         .inSingletonScope();
     bind(TOKENS.startChecks).toDynamicValue(({ get }) => ({
-      settings: 'Redis:Url',
+      settings: addressSetting(settings, 'redis'),
       problems: async () => {
         try {
           await get<RedisConnection>(CONNECTION).check();

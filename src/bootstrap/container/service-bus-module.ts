@@ -7,6 +7,7 @@ import { type SecretSource } from '../../application/ports/secret-source';
 import { declareTopology } from '../../application/topology';
 import { type Settings } from '../configuration/declarations';
 import { rereadOf } from '../configuration/read-named-secrets';
+import { addressSetting } from '../configuration/stack-checks';
 import { TOKENS } from './tokens';
 
 /** Messages over Azure Service Bus. */
@@ -22,33 +23,35 @@ export const serviceBusModule = new ContainerModule(({ bind }) => {
     })
     .inSingletonScope();
   bind(TOKENS.startChecks).toDynamicValue(({ get }) => ({
-    settings: 'ServiceBus:Namespace or ServiceBus:ConnectionString',
+    settings: addressSetting(get(TOKENS.settings), 'service-bus'),
     problems: async () => {
       const bus = get(TOKENS.bus);
+      const sources = declareTopology(get(TOKENS.topology)).flatMap(({ name: topic, subscriptions }) =>
+        subscriptions.map(({ name: subscription }) => ({ topic, subscription })),
+      );
       const problems: string[] = [];
-      for (const { name: topic, subscriptions } of declareTopology(get(TOKENS.topology)))
-        for (const { name: subscription } of subscriptions) {
-          try {
-            await bus.peek({ topic, subscription }, { max: 1 });
-          } catch (error) {
-            const code = error instanceof PortFailure ? error.code : undefined;
-            // Each missing entity and each missing right is a thing to do; a namespace out of reach is one.
-            if (code !== 'not-found' && code !== 'not-authorized')
-              return [
-                `${(error as Error).message}; correct the host of the namespace, or open the way to it (port 5671)`,
-              ];
-            problems.push(`${(error as Error).message}; ${remedy(code)}`);
-          }
+      for (const source of sources) {
+        try {
+          await bus.peek(source, { max: 1 });
+        } catch (error) {
+          const code = error instanceof PortFailure ? error.code : undefined;
+          const { message } = error as Error;
+          if (code === 'not-found') problems.push(`${message}; create it with: datapump topology --plan, then --apply`);
+          // A token that is refused is refused for all of them; a right may be missing for each.
+          else if (code === 'not-authorized' && TOKEN_REFUSED.test(message))
+            return [`${message}; correct the key and its name: the namespace takes them for nothing`];
+          else if (code === 'not-authorized')
+            problems.push(`${message}; grant this identity the roles Azure Service Bus Data Sender and Data Receiver`);
+          // A namespace out of reach is one thing to do.
+          else return [`${message}; correct the host of the namespace, or open the way to it (port 5671)`];
         }
+      }
       return problems;
     },
   }));
 });
 
-const remedy = (code: 'not-found' | 'not-authorized'): string =>
-  code === 'not-found'
-    ? 'create it with: datapump topology --plan, then --apply'
-    : 'correct the connection string, or grant this identity the roles Azure Service Bus Data Sender and Data Receiver';
+const TOKEN_REFUSED = /invalid.?signature|invalid.?token|40103/i;
 
 /** With secrets, the connection string is read again after a refusal. */
 export function serviceBusAddress(settings: Settings, secrets?: SecretSource): ServiceBusAddress {

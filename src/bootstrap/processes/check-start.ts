@@ -11,15 +11,21 @@ import { TOKENS } from '../container/tokens';
 export async function checkStart(container: Container): Promise<void> {
   const checks = await Promise.all(container.getAll(TOKENS.startChecks).map(problemsOf));
   const found = checks.flat();
+  const told = new Set(found.map(({ text }) => text));
   // Profiles keep their versions in the event store: where that is out of reach, it has said so already.
   if (found.length === 0 || container.get(TOKENS.settings)['Stack:EventStore'] === 'sqlite')
-    found.push(...(await problemsOf(profilesCheck(container))));
-  const problems = [...new Set(found)];
+    found.push(...(await problemsOf(profilesCheck(container))).filter(({ text }) => !told.has(text)));
+  const problems = [...new Set(found.map(({ settings, text }) => `${settings}: ${text}`))];
   if (problems.length > 0) throw new UsageProblems(problems);
 }
 
-async function problemsOf({ settings, problems }: StartCheck): Promise<readonly string[]> {
-  const named = (problem: string): string => (problem.startsWith(`${settings}:`) ? problem : `${settings}: ${problem}`);
+interface Told {
+  readonly settings: string;
+  readonly text: string;
+}
+
+async function problemsOf({ settings, problems }: StartCheck): Promise<readonly Told[]> {
+  const named = (problem: string): Told => ({ settings, text: problem.replace(`${settings}: `, '') });
   try {
     return (await problems()).map(named);
   } catch (error) {

@@ -4,11 +4,12 @@ import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { SqliteEventStore } from '../../../src/adapters/sqlite/sqlite-event-store';
 import { SqliteManifest } from '../../../src/adapters/sqlite/sqlite-manifest';
 import { loadSettings } from '../../../src/bootstrap/configuration/load-settings';
 import { freePort } from '../../../src/bootstrap/demo/sandbox-process';
 import { PeerProcess } from './peer-process';
-import { createDemoDatabases } from './sql-server-databases';
+import { createDemoDatabases, NoServer } from './sql-server-databases';
 
 /**
  * The whole demo with the production Service Bus and EventStoreDB adapters over the wire peers; with SQL Server shards
@@ -22,6 +23,8 @@ const { values } = parseArgs({
     chaos: { type: 'boolean', default: false },
     'pull-plug': { type: 'boolean', default: false },
     'plug-seconds': { type: 'string', default: '30' },
+    /** Between the first record's first event, or the return of a peer, and the next plug. */
+    'plug-after-seconds': { type: 'string', default: '4' },
     folder: { type: 'string', default: '.datapump/wire-demo' },
     json: { type: 'boolean', default: false },
   },
@@ -30,7 +33,8 @@ const { values } = parseArgs({
 const PROGRAM = resolve(__dirname, '../../../dist/bootstrap/command-line.main.js');
 /** What a demo's own settings say (src/bootstrap/demo/demo-plan.ts): the peer plays a namespace set up for them. */
 const LOCK_MS = 12_000;
-const BETWEEN_PLUGS_MS = 4_000;
+const EXIT_USAGE = 2;
+const EVENT_STORE_FILE = 'peer-event-store.sqlite';
 const say = (line: string): void => void process.stderr.write(`wire demo: ${line}\n`);
 
 async function main(): Promise<number> {
@@ -41,7 +45,7 @@ async function main(): Promise<number> {
   const peers = {
     'event store': new PeerProcess({
       kind: 'event-store',
-      path: join(folder, 'peer-event-store.sqlite'),
+      path: join(folder, EVENT_STORE_FILE),
       port: eventStorePort,
     }),
     'service bus': new PeerProcess({
@@ -89,7 +93,7 @@ async function main(): Promise<number> {
       ],
       environment,
     );
-    const pulled = values['pull-plug'] ? pullPlugs(demo, peers, join(folder, 'demo', 'manifest.sqlite')) : undefined;
+    const pulled = values['pull-plug'] ? pullPlugs(demo, peers, folder) : undefined;
     const code = await ended(demo);
     const failure = await pulled;
     if (failure !== undefined) say(failure);
@@ -117,10 +121,11 @@ function demoTopology() {
 async function pullPlugs(
   demo: ChildProcess,
   peers: Readonly<Record<string, PeerProcess>>,
-  manifestFile: string,
+  folder: string,
 ): Promise<string | undefined> {
   const ms = Number(values['plug-seconds']) * 1_000;
   const isOver = (): boolean => demo.exitCode !== null || demo.signalCode !== null;
+  const manifestFile = join(folder, 'demo', 'manifest.sqlite');
   const phase = (): string | undefined => {
     if (!existsSync(manifestFile)) return undefined;
     const manifest = new SqliteManifest({ path: manifestFile });
@@ -130,9 +135,9 @@ async function pullPlugs(
       manifest.close();
     }
   };
-  while (!isOver() && phase() !== 'running') await delay(200);
+  while (!isOver() && !(phase() === 'running' && (await hasRecords(folder)))) await delay(100);
   for (const [name, peer] of Object.entries(peers)) {
-    await delay(BETWEEN_PLUGS_MS);
+    await delay(Number(values['plug-after-seconds']) * 1_000);
     if (isOver() || phase() !== 'running')
       return `the demo was over before the plug of the ${name} was pulled: give it more --records`;
     say(`the plug of the ${name} is pulled for ${ms / 1_000} s`);
@@ -140,6 +145,16 @@ async function pullPlugs(
     say(`the ${name} is back`);
   }
   return undefined;
+}
+
+/** Before, a process that is starting would find no server and say that it is configured wrongly. */
+async function hasRecords(folder: string): Promise<boolean> {
+  const store = new SqliteEventStore({ path: join(folder, EVENT_STORE_FILE) });
+  try {
+    return (await store.readAll({ max: 1, categories: ['dpRecord'] })).events.length > 0;
+  } finally {
+    await store.close();
+  }
 }
 
 const start = (words: readonly string[], environment: NodeJS.ProcessEnv): ChildProcess =>
@@ -158,7 +173,8 @@ async function ran(child: ChildProcess): Promise<void> {
 void main().then(
   (code) => process.exit(code),
   (error: unknown) => {
-    console.error(error);
-    process.exit(1);
+    if (error instanceof NoServer) say(error.message);
+    else console.error(error);
+    process.exit(error instanceof NoServer ? EXIT_USAGE : 1);
   },
 );

@@ -39,6 +39,7 @@ export class ServiceBusPeer {
   private readonly clients = new Set<ReceivingClient>();
   private server: Server | undefined;
   private keyName: string | undefined;
+  private forbidden: string | undefined;
   /** How often a client presented a token. */
   tokensAsked = 0;
   private port: number;
@@ -107,6 +108,11 @@ export class ServiceBusPeer {
     this.keyName = keyName;
   }
 
+  /** From here on the client lacks the right to listen at entities whose address holds this word. */
+  forbid(word: string): void {
+    this.forbidden = word;
+  }
+
   /** From here on the open connections are silent, neither answered nor closed; new ones work. */
   freeze(): void {
     for (const socket of this.sockets) socket.pause();
@@ -132,6 +138,7 @@ export class ServiceBusPeer {
 
   private onSendingClient(link: Receiver): void {
     const address = String(link.target.address);
+    if (this.isForbidden(address)) return unauthorized(link, address);
     const node = this.node(link.connection, address);
     if (node === undefined && !this.entities.hasTopic(address)) return notFound(link, address);
     link.set_source(link.source);
@@ -142,6 +149,7 @@ export class ServiceBusPeer {
 
   private onReceivingClient(link: Sender): void {
     const address = String(link.source.address);
+    if (this.isForbidden(address)) return unauthorized(link, address);
     const node = this.node(link.connection, address);
     const source = sourceOfAddress(address);
     const entity = this.entities.at(source);
@@ -153,6 +161,10 @@ export class ServiceBusPeer {
     this.clients.add(client);
     link.on('sender_close', () => this.drop(client));
     link.session.on('session_close', () => this.drop(client));
+  }
+
+  private isForbidden(address: string): boolean {
+    return this.forbidden !== undefined && address.includes(this.forbidden);
   }
 
   private drop(client: ReceivingClient): void {
@@ -195,3 +207,9 @@ export class ServiceBusPeer {
 
 const notFound = (link: Receiver | Sender, address: string): void =>
   link.close({ condition: 'amqp:not-found', description: `The messaging entity '${address}' could not be found.` });
+
+const unauthorized = (link: Receiver | Sender, address: string): void =>
+  link.close({
+    condition: 'amqp:unauthorized-access',
+    description: `Unauthorized access. 'Listen' claim(s) are required to perform this operation. Resource: '${address}'.`,
+  });
