@@ -85,9 +85,12 @@ export function finalCheck(state: FinalState): Verdict {
       );
     }
     if (row && !behind) checkDetails(row.details, folded, (what) => tell(differences, what));
-    for (const { attempt } of effects) {
-      if (foldAttempt(streamOf(attempt)).closedAs === 'not-executed')
+    for (const { attempt, minorUnits } of effects) {
+      const { closedAs, started } = foldAttempt(streamOf(attempt));
+      if (closedAs === 'not-executed')
         tell(other, `${attempt} had an effect at the biller and was closed as not executed`);
+      const stated = (started?.['amount'] as { readonly minorUnits: number } | undefined)?.minorUnits ?? 0;
+      if (minorUnits !== stated) tell(other, `${attempt} posted ${minorUnits}, its start says ${stated}`);
     }
     if (folded.status === 'Declined' && !refusedByBiller) tell(lost, 'declined though the biller never said so');
     if (folded.status === 'Delivered' && effects.length === 0) tell(lost, 'delivered without an effect at the biller');

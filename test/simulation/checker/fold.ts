@@ -130,6 +130,9 @@ export function foldAttempt(events: readonly RawEvent[]): FoldedAttempt {
     const closing = type.startsWith('DeliveryAttemptResolvedBy') ? String(data['outcome']) : CLOSINGS[type];
     if (closing !== undefined) {
       if (closedAs !== undefined) faults.push(`is closed twice, by ${type} again`);
+      // The answer to one call says nothing of a later one: only whoever looked after the resend may deny its effect.
+      if (resends > 0 && CLOSINGS[type] === 'not-executed')
+        faults.push(`is closed by ${type} though it was sent again`);
       closedAs = closing;
       closedAtPosition = position;
     }

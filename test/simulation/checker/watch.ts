@@ -7,6 +7,8 @@ export interface View {
   /** Of the shard that holds the record, as ISO text. */
   shardInstant(record: string, ms: number): string;
   rowsOfChunk(chunkId: string): readonly { readonly record: string; readonly status: string }[];
+  /** When its window opens, as hours and minutes of UTC; undefined: it is always open. */
+  opensAt(biller: string): string | undefined;
   /** Whether the biller remembers the key of a call that leaves now, and its profile said it would. */
   mayResend(biller: string, key: string, profileVersion: string): boolean;
 }
@@ -17,6 +19,7 @@ interface Message {
   readonly properties: Readonly<Record<string, unknown>>;
   readonly lockToken: string;
   readonly sequenceNumber: string;
+  readonly deliveryCount: number;
 }
 
 interface Source {
@@ -39,7 +42,11 @@ export class Watch {
 
   constructor(
     private readonly view: View,
-    private readonly options: { readonly nowMs: () => number; readonly inHandMax: number },
+    private readonly options: {
+      readonly nowMs: () => number;
+      readonly inHandMax: number;
+      readonly deliveryCountMax: number;
+    },
   ) {}
 
   violate(what: string): void {
@@ -93,7 +100,13 @@ export class Watch {
 
   /** Rules 6 and 7: a call leaves only under a stated intent of its own, in its time, and not after the end. */
   callLeft(
-    request: { readonly biller: string; readonly record: string; readonly key: string; readonly attempt: string },
+    request: {
+      readonly biller: string;
+      readonly record: string;
+      readonly key: string;
+      readonly attempt: string;
+      readonly profileVersion: string;
+    },
     leftAtMs: number,
   ): void {
     const { record, attempt: name } = request;
@@ -104,8 +117,13 @@ export class Watch {
     if (calls > 1 + attempt.resends)
       this.violate(`rule 6: ${name} was called ${calls} times under ${1 + attempt.resends} stated intents`);
     const left = this.view.shardInstant(record, leftAtMs);
+    const opensAt = this.view.opensAt(request.biller);
+    if (opensAt !== undefined && left.slice(11, 16) < opensAt)
+      this.violate(`rule 3: ${name} was called at ${left}, before its biller's window opens at ${opensAt}`);
     if (left > attempt.ownedUntil)
       this.violate(`rule 7: a call of ${name} left at ${left}, after ${attempt.ownedUntil}`);
+    if (attempt.started['profileVersion'] !== request.profileVersion)
+      this.violate(`rule 4: ${name} was called by ${request.profileVersion}, not by the profile version of its start`);
     if (attempt.started['idempotencyKey'] !== request.key)
       this.violate(`rule 6: ${name} was called under another key than it stated`);
     if (
@@ -115,6 +133,16 @@ export class Watch {
     ) {
       this.violate(`rule 4: ${name} was sent again where the biller does not remember its key`);
     }
+  }
+
+  /** Rule 4: a biller is asked as the profile of an attempt's start says; a slow process may ask for an earlier attempt. */
+  asked(record: string, profileVersion: string): void {
+    const newest = Number(this.newestAttempt(record).split(':').at(-1));
+    const stated = Array.from({ length: newest }, (_, index) =>
+      foldAttempt(this.view.stream(`deliveryAttempt-${record}:${index + 1}`)),
+    );
+    if (!stated.some(({ started }) => started?.['profileVersion'] === profileVersion))
+      this.violate(`rule 4: ${record} was asked for by ${profileVersion}, which no start of it names`);
   }
 
   /** The stream of the attempt that a call belongs to when it leaves. */
@@ -133,8 +161,12 @@ export class Watch {
     }
   }
 
-  taken(messages: readonly Message[]): void {
-    for (const { lockToken } of messages) this.takenAt.set(lockToken, this.options.nowMs());
+  taken({ deadLetters }: Source, messages: readonly Message[]): void {
+    for (const { lockToken, messageId, deliveryCount } of messages) {
+      this.takenAt.set(lockToken, this.options.nowMs());
+      if (!deadLetters && deliveryCount > this.options.deliveryCountMax)
+        this.violate(`poison: ${messageId} was handed out ${deliveryCount} times`);
+    }
   }
 
   received(life: string, count: number): void {

@@ -195,7 +195,7 @@ export class SimulatedBus implements MessageBus {
               });
             }
           }
-          world.watch.taken(taken);
+          world.watch.taken(source, taken);
           return taken;
         }),
     });

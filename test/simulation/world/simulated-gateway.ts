@@ -15,8 +15,8 @@ import { type CallFault } from './faults';
 import { type SimulatedProcess } from './simulated-process';
 import { type World } from './world';
 
-/** A request with the lateness that its profile declares. */
-type Sending = Omit<BillerRequest, 'attempt'> & { readonly quarantineMs: number };
+/** A request with the profile that it was built by, and the lateness that this declares. */
+type Sending = Omit<BillerRequest, 'attempt'> & { readonly quarantineMs: number; readonly profileVersion: string };
 type Sent = Sending & BillerRequest;
 
 interface Told {
@@ -111,19 +111,21 @@ export class SimulatedGateway implements BillerGateway {
         };
         return {
           requestHash: this.world.digest(body),
-          send: (timing) => this.send({ ...request, quarantineMs: profile.quarantineMs }, timing),
+          send: (timing) =>
+            this.send({ ...request, quarantineMs: profile.quarantineMs, profileVersion: profile.version }, timing),
         };
       },
     });
   }
 
-  inquire({ record, timeoutMs }: Parameters<BillerGateway['inquire']>[0]): Promise<InquiryAnswer> {
+  inquire({ profile, record, timeoutMs }: Parameters<BillerGateway['inquire']>[0]): Promise<InquiryAnswer> {
     const { billers } = this.world;
     return this.world.wire.call(this.process, this.epoch, {
       site: 'inquiry',
       name: `gateway.inquire(${record})`,
       latencyMaxMs: Math.min(500, timeoutMs),
       effect: (fault): InquiryAnswer => {
+        this.world.watch.asked(record, profile.version);
         if (fault === 'inquiry-pending') return { answer: 'pending' };
         if (fault === 'inquiry-cannot-tell') return { answer: 'cannot-tell' };
         if (fault === 'inquiry-unavailable') return { answer: 'unavailable' };

@@ -92,7 +92,11 @@ export class World {
       return options.sqlite ? sqliteShard(name, nowMs, onMove) : new MemoryShard(name, nowMs, onMove);
     });
     this.billers = new BillerWorld(this.timeline, this.dice);
-    this.watch = new Watch(this.view(), { nowMs: () => this.timeline.now, inHandMax: CONCURRENT_MESSAGES_MAX });
+    this.watch = new Watch(this.view(), {
+      nowMs: () => this.timeline.now,
+      inHandMax: CONCURRENT_MESSAGES_MAX,
+      deliveryCountMax: TOPOLOGY.deliveryCountMax,
+    });
     for (const { profile, nature } of scenario.billers) {
       this.billers.natures.set(profile.billerId, {
         ...nature,
@@ -168,6 +172,7 @@ export class World {
             .filter((row) => row.chunkId === chunkId)
             .map((row) => ({ record: `${row.billerId}:${row.dpId}`, status: row.status })),
         ),
+      opensAt: (biller) => this.profiles.current.get(biller)?.windows[0]?.from,
       mayResend: (biller, key, version) => {
         const declared = this.profiles.versions.get(`${biller} ${version}`)?.capability.keys;
         return declared !== undefined && this.billers.remembersSince(biller, key) < declared.retentionMs;
