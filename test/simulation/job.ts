@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { runEveryCall } from './every-call';
 import { runSeed } from './run-seed';
+import { type FaultKind } from './world/faults';
 import { type Capability } from './world/scenario';
 
 /** What a worker is asked to run; plain values, since they travel between threads. */
@@ -10,6 +11,8 @@ export interface SeedJob {
   readonly only?: readonly string[];
   readonly rows?: readonly number[];
   readonly capability?: Capability;
+  /** The only kinds of faults that strike, each at its highest rate. */
+  readonly kinds?: readonly FaultKind[];
   readonly latenessFactor?: number;
   readonly retentionFactor?: number;
   readonly clockSlowness?: number;
@@ -50,10 +53,10 @@ const runsOnSqlite = ({ seed, sqlite }: SeedJob): boolean => sqlite ?? seed % ON
 
 export async function runJob(job: SeedJob, narrate?: (line: string) => void): Promise<JobResult> {
   if (job.everyCall) return runEveryCall(job, job.everyCall);
-  const { seed, only, rows, capability, ...broken } = job;
+  const { seed, only, rows, capability, kinds, ...broken } = job;
   const result = await runSeed({
     seed,
-    faults: only ? { only: new Set(only) } : {},
+    faults: { ...(only ? { only: new Set(only) } : {}), ...(kinds ? { kinds } : {}) },
     scenario: { ...(rows ? { rows: new Set(rows) } : {}), ...(capability ? { capability } : {}) },
     ...broken,
     sqlite: runsOnSqlite(job),

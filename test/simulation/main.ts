@@ -7,6 +7,7 @@ import { type Build, huntMutants } from './mutants/hunt';
 import { runJobs, WORKERS } from './pool';
 import { repeatCommand, shrink } from './shrink';
 import { Summary, vacuities } from './summary';
+import { FAULT_KINDS, type FaultKind } from './world/faults';
 import { type Capability } from './world/scenario';
 
 export interface Surroundings {
@@ -32,6 +33,8 @@ const OPTIONS = {
   only: { type: 'string' },
   rows: { type: 'string' },
   capability: { type: 'string' },
+  /** The only kinds of faults that strike, each at its highest rate. */
+  kinds: { type: 'string' },
   late: { type: 'string' },
   retention: { type: 'string' },
   'slow-clock': { type: 'string' },
@@ -53,6 +56,7 @@ export async function main(args: readonly string[], surroundings: Surroundings):
     ...(values.only === undefined ? {} : { only: values.only.split(',').filter((id) => id !== 'none') }),
     ...(values.rows === undefined ? {} : { rows: values.rows.split(',').map(Number) }),
     ...(values.capability === undefined ? {} : { capability: values.capability as Capability }),
+    ...(values.kinds === undefined ? {} : { kinds: kindsOf(values.kinds) }),
     ...(values.sqlite === undefined ? {} : { sqlite: values.sqlite }),
     ...(values.late === undefined ? {} : { latenessFactor: Number(values.late) }),
     ...(values.retention === undefined ? {} : { retentionFactor: Number(values.retention) }),
@@ -137,6 +141,13 @@ export async function main(args: readonly string[], surroundings: Surroundings):
       );
   }
   return failed.length > 0 || empty.length > 0 ? 1 : 0;
+}
+
+function kindsOf(list: string): readonly FaultKind[] {
+  const kinds = list.split(',');
+  const unknown = kinds.filter((kind) => !(FAULT_KINDS as readonly string[]).includes(kind));
+  if (unknown.length > 0) throw new Error(`no kind of fault is called ${unknown.join(', ')}`);
+  return kinds as FaultKind[];
 }
 
 const listed = (counts: Readonly<Record<string, number>>): string =>

@@ -5,6 +5,17 @@ import { type JobResult, type SeedJob } from './job';
 
 type Answer = { readonly result: JobResult } | { readonly job: SeedJob; readonly error: string };
 
+/** A job that ended in an error of the simulator's own, or did not end. */
+export class BrokenJob extends Error {
+  constructor(
+    readonly job: SeedJob,
+    why: string,
+    readonly hung: boolean,
+  ) {
+    super(`job ${JSON.stringify(job)} ${why}`);
+  }
+}
+
 export const WORKERS = Math.min(8, Math.max(1, availableParallelism()));
 
 /** Runs jobs on the program built in a folder, on some threads, until they are done or `enough` says so. */
@@ -15,27 +26,38 @@ export async function runJobs(
     readonly workers: number;
     readonly onResult: (result: JobResult) => void;
     readonly enough?: () => boolean;
+    /** Of real time for one job; what takes longer hangs, in code that never waits. */
+    readonly limitMs?: number;
   },
 ): Promise<void> {
   const queue = jobs[Symbol.iterator]();
   const one = (): Promise<void> =>
     new Promise((resolve, reject) => {
       const worker = new Worker(join(built, 'test/simulation/worker.js'));
+      let limit: NodeJS.Timeout | undefined;
+      const fail = (error: Error): void => {
+        clearTimeout(limit);
+        void worker.terminate().then(() => reject(error));
+      };
       const next = (): void => {
+        clearTimeout(limit);
         const job = options.enough?.() ? undefined : queue.next();
-        if (job === undefined || job.done) void worker.terminate().then(() => resolve());
-        else worker.postMessage(job.value);
+        if (job === undefined || job.done) return void worker.terminate().then(() => resolve());
+        worker.postMessage(job.value);
+        const { limitMs } = options;
+        if (limitMs !== undefined)
+          limit = setTimeout(() => fail(new BrokenJob(job.value, `did not end within ${limitMs} ms`, true)), limitMs);
       };
       worker.on('message', (answer: Answer) => {
-        if ('error' in answer) {
-          void worker.terminate();
-          reject(new Error(`job ${JSON.stringify(answer.job)} broke: ${answer.error}`));
-          return;
+        if ('error' in answer) return fail(new BrokenJob(answer.job, `broke: ${answer.error}`, false));
+        try {
+          options.onResult(answer.result);
+          next();
+        } catch (error) {
+          fail(error as Error);
         }
-        options.onResult(answer.result);
-        next();
       });
-      worker.on('error', reject);
+      worker.on('error', fail);
       next();
     });
   await Promise.all(Array.from({ length: options.workers }, one));

@@ -21,6 +21,15 @@ const options = {
   swcrc: false,
 };
 
+const transpile = (path, text) => transformSync(text, { ...options, filename: path }).code;
+
+/** What was transpiled before: beside the files that it patches, a mutant's program is the same. */
+const unpatched = new Map();
+function codeOf(path) {
+  if (!unpatched.has(path)) unpatched.set(path, transpile(path, readFileSync(join(root, path), 'utf8')));
+  return unpatched.get(path);
+}
+
 /** `patches`: path from the root → the text to use instead of the file's. Returns the folder of the built program. */
 function build(name, patches = new Map()) {
   const into = join(cache, name);
@@ -31,10 +40,7 @@ function build(name, patches = new Map()) {
       const path = `${folder}/${file}`;
       const target = join(into, path.replace(/\.ts$/, '.js'));
       mkdirSync(dirname(target), { recursive: true });
-      writeFileSync(
-        target,
-        transformSync(patches.get(path) ?? readFileSync(join(root, path), 'utf8'), { ...options, filename: path }).code,
-      );
+      writeFileSync(target, patches.has(path) ? transpile(path, patches.get(path)) : codeOf(path));
     }
   }
   return into;

@@ -1,18 +1,34 @@
 import { readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { type JobResult, type SeedJob } from '../job';
-import { runJobs } from '../pool';
-import { Summary } from '../summary';
+import { BrokenJob, runJobs } from '../pool';
 import { CAPABILITIES } from '../world/scenario';
-import { type Mutant, MUTANTS } from './mutants';
-import { MUTANTS_OF_SQL } from './mutants-of-sql';
+import { type Mutant, patched } from './mutant';
+import { MUTANTS } from './mutants';
 
 export type Build = (name: string, patches?: ReadonlyMap<string, string>) => string;
 
 /** A mutant that so many seeds do not find is one that the harness cannot see. */
 const SEEDS_MAX = 300;
+/** Of real time; a seed takes a fraction of a second. */
+const SEED_LIMIT_MS = 60_000;
+const TOLD_MAX = 170;
 
-/** Applies each mutant to a copy of the sources and runs seeds until one breaks a law. */
+type Outcome =
+  | { readonly is: 'found'; readonly job: SeedJob; readonly by: string }
+  | { readonly is: 'missed' }
+  /** The harness itself broke: this finds nothing, whatever the cause. */
+  | { readonly is: 'broken'; readonly why: string };
+
+interface Hunted {
+  readonly mutant: Mutant;
+  readonly outcome: Outcome;
+  /** Seeds that were run. */
+  readonly seeds: number;
+  readonly seconds: number;
+}
+
+/** Applies each mutant to a copy of the sources and runs seeds until one breaks the law that the mutant breaks. */
 export async function huntMutants(
   { build, built, root }: { readonly build: Build; readonly built: string; readonly root: string },
   options: {
@@ -23,76 +39,97 @@ export async function huntMutants(
     readonly named?: string;
   },
 ): Promise<number> {
-  const found: {
-    readonly mutant: string;
-    readonly rule: string;
-    readonly seed: number | undefined;
-    readonly runs: number;
-    readonly by: string | undefined;
-  }[] = [];
-  // What breaks a law without any defect would be "found" by every mutant.
-  const sound = new Summary();
-  await runJobs(built, jobs(), { workers: options.workers, onResult: (result) => sound.add(result) });
-  if (sound.failed.length > 0)
-    throw new Error(
-      `the program itself breaks a law at ${sound.failed.map(({ job }) => JSON.stringify(job)).join(', ')}`,
-    );
-  const hunted = [
-    ...MUTANTS.map((mutant) => ({ mutant, through: jobs })),
-    ...MUTANTS_OF_SQL.map((mutant) => ({ mutant, through: jobsOnSqlite })),
-  ];
-  const patched = hunted
-    .filter(({ mutant }) => mutant.name.includes(options.named ?? ''))
-    .map((each) => ({ ...each, text: patch(each.mutant, readFileSync(join(root, each.mutant.file), 'utf8')) }));
-  for (const { mutant, through, text } of patched) {
-    const folder = build(`mutant-${process.pid}`, new Map([[mutant.file, text]]));
-    let runs = 0;
-    let caught: JobResult | undefined;
-    await runJobs(folder, through(), {
-      workers: options.workers,
-      onResult: (result) => {
-        runs++;
-        if (result.violations.length > 0) caught ??= result;
-      },
-      enough: () => caught !== undefined,
-    }).catch((error: unknown) => {
-      // A defect may also show as a process that does not stop: that is found too, and said.
-      caught ??= { job: { seed: 0 }, violations: [String(error)] } as unknown as JobResult;
+  const started = performance.now();
+  const mutants = MUTANTS.filter(({ name }) => name.includes(options.named ?? ''));
+  if (mutants.length === 0) throw new Error(`no mutant's name holds "${options.named}"`);
+  // All patches first: one that does not apply ends the hunt before it has taken its minutes.
+  const queue = mutants
+    .map((mutant) => ({ mutant, text: patched(mutant, readFileSync(join(root, mutant.file), 'utf8')) }))
+    .entries();
+  const hunted: Hunted[] = [];
+  const hunter = async (): Promise<void> => {
+    for (const [number, { mutant, text }] of queue) {
+      const folder = build(join(basename(built), 'mutants', String(number)), new Map([[mutant.file, text]]));
+      const one = await hunt(mutant, folder);
+      rmSync(folder, { recursive: true, force: true });
+      hunted.push(one);
+      if (!options.json) options.say(lineOf(one));
+    }
+  };
+  await Promise.all(Array.from({ length: options.workers }, hunter));
+  await holdsWithoutDefect(built, hunted, options.workers);
+  hunted.sort((a, b) => mutants.indexOf(a.mutant) - mutants.indexOf(b.mutant));
+
+  const found = hunted.filter(({ outcome }) => outcome.is === 'found').length;
+  const seconds = (performance.now() - started) / 1_000;
+  options.say(
+    options.json
+      ? JSON.stringify({ found, of: hunted.length, seconds, mutants: hunted.map(plainOf) }, undefined, 2)
+      : `${found} of ${hunted.length} mutants found in ${seconds.toFixed(0)} s`,
+  );
+  return found === hunted.length ? 0 : 1;
+}
+
+async function hunt(mutant: Mutant, folder: string): Promise<Hunted> {
+  const started = performance.now();
+  let seeds = 0;
+  let outcome: Outcome = { is: 'missed' };
+  const look = ({ job, violations }: JobResult): void => {
+    seeds++;
+    const by = violations.find((violation) => mutant.shows.test(violation));
+    if (by !== undefined) outcome = { is: 'found', job, by };
+  };
+  try {
+    await runJobs(folder, jobsFor(mutant), {
+      workers: 1,
+      onResult: look,
+      enough: () => outcome.is === 'found',
+      limitMs: SEED_LIMIT_MS,
     });
-    rmSync(folder, { recursive: true, force: true });
-    found.push({ mutant: mutant.name, rule: mutant.rule, seed: caught?.job.seed, runs, by: caught?.violations[0] });
-    if (!options.json)
-      options.say(
-        `${caught ? 'found' : 'MISSED'} ${mutant.name} (${mutant.rule})${caught ? ` after ${runs} seeds: ${caught.violations[0]!.slice(0, 150)}` : ` in ${runs} seeds`}`,
-      );
+  } catch (error) {
+    const hung = error instanceof BrokenJob && error.hung;
+    outcome =
+      hung && mutant.shows.test(error.message)
+        ? { is: 'found', job: error.job, by: error.message }
+        : { is: 'broken', why: String(error) };
   }
-  const hits = found.filter(({ seed }) => seed !== undefined).length;
-  options.say(options.json ? JSON.stringify(found, undefined, 2) : `${hits} of ${found.length} mutants found`);
-  return hits === found.length ? 0 : 1;
+  return { mutant, outcome, seeds, seconds: (performance.now() - started) / 1_000 };
 }
 
-/** By turns the usual swarm and one capability alone, so that a rule for one kind of biller is tried often. */
-function* jobs(): Generator<SeedJob> {
+/** What breaks a law without any defect would be "found" by every mutant. */
+async function holdsWithoutDefect(built: string, hunted: readonly Hunted[], workers: number): Promise<void> {
+  const jobs = new Map(
+    hunted.flatMap(({ outcome }) => (outcome.is === 'found' ? [[JSON.stringify(outcome.job), outcome.job]] : [])),
+  );
+  const onResult = ({ job, violations }: JobResult): void => {
+    if (violations.length > 0)
+      throw new Error(`the program without a defect breaks a law at ${JSON.stringify(job)}: ${violations[0]}`);
+  };
+  await runJobs(built, jobs.values(), { workers, onResult, limitMs: SEED_LIMIT_MS });
+}
+
+/** As the mutant aims; else by turns the usual swarm and one capability alone, so that each kind of biller is tried often. */
+function* jobsFor({ on, aim }: Mutant): Generator<SeedJob> {
+  const turns = [{}, ...CAPABILITIES.map((capability) => ({ capability }))];
   for (let seed = 1; seed <= SEEDS_MAX; seed++)
-    yield seed % 2 === 0 ? { seed } : { seed, capability: CAPABILITIES[((seed - 1) / 2) % 4]! };
+    yield { seed, sqlite: on === 'sqlite', ...(aim ?? turns[seed % turns.length]) };
 }
 
-/** The seeds that the swarm runs on the SQLite adapters. */
-function* jobsOnSqlite(): Generator<SeedJob> {
-  for (let seed = 10; seed <= SEEDS_MAX; seed += 10) yield { seed };
+function lineOf({ mutant: { name, rule }, outcome, seeds }: Hunted): string {
+  switch (outcome.is) {
+    case 'found':
+      return `found   ${name} (${rule}) after ${seeds} seeds: ${outcome.by.slice(0, TOLD_MAX)}`;
+    case 'missed':
+      return `MISSED  ${name} (${rule}) in ${seeds} seeds`;
+    case 'broken':
+      return `BROKEN  ${name} (${rule}) after ${seeds} seeds: ${outcome.why.slice(0, 4 * TOLD_MAX)}`;
+  }
 }
 
-/** A patch that does not apply exactly once fails the run: a mutant of nothing would be "not found" for ever. */
-function patch({ name, file, find, replace }: Mutant, text: string): string {
-  const places = [...text.matchAll(new RegExp(whateverTheLayout(find), 'g'))];
-  if (places.length !== 1)
-    throw new Error(`mutant "${name}" applies ${places.length} times to ${file}; bring it up to date with the source`);
-  const { 0: found, index } = places[0]!;
-  return text.slice(0, index) + replace + text.slice(index + found.length);
-}
-
-/** The same words and signs, however a formatter breaks the lines and whether it ends a list with a comma. */
-const whateverTheLayout = (find: string): string =>
-  (find.match(/[\w$]+|[^\s\w$]/g) ?? [])
-    .map((token) => (/[)\]}]/.test(token) ? `,?\\s*\\${token}` : token.replace(/[^\w]/g, '\\$&')))
-    .join('\\s*');
+const plainOf = ({ mutant: { name, rule }, outcome, seeds, seconds }: Hunted) => ({
+  name,
+  rule,
+  ...outcome,
+  seeds,
+  seconds,
+});

@@ -1,4 +1,4 @@
-import { type Mutant } from './mutants';
+import { type Mutant } from './mutant';
 
 const SQLITE = 'src/adapters/sqlite';
 
@@ -10,6 +10,8 @@ export const MUTANTS_OF_SQL: readonly Mutant[] = [
     file: `${SQLITE}/sqlite-shard-claiming.ts`,
     find: "FROM datapump WHERE Status = 'New' AND BillerId = ?",
     replace: 'FROM datapump WHERE BillerId = ?',
+    shows: /left its end .* for Queued|its row stands at Queued/,
+    on: 'sqlite',
   },
   {
     name: 'never stamps an outbox row as published',
@@ -17,6 +19,8 @@ export const MUTANTS_OF_SQL: readonly Mutant[] = [
     file: `${SQLITE}/sqlite-shard-claiming.ts`,
     find: "'UPDATE Outbox SET PublishedAt = ? WHERE ChunkId = ? AND PublishedAt IS NULL'",
     replace: "'UPDATE Outbox SET PublishedAt = ? WHERE ChunkId = ? AND PublishedAt IS NOT NULL'",
+    shows: /the outbox holds \d+ unpublished chunks/,
+    on: 'sqlite',
   },
   {
     name: 'changes a status whatever stands there',
@@ -24,6 +28,9 @@ export const MUTANTS_OF_SQL: readonly Mutant[] = [
     file: `${SQLITE}/sqlite-shard-statuses.ts`,
     find: 'if (row === undefined || row.Status === to || !from.includes(row.Status)) continue;',
     replace: 'if (row === undefined || row.Status === to) continue;',
+    shows: /rule 9: .* left its end .* for/,
+    on: 'sqlite',
+    aim: { kinds: ['process-pause', 'sql-slow', 'bus-duplicate'] },
   },
   {
     name: 'reconciles the status and forgets the detail',
@@ -31,6 +38,8 @@ export const MUTANTS_OF_SQL: readonly Mutant[] = [
     file: `${SQLITE}/sqlite-shard-statuses.ts`,
     find: 'this.insertDetail.run(dpId, attempt, outcome, billerReference, code, recordedAt);',
     replace: '',
+    shows: /DpDetail holds \[\]/,
+    on: 'sqlite',
   },
   {
     name: 'sweeps rows in doubt only',
@@ -38,6 +47,8 @@ export const MUTANTS_OF_SQL: readonly Mutant[] = [
     file: `${SQLITE}/sqlite-shard-statuses.ts`,
     find: "WHERE Status IN ('Queued', 'Published', 'InDoubt') AND ProgressAt < @before",
     replace: "WHERE Status IN ('InDoubt') AND ProgressAt < @before",
+    shows: /its row stands at (Published|Queued)/,
+    on: 'sqlite',
   },
   {
     name: 'reopens a row that has its end',
@@ -45,6 +56,19 @@ export const MUTANTS_OF_SQL: readonly Mutant[] = [
     file: `${SQLITE}/sqlite-shard-statuses.ts`,
     find: "WHERE DpId = ? AND Status IN ('Failed', 'InDoubt', 'Published') RETURNING",
     replace: 'WHERE DpId = ? RETURNING',
+    shows: /rule 9: .* left its end .* for Published/,
+    on: 'sqlite',
+    aim: {
+      capability: 'neither',
+      kinds: [
+        'operator-resolves',
+        'process-pause',
+        'sql-commit-unknown',
+        'store-slow',
+        'biller-500-after-effect',
+        'biller-timeout-with-effect',
+      ],
+    },
   },
   {
     name: 'finds no rows of a chunk',
@@ -52,6 +76,8 @@ export const MUTANTS_OF_SQL: readonly Mutant[] = [
     file: `${SQLITE}/sqlite-shard-rows.ts`,
     find: 'SELECT * FROM datapump WHERE ChunkId = ? ORDER BY Seq LIMIT ?',
     replace: 'SELECT * FROM datapump WHERE ChunkId = ? ORDER BY Seq LIMIT ? - 5000',
+    shows: /chunk message .* was completed/,
+    on: 'sqlite',
   },
   {
     name: 'appends whatever the revision',
@@ -59,13 +85,18 @@ export const MUTANTS_OF_SQL: readonly Mutant[] = [
     file: `${SQLITE}/sqlite-event-store.ts`,
     find: "const first = expected === 'new' ? 0 : expected + 1; const last",
     replace: 'const first = (newest ?? -1) + 1; const last',
+    shows: /stands at|left doubt|left its end|closed twice/,
+    on: 'sqlite',
   },
   {
-    name: 'takes an appended batch for a conflict when it is repeated',
+    name: 'stores a batch again when its append is repeated',
     rule: 'an append may be repeated',
     file: `${SQLITE}/sqlite-event-store.ts`,
     find: 'if (streamId !== undefined && this.isSameBatch(streamId, first, events)) return last;',
-    replace: '',
+    replace:
+      'if (streamId !== undefined && newest !== undefined && this.isSameBatch(streamId, first, events)) return this.appendNow(stream, newest, events.map((event) => ({ ...event, id: `${event.id}+` })));',
+    shows: /stands at|closed twice|while|was concluded/,
+    on: 'sqlite',
   },
   {
     name: 'takes any conflict for a repeated append',
@@ -73,6 +104,8 @@ export const MUTANTS_OF_SQL: readonly Mutant[] = [
     file: `${SQLITE}/sqlite-event-store.ts`,
     find: 'stored[0]?.batch_events === events.length && events.every(({ id }, index) => stored[index]?.id === id)',
     replace: 'stored[0]?.batch_events === events.length',
+    shows: /was called 2 times under 1 stated|doubled/,
+    on: 'sqlite',
   },
   {
     name: 'brings back no message whose lock lapsed',
@@ -80,6 +113,8 @@ export const MUTANTS_OF_SQL: readonly Mutant[] = [
     file: `${SQLITE}/sqlite-message-bus-tables.ts`,
     find: 'this.statements.release.run(queue.id, LOCKED, now, HOUSEKEEPING_MAX);',
     replace: '',
+    shows: /[1-9]\d* messages are still waiting/,
+    on: 'sqlite',
   },
   {
     name: 'makes no scheduled message ready',
@@ -87,6 +122,8 @@ export const MUTANTS_OF_SQL: readonly Mutant[] = [
     file: `${SQLITE}/sqlite-message-bus-tables.ts`,
     find: 'this.statements.release.run(queue.id, SCHEDULED, now, HOUSEKEEPING_MAX);',
     replace: '',
+    shows: /[1-9]\d* messages are still waiting/,
+    on: 'sqlite',
   },
   {
     name: 'buries no message however often it was received',
@@ -94,6 +131,8 @@ export const MUTANTS_OF_SQL: readonly Mutant[] = [
     file: `${SQLITE}/sqlite-message-bus-tables.ts`,
     find: 'WHERE delivery_count >= ?)',
     replace: 'WHERE delivery_count >= ? + 1000000)',
+    shows: /poison: .* was handed out \d+ times/,
+    on: 'sqlite',
   },
   {
     name: 'completes nothing and says it did',
@@ -101,5 +140,7 @@ export const MUTANTS_OF_SQL: readonly Mutant[] = [
     file: `${SQLITE}/sqlite-message-bus-tables.ts`,
     find: 'return this.statements.complete.run(queue.id, seq, token, now).changes === 1;',
     replace: 'return token.length > 0 && seq > 0 && now > 0;',
+    shows: /[1-9]\d* messages are still waiting/,
+    on: 'sqlite',
   },
 ];

@@ -1,37 +1,34 @@
-/** One deliberate defect: a text of one source file, which must stand there exactly once, and what stands there instead. */
-export interface Mutant {
-  readonly name: string;
-  /** The rule of the protocol (DESIGN §4) or the port's law that it breaks. */
-  readonly rule: string;
-  readonly file: string;
-  readonly find: string;
-  readonly replace: string;
-}
+import { type Mutant } from './mutant';
+import { MUTANTS_OF_SQL } from './mutants-of-sql';
 
 const APPLICATION = 'src/application';
 const DOMAIN = 'src/domain';
 
-export const MUTANTS: readonly Mutant[] = [
+/** Defects of the protocol's own code. */
+const MUTANTS_OF_PROTOCOL: readonly Mutant[] = [
   {
     name: 'completes before recording the result',
     rule: 'rule 0',
     file: `${APPLICATION}/conclude-attempt.ts`,
     find: 'await writeResult(ports, delivery, attempt, closing, now);',
     replace: '',
+    shows: /its row stands at Published|rule 0/,
   },
   {
     name: 'completes on a conflict without a successor',
     rule: 'rule 0',
     file: `${APPLICATION}/deliver-record.ts`,
     find: "ports.telemetry.count('delivery.conflicts');",
-    replace: "return { settle: 'complete' };",
+    replace: "if (steps < STEPS_MAX) return { settle: 'complete' };",
+    shows: /rule 0/,
   },
   {
     name: 'parks without a successor',
-    rule: 'rule 0',
+    rule: 'rule 3',
     file: `${APPLICATION}/delivery.ts`,
     find: 'await sendSuccessor(ports, settings, delivery, gate.until);',
     replace: '',
+    shows: /rule 0/,
   },
   {
     name: 'retries without a successor',
@@ -39,6 +36,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${APPLICATION}/conclude-attempt.ts`,
     find: 'await sendSuccessor(ports, settings, delivery, next.at, ordinal === undefined ? undefined : sweepChain(ordinal));',
     replace: '',
+    shows: /rule 0/,
   },
   {
     name: 'completes while the successor is still being sent',
@@ -46,6 +44,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${APPLICATION}/delivery.ts`,
     find: 'await ports.bus.send(settings.eventsTopic, [successor]);',
     replace: 'void ports.bus.send(settings.eventsTopic, [successor]).catch(() => undefined);',
+    shows: /rule 0/,
   },
   {
     name: 'sends the successor under the message id in hand',
@@ -53,6 +52,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${APPLICATION}/message-chain.ts`,
     find: 'hop: link.hop + 1',
     replace: 'hop: link.hop',
+    shows: /rule 0/,
   },
   {
     name: 'completes before handling',
@@ -60,6 +60,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${APPLICATION}/receive-loop.ts`,
     find: 'const settlement = await handleThroughOutages(options, message);',
     replace: 'await receiver.complete(message); const settlement = await handleThroughOutages(options, message);',
+    shows: /rule 0|was completed while row/,
   },
   {
     name: 'completes what it failed to handle',
@@ -67,6 +68,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${APPLICATION}/receive-loop.ts`,
     find: "await settle(options, 'abandon', () => receiver.abandon(message));",
     replace: "await settle(options, 'abandon', () => receiver.complete(message));",
+    shows: /rule 0|was completed while row/,
   },
   {
     name: 'completes a message that breaks its contract',
@@ -74,6 +76,15 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${APPLICATION}/deliver-record.ts`,
     find: "return { settle: 'dead-letter', reason: 'InvalidContract', description: checked.problems.join('; ').slice(0, 1_000) };",
     replace: "return { settle: 'complete' };",
+    shows: /rule 1/,
+  },
+  {
+    name: 'completes the message of a record that nobody discovered',
+    rule: 'rule 1',
+    file: `${DOMAIN}/policies/delivery-step.ts`,
+    find: "return rowIsOurs(row) ? { step: 'stop-history-behind' } : { step: 'discover' };",
+    replace: "return rowIsOurs(row) ? { step: 'stop-history-behind' } : { step: 'complete' };",
+    shows: /rule 0: .* while its record is none/,
   },
   {
     name: 'confirms a row that it did not write',
@@ -81,6 +92,24 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${APPLICATION}/deliver-record.ts`,
     find: 'const result = await delivery.shard.reconcile(rowResultOf(delivery.record.state, delivery.message.dpId, now));',
     replace: "const result = 'applied' as string;",
+    shows: /its row stands at/,
+  },
+  {
+    name: 'completes a known result that the row does not have',
+    rule: 'rule 2',
+    file: `${DOMAIN}/policies/delivery-step.ts`,
+    find: "return record.reconciled && rowAgrees ? { step: 'complete' } : { step: 'reconcile-row', status: settledStatus };",
+    replace:
+      "return record.reconciled || rowAgrees || settledStatus ? { step: 'complete' } : { step: 'reconcile-row', status: settledStatus };",
+    shows: /rule 0: .* while its record is \w+ \(not reconciled\)/,
+  },
+  {
+    name: 'calls a biller outside its window',
+    rule: 'rule 3',
+    file: `${APPLICATION}/biller-gate.ts`,
+    find: "return opening > now ? { cause: 'outside-window', until: opening } : undefined;",
+    replace: "return opening < now ? { cause: 'outside-window', until: opening } : undefined;",
+    shows: /rule 3/,
   },
   {
     name: 'resolves an open attempt at once',
@@ -88,6 +117,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${DOMAIN}/policies/in-doubt-resolution.ts`,
     find: 'plusMs(attempt.ownedUntil, terms.quarantineMs);',
     replace: 'attempt.started.at;',
+    shows: /before the quarantine/,
   },
   {
     name: 'inquires without waiting for the quarantine',
@@ -95,6 +125,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${DOMAIN}/policies/in-doubt-resolution.ts`,
     find: 'plusMs(attempt.ownedUntil, terms.quarantineMs);',
     replace: 'attempt.ownedUntil;',
+    shows: /before the quarantine/,
   },
   {
     name: 'trusts an absence within the lag of the inquiry',
@@ -102,6 +133,8 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${DOMAIN}/policies/in-doubt-resolution.ts`,
     find: "return askedAt < trustedFrom ? { judged: 'too-early', until: trustedFrom } : { judged: 'closed', outcome: 'not-executed' };",
     replace: "return { judged: 'closed', outcome: 'not-executed' };",
+    shows: /doubled|closed as not executed/,
+    aim: { capability: 'inquiry', kinds: ['inquiry-lags', 'biller-timeout-late-effect'] },
   },
   {
     name: 'takes an inquiry that cannot tell for an absence',
@@ -109,6 +142,8 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${DOMAIN}/policies/in-doubt-resolution.ts`,
     find: "    case 'pending':\n    case 'cannot-tell':\n",
     replace: "    case 'cannot-tell': return { judged: 'closed', outcome: 'not-executed' };\n    case 'pending':\n",
+    shows: /doubled|closed as not executed/,
+    aim: { capability: 'inquiry', kinds: ['inquiry-cannot-tell', 'biller-timeout-with-effect'] },
   },
   {
     name: 'judges doubt by the present profile',
@@ -116,6 +151,8 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${APPLICATION}/deliver-record.ts`,
     find: 'ports.profiles.version(message.billerId, attempt.state.started.profileVersion)',
     replace: 'ports.profiles.current(message.billerId)',
+    shows: /rule 4: .* by v2/,
+    aim: { kinds: ['profile-changed', 'biller-timeout-with-effect', 'biller-timeout-late-effect'] },
   },
   {
     name: 'sends again to a biller without keys',
@@ -124,6 +161,7 @@ export const MUTANTS: readonly Mutant[] = [
     find: 'if (!keys || attempt.resends >= RESENDS_MAX) return undefined;',
     replace:
       "const keysOrNot = keys ?? { retentionMs: 3_600_000, marginMs: 0 }; if (attempt.resends < RESENDS_MAX) return { step: 'resend', before: plusMs(attempt.started.at, keysOrNot.retentionMs), ordinal: attempt.resends + 1 }; if (!keys) return undefined;",
+    shows: /doubled|does not remember its key/,
   },
   {
     name: 'sends again after the keys are forgotten',
@@ -131,6 +169,18 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${DOMAIN}/policies/in-doubt-resolution.ts`,
     find: 'keys.retentionMs - keys.marginMs - terms.quarantineMs',
     replace: 'keys.retentionMs + 36_000_000',
+    shows: /doubled|does not remember its key/,
+    aim: {
+      capability: 'keys',
+      kinds: [
+        'operator-pauses',
+        'bus-late',
+        'biller-500-after-effect',
+        'biller-timeout-with-effect',
+        'biller-timeout-late-effect',
+        'biller-timeout-without-effect',
+      ],
+    },
   },
   {
     name: 'sends again without stating it',
@@ -138,6 +188,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${APPLICATION}/resolve-in-doubt.ts`,
     find: "delivery.attempt = await ports.history.appendToAttempt(delivery.key, doubt.number, delivery.attempt, decision.events, at);\n    crashPoint('doubt.after-resend-stated');\n    const outcome",
     replace: 'const outcome',
+    shows: /rule 6: .* was called 2 times under 1 stated/,
   },
   {
     name: 'lets a resend end before its own notAfter',
@@ -145,6 +196,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${DOMAIN}/delivery-attempt/delivery-attempt.state.ts`,
     find: 'latest(state.ownedUntil, event.data.notAfter)',
     replace: 'state.ownedUntil',
+    shows: /before the quarantine/,
   },
   {
     name: 'lets a refused resend close the attempt',
@@ -159,6 +211,8 @@ export const MUTANTS: readonly Mutant[] = [
     const answeredAt = await ports.shardClock.atLeast(delivery.shard);
     if (closing) {
       await closeAttempt(ports, delivery, doubt.number, closing, answeredAt, 99);`,
+    shows:
+      /is closed by DeliveryAttempt(NotExecuted|Throttled|NotSent) though it was sent again|closed as not executed/,
   },
   {
     name: 'lets an old "not executed" close an attempt that was sent again',
@@ -166,6 +220,11 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${DOMAIN}/delivery-attempt/delivery-attempt.decider.ts`,
     find: "if (outcomeOf(command.closing) === 'not-executed' && state.resends > (command.resendsSeen ?? 0)) return refused('attempt-resent');",
     replace: '',
+    shows: /though it was sent again|closed as not executed|suspected|doubled/,
+    aim: {
+      capability: 'keys',
+      kinds: ['process-pause', 'bus-duplicate', 'bus-lock-expiry', 'biller-refused'],
+    },
   },
   {
     name: 'withdraws a record without owning its next attempt',
@@ -173,6 +232,16 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${APPLICATION}/start-attempt.ts`,
     find: "    await claimWithoutCall(ports, delivery, record, profile.version, now);\n    await decideRecord(ports, delivery, [{ type: 'WithdrawDpRecord', at: now }], now);",
     replace: "    await decideRecord(ports, delivery, [{ type: 'WithdrawDpRecord', at: now }], now);",
+    shows: /its stream says Withdrawn/,
+    aim: { kinds: ['row-vanishes', 'row-withdrawn', 'bus-duplicate', 'process-pause', 'sql-slow', 'store-slow'] },
+  },
+  {
+    name: 'calls with a payment that it did not validate',
+    rule: 'rule 5',
+    file: `${APPLICATION}/start-attempt.ts`,
+    find: 'if (ports.digest(validatedFields(row)) === record.validatedHash && sameAmount(record, row.payment?.amount)) return row;',
+    replace: 'if (row.paymentId === record.paymentId) return row;',
+    shows: /posted \d+, its start says \d+/,
   },
   {
     name: 'shares one start id between claimants',
@@ -180,6 +249,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${APPLICATION}/history.ts`,
     find: 'id: chance.uuid(), type, data, metadata',
     replace: "id: type === 'DeliveryAttemptStarted' ? `start-${stream}` : chance.uuid(), type, data, metadata",
+    shows: /was called 2 times under 1 stated|doubled/,
   },
   {
     name: 'calls before the intent is stored',
@@ -188,6 +258,7 @@ export const MUTANTS: readonly Mutant[] = [
     find: "  delivery.attempt = await ports.history.appendToAttempt(delivery.key, attempt, delivery.attempt, decision.events, at);\n  crashPoint('consumer.after-start-stated');\n  delivery.attemptProfile = profile;\n  return call.send({ since, sendWithinMs: profile.timeoutMs });",
     replace:
       '  const early = await call.send({ since, sendWithinMs: profile.timeoutMs });\n  delivery.attempt = await ports.history.appendToAttempt(delivery.key, attempt, delivery.attempt, decision.events, at);\n  return early;',
+    shows: /rule 6: .* was called without a stated attempt/,
   },
   {
     name: 'swallows a version conflict',
@@ -196,6 +267,7 @@ export const MUTANTS: readonly Mutant[] = [
     find: 'if (!(error instanceof PortFailure) || !error.retryable || repeat >= repeatsMax) throw error;',
     replace:
       "if ((error as Error).name === 'VersionConflict') return { revision: expected === 'new' ? batch.length - 1 : expected + batch.length };\n        if (!(error instanceof PortFailure) || !error.retryable || repeat >= repeatsMax) throw error;",
+    shows: /was called 2 times under 1 stated|doubled/,
   },
   {
     name: 'appends at whatever revision stands',
@@ -204,6 +276,7 @@ export const MUTANTS: readonly Mutant[] = [
     find: 'if (!(error instanceof PortFailure) || !error.retryable || repeat >= repeatsMax) throw error;',
     replace:
       "if ((error as Error).name === 'VersionConflict' && repeat < 3) { expected = (error as unknown as { actual: ExpectedRevision }).actual; continue; }\n        if (!(error instanceof PortFailure) || !error.retryable || repeat >= repeatsMax) throw error;",
+    shows: /was called 2 times under 1 stated|doubled/,
   },
   {
     name: 'draws a fresh key for each attempt',
@@ -212,6 +285,7 @@ export const MUTANTS: readonly Mutant[] = [
     find: 'ports.digest(`datapump:${delivery.key}`).slice(0, 32);',
     replace:
       'ports.digest(`datapump:${delivery.key}:${JSON.stringify((delivery as unknown as { record?: { revision: unknown } }).record?.revision)}`).slice(0, 32);',
+    shows: /has another idempotency key/,
   },
   {
     name: 'does not look at the clock before sending',
@@ -219,6 +293,8 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${APPLICATION}/start-attempt.ts`,
     find: 'return call.send({ since, sendWithinMs: profile.timeoutMs });',
     replace: 'return call.send({ since: ports.clock.monotonicMs(), sendWithinMs: profile.timeoutMs });',
+    shows: /rule 7/,
+    aim: { kinds: ['process-pause', 'store-slow'] },
   },
   {
     name: 'takes an answer of 500 for "not executed"',
@@ -226,6 +302,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${DOMAIN}/policies/delivery-outcome.ts`,
     find: "    case 'unknown':\n      return undefined;",
     replace: "    case 'unknown':\n      return { type: 'DeliveryAttemptNotExecuted', data: { code: outcome.code } };",
+    shows: /doubled|closed as not executed/,
   },
   {
     name: 'takes a throttle for a business "no"',
@@ -233,6 +310,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${DOMAIN}/policies/delivery-outcome.ts`,
     find: "type: 'DeliveryAttemptThrottled',\n        data: { retryAfterMs: Math.min(RETRY_AFTER_MAX_MS, Math.max(RETRY_AFTER_MIN_MS, outcome.retryAfterMs)) },",
     replace: "type: 'DeliveryAttemptDeclined',\n        data: { httpStatus: 429 },",
+    shows: /declined though the biller never said so/,
   },
   {
     name: 'closes an attempt twice',
@@ -240,13 +318,16 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${DOMAIN}/delivery-attempt/delivery-attempt.decider.ts`,
     find: "if (state.status === 'closed') return observeLate(command.closing, state);",
     replace: "if (state.status === 'closed') return accepted<DeliveryAttemptEvent>(command.closing);",
+    shows: /is closed twice/,
   },
   {
     name: 'starts the next attempt beside an open one',
     rule: 'rule 8',
-    file: `${DOMAIN}/policies/delivery-step.ts`,
-    find: "if (attempt.status === 'open') {",
-    replace: "if (attempt.status === 'open' && attempt.unknowns < 0) {",
+    file: `${APPLICATION}/deliver-record.ts`,
+    find: "return park(ports, settings, delivery, { cause: 'attempt-open', until: step.until }, now);",
+    replace:
+      'const beside = (delivery.record.state as { nextAttempt: number }).nextAttempt + 1; delivery.attempt = await ports.history.attempt(delivery.key, beside); return startAttempt(ports, settings, delivery, beside, signal);',
+    shows: /attempt 2 began|doubled/,
   },
   {
     name: 'overwrites a result from the fetcher',
@@ -254,6 +335,8 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${APPLICATION}/fetch-rows.ts`,
     find: "[{ dpId, to: 'Published', from: ['Queued'] }]",
     replace: "[{ dpId, to: 'Published', from: ['Queued', 'Published', 'Delivered', 'Declined', 'InDoubt', 'Failed'] }]",
+    shows: /rule 9: .* left its end .* for Published/,
+    aim: { kinds: ['process-pause', 'sql-slow', 'bus-duplicate'] },
   },
   {
     name: 'counts attempts anew after a redrive',
@@ -261,6 +344,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${DOMAIN}/dp-record/dp-record.state.ts`,
     find: 'openedAt: event.data.at, spentTries: 0,',
     replace: 'openedAt: event.data.at, spentTries: 0, nextAttempt: 1,',
+    shows: /of attempt \d+ after attempt \d+ was concluded/,
   },
   {
     name: 'redrives under a message id used before',
@@ -268,6 +352,35 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${APPLICATION}/message-chain.ts`,
     find: '({ chain: `r${ordinal}`, hop: 0 })',
     replace: "({ chain: '' as `r${number}`, hop: ordinal - ordinal })",
+    shows: /rule 10: .* nothing was sent for it/,
+  },
+  {
+    name: 'redrives a record that is not dead-lettered',
+    rule: 'rule 10',
+    file: `${DOMAIN}/dp-record/dp-record.decider.ts`,
+    find: "if (state.status !== 'dead-lettered') return refused('record-not-dead-lettered');",
+    replace: '',
+    shows: /left (its end|doubt) .*by DpRecordRedriven|redriven as/,
+  },
+  {
+    name: 'leaves the dead letters of the broker unrecorded',
+    rule: 'rule 10',
+    file: `${APPLICATION}/record-broker-dead-letters.ts`,
+    find: 'if (await recordOne(ports, settings, letter)) recorded++;',
+    replace: '',
+    shows: /its row is gone and its stream still pending|its stream (says )?pending/,
+    aim: {
+      kinds: [
+        'row-withdrawn',
+        'row-vanishes',
+        'bus-receive-lost',
+        'bus-lock-expiry',
+        'bus-duplicate',
+        'process-crash-after-effect',
+        'biller-timeout-late-effect',
+        'biller-timeout-with-effect',
+      ],
+    },
   },
   {
     name: 'sweeps under a message id used before',
@@ -275,6 +388,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${APPLICATION}/message-chain.ts`,
     find: '({ chain: `s${ordinal}`, hop: 0 })',
     replace: "({ chain: '' as `s${number}`, hop: ordinal - ordinal })",
+    shows: /rule 10: .* nothing was sent for it|rule 0|stuck/,
   },
   {
     name: 'has no sweep',
@@ -282,6 +396,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${APPLICATION}/sweep-stalled.ts`,
     find: 'let swept = 0;',
     replace: 'let swept = 0; if (swept === 0) return swept;',
+    shows: /stuck: .*Published|stuck: .*Queued/,
   },
   {
     name: 'never marks an outbox row',
@@ -289,6 +404,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${APPLICATION}/relay-outbox.ts`,
     find: 'await shard.markPublished(chunks.map((chunk) => chunk.chunkId));',
     replace: '',
+    shows: /the outbox holds \d+ unpublished chunks/,
   },
   {
     name: 'completes a chunk whose rows it did not publish',
@@ -296,13 +412,15 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${APPLICATION}/fetch-rows.ts`,
     find: 'if (messages.length > 0) await ports.bus.send(settings.eventsTopic, messages);',
     replace: '',
+    shows: /chunk message .* was completed and no message of .* was ever accepted/,
   },
   {
     name: 'claims without looking at the status (in the shard of the simulator)',
-    rule: 'law 1 of the shard',
+    rule: 'the shard claims New rows only',
     file: 'test/simulation/world/memory-shard.ts',
     find: "row.status === 'New' && row.dueAt <= now",
     replace: "row.status !== 'Delivered' && row.dueAt <= now",
+    shows: /left its end .* for Queued|its row stands at Queued/,
   },
   {
     name: 'writes an account number into the log',
@@ -310,5 +428,8 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${APPLICATION}/conclude-attempt.ts`,
     find: "ports.telemetry.count('delivery.results', 1, { status: to });",
     replace: "ports.telemetry.info('result', { account: delivery.row?.customer?.accountNumber });",
+    shows: /a secret was told/,
   },
 ];
+
+export const MUTANTS: readonly Mutant[] = [...MUTANTS_OF_PROTOCOL, ...MUTANTS_OF_SQL];

@@ -154,23 +154,31 @@ export class FaultPlan {
         site: CallSite | undefined,
       ) => FaultKind | undefined;
       readonly without?: boolean;
+      /** The only kinds that may strike, each at its highest rate: a run that goes deep. */
+      readonly kinds?: readonly FaultKind[];
     },
   ) {
     for (const kind of FAULT_KINDS) {
-      const off = dice.fraction(`class ${kind} off`) < 1 / 3;
+      const off = options.kinds ? !options.kinds.includes(kind) : dice.fraction(`class ${kind} off`) < 1 / 3;
       const base =
         kind in CALL_FAULTS
           ? CALL_FAULTS[kind as CallFault].rate
           : kind in PROCESS_FAULTS
             ? PROCESS_FAULTS[kind as ProcessFault]
             : 0.7;
-      const scale = kind in WORLD_FAULTS ? 1 : dice.pick(SCALES, `class ${kind} scale`);
+      const scale =
+        kind in WORLD_FAULTS ? 1 : options.kinds ? Math.max(...SCALES) : dice.pick(SCALES, `class ${kind} scale`);
       this.rates.set(kind, off || options.without || options.decide ? 0 : base * scale);
     }
   }
 
   heal(): void {
     this.healed = true;
+  }
+
+  /** How often a kind that happens to the world may do so. */
+  timesInTheWorld(kind: WorldFault): number {
+    return WORLD_FAULTS[kind] * (this.options.kinds ? Math.max(...SCALES) : 1);
   }
 
   get isHealed(): boolean {

@@ -16,7 +16,7 @@ export function letThingsHappen(world: World, operator: Operator): void {
   for (let number = 0; number < scenario.poisons; number++)
     timeline.at(dice.between(0, scenario.faultsMs, 'poison', number), () => poison(world, number));
   for (const kind of Object.keys(WORLD_FAULTS) as WorldFault[]) {
-    for (let number = 0; number < WORLD_FAULTS[kind]; number++) {
+    for (let number = 0; number < faults.timesInTheWorld(kind); number++) {
       const about = `world ${kind}`;
       const question = dice.question(about);
       timeline.at(dice.between(10_000, scenario.faultsMs - 10_000, `${about} at`, number), () => {
