@@ -174,11 +174,12 @@ const MUTANTS_OF_PROTOCOL: readonly Mutant[] = [
       capability: 'keys',
       kinds: [
         'operator-pauses',
+        'store-outage',
         'bus-late',
         'biller-500-after-effect',
-        'biller-timeout-with-effect',
+        'biller-500-before-effect',
         'biller-timeout-late-effect',
-        'biller-timeout-without-effect',
+        'biller-malformed-body',
       ],
     },
   },
@@ -242,6 +243,7 @@ const MUTANTS_OF_PROTOCOL: readonly Mutant[] = [
     find: 'if (ports.digest(validatedFields(row)) === record.validatedHash && sameAmount(record, row.payment?.amount)) return row;',
     replace: 'if (row.paymentId === record.paymentId) return row;',
     shows: /posted \d+, its start says \d+/,
+    aim: { kinds: ['payment-amount-changed', 'operator-pauses', 'biller-throttled'] },
   },
   {
     name: 'shares one start id between claimants',
@@ -264,18 +266,18 @@ const MUTANTS_OF_PROTOCOL: readonly Mutant[] = [
     name: 'swallows a version conflict',
     rule: 'rule 6',
     file: `${APPLICATION}/history.ts`,
-    find: 'if (!(error instanceof PortFailure) || !error.retryable || repeat >= repeatsMax) throw error;',
+    find: 'if (!isOutage(error) || repeat >= repeatsMax) throw error;',
     replace:
-      "if ((error as Error).name === 'VersionConflict') return { revision: expected === 'new' ? batch.length - 1 : expected + batch.length };\n        if (!(error instanceof PortFailure) || !error.retryable || repeat >= repeatsMax) throw error;",
+      "if ((error as Error).name === 'VersionConflict') return { revision: expected === 'new' ? batch.length - 1 : expected + batch.length };\n        if (!isOutage(error) || repeat >= repeatsMax) throw error;",
     shows: /was called 2 times under 1 stated|doubled/,
   },
   {
     name: 'appends at whatever revision stands',
     rule: 'rule 6',
     file: `${APPLICATION}/history.ts`,
-    find: 'if (!(error instanceof PortFailure) || !error.retryable || repeat >= repeatsMax) throw error;',
+    find: 'if (!isOutage(error) || repeat >= repeatsMax) throw error;',
     replace:
-      "if ((error as Error).name === 'VersionConflict' && repeat < 3) { expected = (error as unknown as { actual: ExpectedRevision }).actual; continue; }\n        if (!(error instanceof PortFailure) || !error.retryable || repeat >= repeatsMax) throw error;",
+      "if ((error as Error).name === 'VersionConflict' && repeat < 3) { expected = (error as unknown as { actual: ExpectedRevision }).actual; continue; }\n        if (!isOutage(error) || repeat >= repeatsMax) throw error;",
     shows: /was called 2 times under 1 stated|doubled/,
   },
   {
@@ -419,7 +421,7 @@ const MUTANTS_OF_PROTOCOL: readonly Mutant[] = [
     rule: 'the shard claims New rows only',
     file: 'test/simulation/world/memory-shard.ts',
     find: "row.status === 'New' && row.dueAt <= now",
-    replace: "row.status !== 'Delivered' && row.dueAt <= now",
+    replace: 'row.dueAt <= now',
     shows: /left its end .* for Queued|its row stands at Queued/,
   },
   {

@@ -128,7 +128,10 @@ export class MemoryShard implements WorldShard {
     );
     for (const { chunk, members } of chunks) {
       this.outbox.push(chunk);
-      for (const row of members) Object.assign(row, { status: 'Queued', chunkId: chunk.chunkId, progressAt: now });
+      for (const row of members) {
+        this.setStatus(row, 'Queued');
+        row.chunkId = chunk.chunkId;
+      }
     }
     return chunks.map(({ chunk: { published: _, ...chunk } }) => chunk);
   }
