@@ -1,54 +1,77 @@
 import { type JobResult, type SeedJob } from './job';
-import { CAPABILITIES } from './world/scenario';
+import { BROKEN_ASSUMPTIONS, type BrokenAssumptionName } from './world/broken-assumptions';
+import { CAPABILITIES, type Capability } from './world/scenario';
 
-const SEEDS_EACH = 40;
+const SEEDS_EACH = 80;
+const SEED_FIRST = 900_001;
+/** Damage in fewer seeds would leave its detection to luck. */
+const DAMAGED_MIN = 3;
 
-/** What the design relies on, broken one at a time. */
-const BROKEN = [
-  { name: 'effects later than the quarantine', job: { latenessFactor: 8 } },
-  { name: 'keys forgotten before their retention is over', job: { retentionFactor: 0.02 } },
-  { name: "processes' monotonic clocks that run slow", job: { clockSlowness: 40 } },
-] as const;
+/** Whom a broken assumption cannot hurt, and why. Everyone else it must hurt, or the run has shown nothing. */
+const IMMUNE: Readonly<Record<BrokenAssumptionName, Partial<Record<Capability, string>>>> = {
+  'late-effects': {},
+  'forgotten-keys': {
+    neither: 'this biller has no keys to forget',
+    inquiry: 'this biller has no keys to forget',
+  },
+  'slow-clocks': {},
+};
+
+/** Where nobody hears of the second effect: only a comparison with the biller's statement can tell it. */
+const UNHEARD: readonly BrokenAssumptionName[] = ['late-effects'];
+
+const COMBINATIONS = (Object.keys(BROKEN_ASSUMPTIONS) as BrokenAssumptionName[]).flatMap((broken) =>
+  CAPABILITIES.map((capability) => ({ broken, capability, immune: IMMUNE[broken][capability] })),
+);
 
 /** Each assumption for each kind of biller. */
 export const brokenAssumptionJobs = (): readonly SeedJob[] =>
-  BROKEN.flatMap(({ job }) =>
-    CAPABILITIES.flatMap((capability) =>
-      Array.from({ length: SEEDS_EACH }, (_, seed) => ({ seed: 900_001 + seed, capability, ...job })),
-    ),
+  COMBINATIONS.flatMap(({ broken, capability }) =>
+    Array.from({ length: SEEDS_EACH }, (_, index) => ({ seed: SEED_FIRST + index, capability, broken })),
   );
 
 export interface AssumptionsJudged {
   readonly lines: readonly string[];
   /** Runs in which money was doubled or missing, and neither DoublePostSuspected nor the control totals say so. */
   readonly undetected: readonly JobResult[];
-  /** An assumption that can be broken without harm where it should hurt: the runs prove nothing. */
-  readonly empty: readonly string[];
+  /** What was expected and did not come: damage where it should hurt, none where it cannot. */
+  readonly unexpected: readonly string[];
 }
 
+const isDamaged = ({ doubled, lost }: JobResult): boolean => doubled + lost > 0;
+const isTold = ({ suspected, unbalanced }: JobResult): boolean => suspected + unbalanced > 0;
+
 export function judgeBrokenAssumptions(results: readonly JobResult[]): AssumptionsJudged {
-  if (results.length === 0) return { lines: [], undetected: [], empty: [] };
-  const damaged = ({ doubled, lost }: JobResult): boolean => doubled + lost > 0;
   const lines: string[] = [];
-  const empty: string[] = [];
-  for (const { name, job } of BROKEN) {
-    const own = results.filter((result) =>
-      Object.entries(job).every(([key, value]) => result.job[key as keyof SeedJob] === value),
-    );
-    for (const capability of CAPABILITIES) {
-      const those = own.filter((result) => result.job.capability === capability);
-      const hurt = those.filter(damaged);
-      const suspected = hurt.filter((result) => result.suspected > 0).length;
-      const unbalanced = hurt.filter((result) => result.unbalanced > 0).length;
+  const unexpected: string[] = [];
+  for (const { broken, capability, immune } of COMBINATIONS) {
+    const those = results.filter(({ job }) => job.broken === broken && job.capability === capability);
+    const damaged = those.filter(isDamaged);
+    const name = `${BROKEN_ASSUMPTIONS[broken].says}, biller with ${capability}`;
+    if (immune === undefined) {
+      const suspected = damaged.filter((result) => result.suspected > 0).length;
+      const unbalanced = damaged.filter((result) => result.unbalanced > 0).length;
       lines.push(
-        `${name}, biller with ${capability}: ${hurt.length} of ${those.length} seeds damaged, told by DoublePostSuspected in ${suspected}, by the totals in ${unbalanced}`,
+        `${name}: ${damaged.length} of ${those.length} seeds damaged, told by the totals in ${unbalanced}, by DoublePostSuspected in ${suspected}`,
       );
+      if (damaged.length < DAMAGED_MIN)
+        unexpected.push(
+          `${name}: ${damaged.length} seeds were damaged, at least ${DAMAGED_MIN} were expected: nothing is shown of its detection`,
+        );
+    } else {
+      lines.push(`${name}: ${damaged.length} of ${those.length} seeds damaged; it cannot hurt: ${immune}`);
+      if (damaged.length > 0 || those.length === 0)
+        unexpected.push(
+          `${name}: ${damaged.length} of ${those.length} seeds were damaged, though it cannot hurt: ${immune}`,
+        );
     }
-    if (!own.some(damaged)) empty.push(`${name} did no harm to any biller`);
   }
-  return {
-    lines,
-    undetected: results.filter((result) => damaged(result) && result.suspected === 0 && result.unbalanced === 0),
-    empty,
-  };
+  for (const broken of Object.keys(BROKEN_ASSUMPTIONS) as BrokenAssumptionName[]) {
+    const suspected = results.some(({ job, suspected: count }) => job.broken === broken && count > 0);
+    if (!suspected && !UNHEARD.includes(broken))
+      unexpected.push(
+        `${BROKEN_ASSUMPTIONS[broken].says}: DoublePostSuspected was expected in some seed, and is in none`,
+      );
+  }
+  return { lines, undetected: results.filter((result) => isDamaged(result) && !isTold(result)), unexpected };
 }

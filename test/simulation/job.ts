@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { runEveryCall } from './every-call';
 import { runSeed } from './run-seed';
+import { BROKEN_ASSUMPTIONS, type BrokenAssumption, type BrokenAssumptionName } from './world/broken-assumptions';
 import { type FaultKind } from './world/faults';
 import { type Capability } from './world/scenario';
 
@@ -13,9 +14,7 @@ export interface SeedJob {
   readonly capability?: Capability;
   /** The only kinds of faults that strike, each at its highest rate. */
   readonly kinds?: readonly FaultKind[];
-  readonly latenessFactor?: number;
-  readonly retentionFactor?: number;
-  readonly clockSlowness?: number;
+  readonly broken?: BrokenAssumptionName;
   /** Default: one seed in ten. */
   readonly sqlite?: boolean;
   /** A part of the loop over every call, instead of a seed of the swarm. */
@@ -53,12 +52,18 @@ const runsOnSqlite = ({ seed, sqlite }: SeedJob): boolean => sqlite ?? seed % ON
 
 export async function runJob(job: SeedJob, narrate?: (line: string) => void): Promise<JobResult> {
   if (job.everyCall) return runEveryCall(job, job.everyCall);
-  const { seed, only, rows, capability, kinds, ...broken } = job;
+  const { seed, only, rows, capability, kinds } = job;
+  const broken: BrokenAssumption | undefined = job.broken && BROKEN_ASSUMPTIONS[job.broken];
   const result = await runSeed({
     seed,
     faults: { ...(only ? { only: new Set(only) } : {}), ...(kinds ? { kinds } : {}) },
-    scenario: { ...(rows ? { rows: new Set(rows) } : {}), ...(capability ? { capability } : {}) },
-    ...broken,
+    scenario: {
+      ...(rows ? { rows: new Set(rows) } : {}),
+      ...(capability ? { capability } : {}),
+      ...(broken?.shortRetention ? { shortRetention: true } : {}),
+      ...(broken ? { manyRows: true } : {}),
+    },
+    ...(broken ? { broken } : {}),
     sqlite: runsOnSqlite(job),
     ...(narrate ? { narrate } : {}),
   });
@@ -83,7 +88,7 @@ export async function runJob(job: SeedJob, narrate?: (line: string) => void): Pr
     stuck: result.stuck ? 1 : 0,
     differences: verdict.differences.length,
     suspected: verdict.suspected.length,
-    unbalanced: verdict.unbalanced.length,
+    unbalanced: result.unbalanced.length,
     runs: 1,
     onSqlite: runsOnSqlite(job) ? 1 : 0,
   };

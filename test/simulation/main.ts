@@ -7,6 +7,7 @@ import { type Build, huntMutants } from './mutants/hunt';
 import { runJobs, WORKERS } from './pool';
 import { repeatCommand, shrink } from './shrink';
 import { Summary, vacuities } from './summary';
+import { BROKEN_ASSUMPTIONS, type BrokenAssumptionName } from './world/broken-assumptions';
 import { FAULT_KINDS, type FaultKind } from './world/faults';
 import { type Capability } from './world/scenario';
 
@@ -35,9 +36,8 @@ const OPTIONS = {
   capability: { type: 'string' },
   /** The only kinds of faults that strike, each at its highest rate. */
   kinds: { type: 'string' },
-  late: { type: 'string' },
-  retention: { type: 'string' },
-  'slow-clock': { type: 'string' },
+  /** The name of an assumption. */
+  broken: { type: 'string' },
   /** All seeds on the SQLite adapters, or with --no-sqlite none; else one in ten. */
   sqlite: { type: 'boolean' },
 } as const;
@@ -58,9 +58,7 @@ export async function main(args: readonly string[], surroundings: Surroundings):
     ...(values.capability === undefined ? {} : { capability: values.capability as Capability }),
     ...(values.kinds === undefined ? {} : { kinds: kindsOf(values.kinds) }),
     ...(values.sqlite === undefined ? {} : { sqlite: values.sqlite }),
-    ...(values.late === undefined ? {} : { latenessFactor: Number(values.late) }),
-    ...(values.retention === undefined ? {} : { retentionFactor: Number(values.retention) }),
-    ...(values['slow-clock'] === undefined ? {} : { clockSlowness: Number(values['slow-clock']) }),
+    ...(values.broken === undefined ? {} : { broken: brokenAssumption(values.broken) }),
   };
   const usual = Object.keys(extra).length === 0;
   if (values.story) return tellStory({ seed: from, ...extra });
@@ -94,9 +92,9 @@ export async function main(args: readonly string[], surroundings: Surroundings):
       workers,
       onResult: (result) => void broken.push(result),
     });
-  const assumptions = judgeBrokenAssumptions(broken);
-  const empty = [...vacuities(summary, { usual }), ...(values.assumptions ? assumptions.empty : [])];
-  const failed = [...summary.failed, ...everyCall.failed, ...assumptions.undetected];
+  const assumptions = values.assumptions ? judgeBrokenAssumptions(broken) : undefined;
+  const empty = [...vacuities(summary, { usual }), ...(assumptions?.unexpected ?? [])];
+  const failed = [...summary.failed, ...everyCall.failed, ...(assumptions?.undetected ?? [])];
 
   if (values.json) {
     say(
@@ -106,7 +104,7 @@ export async function main(args: readonly string[], surroundings: Surroundings):
           seconds,
           seedsPerSecond: summary.seeds / seconds,
           everyCall: everyCall.toJSON(),
-          assumptions: assumptions.lines,
+          assumptions: assumptions?.lines ?? [],
           vacuities: empty,
         },
         undefined,
@@ -129,7 +127,7 @@ export async function main(args: readonly string[], surroundings: Surroundings):
       say(
         `every call: ${everyCall.seeds} runs (${everyCall.onSqlite} on the SQLite adapters), ${everyCall.failed.length} parts with violations`,
       );
-    for (const line of assumptions.lines) say(line);
+    for (const line of assumptions?.lines ?? []) say(line);
     for (const line of empty) say(`empty: ${line}`);
     for (const result of failed.slice(0, TOLD_MAX)) await tellFailure(result, tell);
     if (failed.length > TOLD_MAX)
@@ -148,6 +146,12 @@ function kindsOf(list: string): readonly FaultKind[] {
   const unknown = kinds.filter((kind) => !(FAULT_KINDS as readonly string[]).includes(kind));
   if (unknown.length > 0) throw new Error(`no kind of fault is called ${unknown.join(', ')}`);
   return kinds as FaultKind[];
+}
+
+function brokenAssumption(name: string): BrokenAssumptionName {
+  if (!(name in BROKEN_ASSUMPTIONS))
+    throw new Error(`--broken takes one of ${Object.keys(BROKEN_ASSUMPTIONS).join(', ')}, found ${name}`);
+  return name as BrokenAssumptionName;
 }
 
 const listed = (counts: Readonly<Record<string, number>>): string =>

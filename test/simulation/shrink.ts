@@ -40,26 +40,14 @@ async function fewest<Item>(
   return kept;
 }
 
-export const repeatCommand = ({
-  seed,
-  only,
-  rows,
-  capability,
-  kinds,
-  latenessFactor,
-  retentionFactor,
-  clockSlowness,
-  sqlite,
-}: SeedJob): string =>
+export const repeatCommand = ({ seed, only, rows, capability, kinds, broken, sqlite }: SeedJob): string =>
   [
     `npm run simulate -- --seeds ${seed}..${seed}`,
     ...(only ? [`--only ${only.join(',') || 'none'}`] : []),
     ...(rows ? [`--rows ${rows.join(',')}`] : []),
     ...(capability ? [`--capability ${capability}`] : []),
     ...(kinds ? [`--kinds ${kinds.join(',')}`] : []),
-    ...(latenessFactor ? [`--late ${latenessFactor}`] : []),
-    ...(retentionFactor ? [`--retention ${retentionFactor}`] : []),
-    ...(clockSlowness ? [`--slow-clock ${clockSlowness}`] : []),
+    ...(broken ? [`--broken ${broken}`] : []),
     ...(sqlite === undefined ? [] : [sqlite ? '--sqlite' : '--no-sqlite']),
     '--story',
   ].join(' ');

@@ -153,9 +153,10 @@ export class FaultPlan {
         kinds: readonly FaultKind[],
         site: CallSite | undefined,
       ) => FaultKind | undefined;
-      readonly without?: boolean;
       /** The only kinds that may strike, each at its highest rate: a run that goes deep. */
       readonly kinds?: readonly FaultKind[];
+      /** Instead of what the dice say of these kinds. */
+      readonly rates?: Partial<Record<FaultKind, number>>;
     },
   ) {
     for (const kind of FAULT_KINDS) {
@@ -168,7 +169,7 @@ export class FaultPlan {
             : 0.7;
       const scale =
         kind in WORLD_FAULTS ? 1 : options.kinds ? Math.max(...SCALES) : dice.pick(SCALES, `class ${kind} scale`);
-      this.rates.set(kind, off || options.without || options.decide ? 0 : base * scale);
+      this.rates.set(kind, options.rates?.[kind] ?? (off || options.decide ? 0 : base * scale));
     }
   }
 

@@ -15,6 +15,8 @@ export function letThingsHappen(world: World, operator: Operator): void {
   for (const planned of scenario.rows) timeline.at(planned.arrivesAtMs, () => arrive(world, planned));
   for (let number = 0; number < scenario.poisons; number++)
     timeline.at(dice.between(0, scenario.faultsMs, 'poison', number), () => poison(world, number));
+  const { operatorLooksEveryMs: every = Infinity } = world;
+  for (let at = every; at < scenario.faultsMs; at += every) timeline.at(at, () => operator.resolveAll());
   for (const kind of Object.keys(WORLD_FAULTS) as WorldFault[]) {
     for (let number = 0; number < faults.timesInTheWorld(kind); number++) {
       const about = `world ${kind}`;

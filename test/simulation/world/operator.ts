@@ -2,6 +2,7 @@ import { type Container } from 'inversify';
 import { redriveDeadLetters } from '../../../src/application/redrive-dead-letters';
 import { resolveByOperator } from '../../../src/application/resolve-by-operator';
 import { TOKENS } from '../../../src/bootstrap/container/tokens';
+import { type RowStatus } from '../../../src/domain/dp-record/row-status';
 import { type BillerId, type RecordKey } from '../../../src/domain/identifiers';
 import { createProcess } from './processes';
 import { type SimulatedProcess } from './simulated-process';
@@ -77,7 +78,7 @@ export class Operator {
         },
         TOPOLOGY,
       );
-      for (const record of this.inDoubt()) {
+      for (const record of this.recordsThatAre('InDoubt')) {
         const [effect] = this.world.billers.effectsOf(record);
         const outcome = effect ? 'accepted' : this.world.billers.hasDeclined(record) ? 'declined' : 'not-executed';
         await resolve({
@@ -91,11 +92,15 @@ export class Operator {
     });
   }
 
-  private inDoubt(): readonly string[] {
+  sees(status: RowStatus): boolean {
+    return this.recordsThatAre(status).length > 0;
+  }
+
+  private recordsThatAre(wanted: RowStatus): readonly string[] {
     return this.world.shards.flatMap((shard) =>
       shard
         .stored()
-        .filter(({ status }) => status === 'InDoubt')
+        .filter(({ status }) => status === wanted)
         .map(({ billerId, dpId }) => `${billerId}:${dpId}`),
     );
   }

@@ -81,7 +81,7 @@ export function createProcess(world: World, name: string, work: Work): Simulated
   const { dice, timeline, faults } = world;
   return new SimulatedProcess(name, {
     timeline,
-    slowness: world.clockSlowness,
+    slowness: name.endsWith('-a') ? world.clockSlowness : 1,
     work: (process, epoch, signal) => work(portsOf(world, process, epoch).container, signal),
     downMs: (epoch) => (faults.isHealed ? 100 : dice.between(200, 40_000, `${name} is down`, epoch)),
     skewMs: (epoch) => {

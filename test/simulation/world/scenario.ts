@@ -74,12 +74,16 @@ const TRAITS: readonly (readonly [Trait, number])[] = [
   ['foreign-chunk', 40],
 ];
 
+const ROWS_MAX = 30;
+
 export interface ScenarioLimits {
   /** Only rows with these numbers: a shrunk run. */
   readonly rows?: ReadonlySet<number>;
   /** One biller of each capability, one plain record each, one consumer: the loop over every call. */
   readonly plain?: boolean;
   readonly capability?: Capability;
+  readonly shortRetention?: boolean;
+  readonly manyRows?: boolean;
 }
 
 export function planScenario(dice: Dice, limits: ScenarioLimits = {}): Scenario {
@@ -92,10 +96,14 @@ export function planScenario(dice: Dice, limits: ScenarioLimits = {}): Scenario 
   const first = dice.between(0, 3, 'first capability');
   const billers = Array.from({ length: plain ? 4 : dice.between(2, 5, 'billers') }, (_, index) => {
     const capability = limits.capability ?? CAPABILITIES[(first + index) % 4]!;
-    return planBiller(dice, index, capability, shards[index % shards.length]!.name, plain ?? false);
+    return planBiller(dice, index, capability, shards[index % shards.length]!.name, limits);
   });
   const faultsMs = plain ? 120_000 : dice.between(240_000, 420_000, 'faults last');
-  const count = plain ? 4 : dice.between(5, dice.fraction('many rows') < 0.25 ? 30 : 16, 'rows');
+  const count = plain
+    ? 4
+    : limits.manyRows
+      ? ROWS_MAX
+      : dice.between(5, dice.fraction('many rows') < 0.25 ? ROWS_MAX : 16, 'rows');
   const rows = Array.from({ length: count }, (_, index) =>
     planRow(dice, index, billers, dataTypes, faultsMs, plain ?? false),
   );
@@ -126,10 +134,19 @@ export function capabilityOf(capability: Capability, dice: Dice, about: string):
   };
 }
 
-function planBiller(dice: Dice, index: number, kind: Capability, home: ShardName, plain: boolean): PlannedBiller {
+function planBiller(
+  dice: Dice,
+  index: number,
+  kind: Capability,
+  home: ShardName,
+  { plain, shortRetention }: ScenarioLimits,
+): PlannedBiller {
   const about = `biller ${index}`;
   const id = billerId(String(11 + index));
-  const capability = capabilityOf(kind, dice, about);
+  const timeoutMs = plain ? 5_000 : dice.pick([2_000, 5_000, 12_000], `${about} timeout`);
+  const quarantineMs = plain ? 10_000 : dice.pick([5_000, 20_000, 45_000], `${about} quarantine`);
+  const drawn = capabilityOf(kind, dice, about);
+  const capability = shortRetention ? { ...drawn, keys: shortest(drawn.keys, timeoutMs + quarantineMs) } : drawn;
   const rollout = !plain && dice.fraction(`${about} shadow`) < 0.06 ? 'shadow' : 'live';
   const profile: BillerProfile = {
     billerId: id,
@@ -140,8 +157,8 @@ function planBiller(dice: Dice, index: number, kind: Capability, home: ShardName
     actions: ACTIONS,
     constraints: { allowedInvoiceTypes: ['water'], skipNocs: true },
     rollout,
-    timeoutMs: plain ? 5_000 : dice.pick([2_000, 5_000, 12_000], `${about} timeout`),
-    quarantineMs: plain ? 10_000 : dice.pick([5_000, 20_000, 45_000], `${about} quarantine`),
+    timeoutMs,
+    quarantineMs,
     capability,
     retry:
       !plain && dice.fraction(`${about} retry`) < 0.3
@@ -171,6 +188,10 @@ function planBiller(dice: Dice, index: number, kind: Capability, home: ShardName
   };
   return { home, profile, nature };
 }
+
+/** Little more than a profile's check asks for: the margin, and twice the time that a call and its late effect take. */
+const shortest = (keys: DoubtCapability['keys'], callMs: number): DoubtCapability['keys'] =>
+  keys && { ...keys, retentionMs: keys.marginMs + 2 * callMs + 10_000 };
 
 function planRow(
   dice: Dice,

@@ -4,6 +4,7 @@ import { type BillerProfile } from '../../../src/domain/biller/biller-profile';
 import { type Instant, instantFromMs } from '../../../src/domain/instant';
 import { Watch } from '../checker/watch';
 import { BillerWorld } from './biller-world';
+import { type BrokenAssumption } from './broken-assumptions';
 import { Dice } from './dice';
 import { FaultPlan } from './faults';
 import { MemoryBroker } from './memory-broker';
@@ -26,11 +27,7 @@ export interface WorldOptions {
   readonly narrate?: (line: string) => void;
   /** On the product's SQLite adapters instead of the simulator's own stores in memory. */
   readonly sqlite?: boolean;
-  /** Broken on purpose: how much later than declared an effect may be, how much shorter keys are remembered. */
-  readonly latenessFactor?: number;
-  readonly retentionFactor?: number;
-  /** Broken on purpose: how much slower than time the processes' monotonic clocks run. */
-  readonly clockSlowness?: number;
+  readonly broken?: BrokenAssumption;
 }
 
 export const TOPOLOGY: TopologySettings = {
@@ -63,8 +60,8 @@ export class World {
   readonly misreported = new Set<string>();
   readonly narrate: ((line: string) => void) | undefined;
   readonly latenessFactor: number;
-  readonly retentionFactor: number;
   readonly clockSlowness: number;
+  readonly operatorLooksEveryMs: number | undefined;
   lateEffectsUntil = 0;
   private readonly draws = new Map<string, number>();
   private readonly digests = new Map<string, string>();
@@ -75,13 +72,18 @@ export class World {
   ) {
     this.dice = new Dice(options.seed);
     this.timeline = new Timeline(this.dice);
-    this.faults = new FaultPlan(this.dice, { ...options.faults, nowMs: () => this.timeline.now });
+    this.faults = new FaultPlan(this.dice, {
+      ...options.faults,
+      ...(options.broken ? { rates: options.broken.rates } : {}),
+      nowMs: () => this.timeline.now,
+    });
     this.store = options.sqlite ? sqliteStore() : new MemoryEventStore();
     this.narrate = options.narrate && ((line) => options.narrate!(`${String(this.timeline.now).padStart(8)} ${line}`));
     this.wire = new Wire(this.timeline, this.dice, this.faults, this.narrate);
-    this.latenessFactor = options.latenessFactor ?? 1;
-    this.retentionFactor = options.retentionFactor ?? 1;
-    this.clockSlowness = options.clockSlowness ?? 1;
+    const { latenessFactor = 1, retentionFactor = 1, clockSlowness = 1 } = options.broken ?? {};
+    this.latenessFactor = latenessFactor;
+    this.clockSlowness = clockSlowness;
+    this.operatorLooksEveryMs = options.broken?.operatorLooksEveryMs;
     this.brokerBeginsMs = WORLD_BEGINS_MS + this.dice.between(-90_000, 90_000, 'clock of the broker');
     const Broker = options.sqlite ? SqliteBroker : MemoryBroker;
     this.broker = new Broker(declareTopology(TOPOLOGY), () => this.brokerBeginsMs + this.timeline.now);
@@ -100,7 +102,7 @@ export class World {
     for (const { profile, nature } of scenario.billers) {
       this.billers.natures.set(profile.billerId, {
         ...nature,
-        keyRetentionMs: nature.keyRetentionMs * this.retentionFactor,
+        keyRetentionMs: nature.keyRetentionMs * retentionFactor,
       });
       this.publishProfile(profile);
     }
