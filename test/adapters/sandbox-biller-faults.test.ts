@@ -153,6 +153,12 @@ describe('chance in the sandbox biller', () => {
     expect(sandbox.rows('SELECT occurrence FROM faults')).toEqual([{ occurrence: 1 }, { occurrence: 2 }]);
   });
 
+  it('spares the requests of a reference after its first ones, where it is told to', async () => {
+    sandbox = await RunningSandbox.start({ faults: { 'throttled-429': 1 }, faultyRequestsMax: 2 });
+    const answers = [await sandbox.post(), await sandbox.post(), await sandbox.post()];
+    expect(answers.map(({ status }) => status)).toEqual([429, 429, 201]);
+  });
+
   it('meets the rates it is given', () => {
     const rates = Object.fromEntries(FAULT_KINDS.map((kind) => [kind, 0.05]));
     const seen: Record<string, number> = {};

@@ -23,6 +23,8 @@ export interface SandboxBiller {
   readonly quarantineMs: number;
   readonly latencyMs: { readonly median: number; readonly max: number };
   readonly faults: FaultRates;
+  /** Of each reference only so many requests, the first ones, are left to the fault rates. Absent: all of them. */
+  readonly faultyRequestsMax?: number;
   /** How long a timeout fault holds the response before the socket is closed; longer than the client's timeout. */
   readonly hangMs: number;
 }
@@ -99,9 +101,10 @@ const BILLER = shape(
       ),
       default: {},
     },
+    faultyRequestsMax: { type: 'integer', minimum: 0 },
     hangMs: { ...durationMs, default: 0 },
   },
-  ['idempotency', 'inquiry'],
+  ['idempotency', 'inquiry', 'faultyRequestsMax'],
 );
 
 const CONFIGURATION = shape({

@@ -63,7 +63,8 @@ export class SandboxDesk {
       reference,
       occurrence: ledger.countOccurrence(billerId, reference),
     };
-    const fault = drawFault(draw, biller.faults);
+    const spared = draw.occurrence > (biller.faultyRequestsMax ?? Number.POSITIVE_INFINITY);
+    const fault = spared ? undefined : drawFault(draw, biller.faults);
     const latencyMs = drawLatencyMs(draw, biller.latencyMs);
     if (fault !== undefined) ledger.recordFault(fault, billerId, reference, draw.occurrence, nowMs);
     switch (fault) {
