@@ -1,4 +1,4 @@
-import Ajv, { type ErrorObject } from 'ajv';
+import Ajv, { type ErrorObject, type ValidateFunction } from 'ajv';
 
 /** Where the value of one field comes from: a column, the same text for all lines, or text with `{column}` in it. */
 export type FieldSource =
@@ -47,7 +47,9 @@ const SCHEMA = only(
   ['description', 'delimiter'],
 );
 
-const validate = new Ajv({ allErrors: true }).compile(SCHEMA);
+let compiled: ValidateFunction | undefined;
+/** Compiled when a mapping is first read: every process loads this file, and few read one. */
+const schemaCheck = (): ValidateFunction => (compiled ??= new Ajv({ allErrors: true }).compile(SCHEMA));
 
 /** Every problem of a mapping file's content, or the mapping. */
 export function readPaymentMapping(
@@ -59,6 +61,7 @@ export function readPaymentMapping(
   } catch (error) {
     return { problems: [`is not JSON: ${(error as Error).message}`] };
   }
+  const validate = schemaCheck();
   if (!validate(found)) return { problems: [...new Set((validate.errors ?? []).flatMap(problemOf))] };
   const mapping = found as { delimiter?: string; fields: PaymentMapping['fields'] };
   return { mapping: { delimiter: mapping.delimiter ?? ',', fields: mapping.fields } };
