@@ -21,14 +21,16 @@ export function excuseDoubt(ports: { readonly eventStore: EventStore; readonly k
   ): Promise<DoubtExcuse> => {
     if (!biller || biller.keys || biller.inquiry)
       return { excused: false, why: 'although its biller has idempotency keys or a status inquiry' };
-    if (hadUnclearFault) return { excused: true };
+    if (hadUnclearFault) return { excused: true, origin: 'fault' };
     const started = await startOfDoubt(ports.eventStore, record);
     if (!started) return { excused: false, why: 'and its stream names no attempt that could be' };
     const processes = new Set(['sandbox', 'all', `consumer-${record.dataType.toLowerCase()}`]);
     const from = plusMs(started.at, -NEAR_MS);
     const to = plusMs(started.notAfter, NEAR_MS);
     const hit = ports.kills.some((kill) => processes.has(kill.process) && kill.from <= to && kill.to >= from);
-    return hit ? { excused: true } : { excused: false, why: 'although neither a fault nor a kill hit it' };
+    return hit
+      ? { excused: true, origin: 'kill' }
+      : { excused: false, why: 'although neither a fault nor a kill hit it' };
   };
 }
 

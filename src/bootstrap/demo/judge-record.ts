@@ -3,11 +3,12 @@ import { type End, endOfRecord, endOfRow } from '../../application/queries/contr
 import { carriesMoney } from '../../domain/biller/data-type';
 import { type DpRow } from '../../domain/dp-record/dp-row';
 import { decimalText, type Money } from '../../domain/money';
-import { type Difference } from './proof';
+import { type Difference, type DoubtOrigin } from './proof';
 import { type Found } from './proof-sources';
 
 /** Why a record may be in doubt, or why not. */
-export type DoubtExcuse = { readonly excused: true } | { readonly excused: false; readonly why: string };
+export type DoubtExcuse =
+  { readonly excused: true; readonly origin: DoubtOrigin } | { readonly excused: false; readonly why: string };
 
 const WORDS: Record<End, string> = {
   delivered: 'delivered',

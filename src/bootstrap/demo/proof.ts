@@ -2,6 +2,9 @@ import { type Kill, type ManifestBiller, type PlannedEnd } from '../../adapters/
 import { type End, type Tally } from '../../application/queries/control-totals';
 import { type BillerId } from '../../domain/identifiers';
 
+/** What left no other honest answer than doubt: a fault without a clear answer, or a kill during the call. */
+export type DoubtOrigin = 'fault' | 'kill';
+
 /** One thing that should not be. */
 export interface Difference {
   readonly record: string;
@@ -31,6 +34,8 @@ export interface Proof {
   /** The first ones; the three counts tell of all. */
   readonly differences: readonly Difference[];
   readonly faults: Readonly<Record<string, number>>;
+  /** Records in doubt that may be, by what brought them there; any other is a difference. */
+  readonly doubts: Readonly<Record<DoubtOrigin, number>>;
   readonly kills: readonly Kill[];
   /** How often each noteworthy event stands in the streams of attempts. */
   readonly attemptEvents: Readonly<Record<string, number>>;

@@ -41,12 +41,15 @@ export async function proveDemo(ports: ProofPorts, onProgress: (records: number)
   const excuse = excuseDoubt({ eventStore: ports.eventStore, kills });
   const billers = new Map(ports.manifest.billers().map((biller) => [biller.billerId, emptyProof(biller)]));
   const counts = { lost: 0, doubled: 0, differs: 0 };
+  const doubts = { fault: 0, kill: 0 };
   const differences: Difference[] = [];
   let records = 0;
   for await (const found of mergedByRecord(ports)) {
-    const judged = await judgeRecord(found, (record) =>
-      excuse(record, billers.get(record.billerId)?.biller, found.hadUnclearFault),
-    );
+    const judged = await judgeRecord(found, async (record) => {
+      const verdict = await excuse(record, billers.get(record.billerId)?.biller, found.hadUnclearFault);
+      if (verdict.excused) doubts[verdict.origin]++;
+      return verdict;
+    });
     // A record counts once, by the worst that can be said of it.
     const worst = (['doubled', 'lost', 'differs'] as const).find((kind) =>
       judged.some((difference) => difference.kind === kind),
@@ -68,6 +71,7 @@ export async function proveDemo(ports: ProofPorts, onProgress: (records: number)
     differing: counts.differs,
     differences,
     faults: ports.books.faults(),
+    doubts,
     kills,
     attemptEvents: await countAttemptEvents(ports.eventStore),
   };
