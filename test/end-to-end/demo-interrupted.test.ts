@@ -1,12 +1,15 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { Database } from '../../src/adapters/shared/sqlite-driver';
 import { SqliteManifest, type Child } from '../../src/adapters/sqlite/sqlite-manifest';
 import { startTicksOf } from '../../src/bootstrap/demo/process-table';
 import { newDemoFolder, removeDemoFolder, RunningDemo } from '../support/running-demo';
 import { until } from '../support/until';
 
 const DEMO_MS = 300_000;
-const RECORDS = 3_000;
+/** Some seconds of work, of which little is done when the first effects stand in the ledger. */
+const RECORDS = 800;
+const EFFECTS_FIRST = 10;
 
 function childrenOf(folder: string): readonly Child[] {
   const manifest = new SqliteManifest({ path: join(folder, 'manifest.sqlite') });
@@ -24,8 +27,21 @@ const STARTED_WITHIN_MS = 120_000;
 /** A demo in the middle of its work. */
 async function workingDemo(folder: string): Promise<RunningDemo> {
   const running = new RunningDemo(folder, ['--records', String(RECORDS)]);
-  await until('the first records are delivered', () => /delivering: [1-9]/.test(running.told), STARTED_WITHIN_MS);
+  await until('the first effects are booked', () => effectsIn(folder) >= EFFECTS_FIRST, STARTED_WITHIN_MS);
   return running;
+}
+
+function effectsIn(folder: string): number {
+  const file = join(folder, 'sandbox-ledger.sqlite');
+  if (!existsSync(file)) return 0;
+  const ledger = new Database(file, { readonly: true });
+  try {
+    return ledger.prepare('SELECT count(*) FROM effects').pluck().get() as number;
+  } catch {
+    return 0; // Its tables are not there yet.
+  } finally {
+    ledger.close();
+  }
 }
 
 describe('an interrupted demo', () => {
