@@ -118,6 +118,7 @@ export async function untilDrainedOrEnded(
   container: ReturnType<typeof createContainer>,
   signal: AbortSignal,
   onLook?: (backlog: Backlog) => void,
+  lookShare = LOOK_SHARE,
 ): Promise<void> {
   const clock = container.get(TOKENS.clock);
   const measure = measureBacklog(
@@ -128,7 +129,7 @@ export async function untilDrainedOrEnded(
   let lookMs = 0;
   let seenAt = clock.monotonicMs();
   for (let empty = 0; empty < DRAINED_LOOKS && !signal.aborted;) {
-    await clock.sleep(Math.max(DRAINED_LOOK_MS, LOOK_SHARE * lookMs), signal);
+    await clock.sleep(Math.max(DRAINED_LOOK_MS, lookShare * lookMs), signal);
     if (signal.aborted) return;
     const began = clock.monotonicMs();
     const backlog = await look().catch((error: unknown) => {

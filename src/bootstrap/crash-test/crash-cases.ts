@@ -1,7 +1,8 @@
 import { CRASH_POINTS, type CrashPoint } from '../../application/crash-point';
+import { DATA_TYPES, type DataType } from '../../domain/biller/data-type';
 
-/** Which process is armed. Consumers: each of them dies at its own first visit. */
-export type Actor = 'scanner' | 'fetcher' | 'consumers' | 'redrive' | 'resolve' | 'supervisor';
+/** Which process is armed. */
+export type Actor = 'scanner' | 'fetcher' | 'consumer' | 'redrive' | 'resolve' | 'supervisor';
 
 /** What is done before the armed process starts, so that it comes to the point at all. */
 export type Preparation =
@@ -14,6 +15,8 @@ export type Preparation =
   | 'given-up-messages'
   /** Payments became such as their biller does not take, after they were validated. */
   | 'changed-payments'
+  /** The armed consumer runs alone at first: it hears of records that nobody has discovered yet. */
+  | 'consumer-first'
   /** The armed process was killed at this point before. */
   | { readonly killedAt: CrashPoint };
 
@@ -36,6 +39,7 @@ const PREPARED: Partial<Record<CrashPoint, Preparation>> = {
   'sweep.after-records-sent': 'lost-messages',
   'fetcher.between-rows': 'dropped-chunks',
   'fetcher.after-finished-reconciled': { killedAt: 'fetcher.before-publish' },
+  'consumer.after-discovered': 'consumer-first',
   'consumer.after-claim-without-call': 'changed-payments',
   'broker-dead-letters.after-stated': 'given-up-messages',
   'broker-dead-letters.after-row': 'given-up-messages',
@@ -59,6 +63,8 @@ const RARE: ReadonlySet<CrashPoint> = new Set<CrashPoint>([
   'fetcher.after-notices',
   'fetcher.after-finished-reconciled',
   'consumer.after-row-reopened',
+  'consumer.after-row-reconciled',
+  'consumer.after-row-confirmed',
   'consumer.after-claim-without-call',
   'doubt.before-inquiry',
   'doubt.after-inquiry',
@@ -83,6 +89,15 @@ const RARE: ReadonlySet<CrashPoint> = new Set<CrashPoint>([
 export const CRASH_CASES: readonly CrashCase[] = CRASH_POINTS.flatMap((point) =>
   actorsOf(point).map((actor) => caseOf(point, actor)),
 );
+
+/**
+ * Of the records of one run. What is passed often is passed with every type, so each consumer dies somewhere; what is
+ * rare needs billers of every kind, which Payments alone have.
+ */
+export function dataTypeOf({ point, firstTimeOnly }: CrashCase, turn: number): DataType {
+  const types = firstTimeOnly ? (['Payments'] as const) : DATA_TYPES;
+  return types[(CRASH_POINTS.indexOf(point) + turn) % types.length]!;
+}
 
 function caseOf(point: CrashPoint, actor: Actor): CrashCase {
   const preparation = PREPARED[point] ?? 'nothing';
@@ -112,7 +127,7 @@ function actorsOf(point: CrashPoint): readonly Actor[] {
     case 'fetcher':
       return ['fetcher'];
     case 'receive-loop':
-      return point.endsWith('dead-letter') ? ['consumers'] : ['fetcher', 'consumers'];
+      return point.endsWith('dead-letter') ? ['consumer'] : ['fetcher', 'consumer'];
     case 'redrive':
       return ['redrive'];
     case 'resolve':
@@ -120,6 +135,6 @@ function actorsOf(point: CrashPoint): readonly Actor[] {
     case 'supervisor':
       return ['supervisor'];
     default:
-      return ['consumers'];
+      return ['consumer'];
   }
 }

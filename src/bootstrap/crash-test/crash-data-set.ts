@@ -20,16 +20,20 @@ export interface CrashDataOptions {
   readonly seed: number;
   readonly sandboxPort: number;
   readonly startedAt: Instant;
-  readonly dataTypes: readonly [DataType, DataType];
+  readonly dataTypes: readonly DataType[];
   /** Records whose payments will be changed to what their biller does not take, once they are validated. */
   readonly changedPayments: number;
   readonly settings: CrashSettings;
   readonly faults?: FaultRates;
   readonly latencyMs?: SandboxBiller['latencyMs'];
   readonly quotas?: Readonly<Record<string, number>>;
+  /** Of a call; below the bus' lock less permit wait and margin. */
+  readonly timeoutMs?: number;
+  /** Of every row; absent: when it was created. */
+  readonly dueAt?: Instant;
 }
 
-/** Every second record meets a fault, so that retries, parks and doubts are reached with a few dozen of them. */
+/** Two requests in five meet a fault, so that retries, parks and doubts are reached with a few dozen records. */
 const FAULTS: FaultRates = {
   latency: 0.02,
   'throttled-429': 0.05,
@@ -42,9 +46,12 @@ const FAULTS: FaultRates = {
   'connection-reset-after-effect': 0.05,
   'malformed-body-after-effect': 0.05,
 };
-const TIMEOUT_MS = 1_500;
-const QUARANTINE_MS = 800;
-const HANG_MS = TIMEOUT_MS + 500;
+const TIMEOUT_MS = 1_900;
+const QUARANTINE_MS = 600;
+/** The sandbox holds an answer longer than anybody waits for it. */
+const HANG_LONGER_MS = 500;
+/** A record's first two requests may meet a fault: retries, doubts, resends without an answer, and then an end. */
+const FAULTY_REQUESTS_MAX = 2;
 const BILLERS = 8;
 const SHARDS = 2;
 /** So many are planned and a few taken of each kind: rare kinds must be there every time. */
@@ -54,16 +61,14 @@ const QUOTAS: Readonly<Record<string, number>> = {
   skipped: 3,
   declined: 3,
   deadLettered: 3,
-  'delivered-keys': 12,
+  'delivered-keys': 18,
   'delivered-inquiry': 8,
   'delivered-both': 4,
   'delivered-neither': 8,
 };
-/** Of each quota; the rest is of the second data type. */
-const FIRST_TYPE_SHARE = 2 / 3;
 const NOT_TAKEN = 'Endorsement';
 
-/** Short waits, so that a run ends in seconds. A lock outlives permit wait, call and margin: 7 > 0 + 1.5 + 5. */
+/** Short waits, so that a run ends in seconds. A lock outlives permit wait, call and margin: 7 > 0 + 1.9 + 5. */
 export const crashSettings = (files: DemoFiles, { sweeping }: { readonly sweeping: boolean }): CrashSettings => ({
   ...demoSettings(files, { chaos: false, shards: SHARDS }),
   'Consumer:PermitWaitSeconds': 0,
@@ -86,32 +91,28 @@ export async function seedCrashTest(files: DemoFiles, options: CrashDataOptions)
     sandboxPort,
     startedAt,
   };
-  const billers = planBillers(plan).map((biller) => ({ ...biller, profile: { ...biller.profile, ...hurriedProfile } }));
+  const hurried = hurriedProfile(options.timeoutMs ?? TIMEOUT_MS);
+  const billers = planBillers(plan).map((biller) => ({ ...biller, profile: { ...biller.profile, ...hurried } }));
   const records = markChanging(select(planRecords(plan, billers), options), options.changedPayments);
   mkdirSync(files.billers, { recursive: true });
   writeFiles(plan, files, billers, options);
   const manifest = new SqliteManifest({ path: files.manifest });
   manifest.addBillers(billers);
   manifest.addRecords(records.map((record) => record.manifest));
-  await fillShards(files, billers, records);
+  await fillShards(files, billers, records, options.dueAt);
   return { plan, records, manifest };
 }
 
-const hurriedProfile = {
-  Timeout: `${TIMEOUT_MS}ms`,
+const hurriedProfile = (timeoutMs: number) => ({
+  Timeout: `${timeoutMs}ms`,
   Quarantine: `${QUARANTINE_MS}ms`,
-  RetrySchedule: { Kind: 'Fixed', Waits: ['200ms', '300ms', '500ms', '1s', '1s', '1s'], MaxAge: '24h' },
-};
+  RetrySchedule: { Kind: 'Fixed', Waits: ['200ms', '200ms', '300ms', '300ms', '500ms', '500ms'], MaxAge: '24h' },
+});
 
-function select(
-  candidates: Iterable<DemoRecord>,
-  { dataTypes: [first, second], quotas = QUOTAS }: CrashDataOptions,
-): DemoRecord[] {
+function select(candidates: Iterable<DemoRecord>, { dataTypes, quotas = QUOTAS }: CrashDataOptions): DemoRecord[] {
   const left = new Map<string, number>();
-  for (const [kind, quota] of Object.entries(quotas)) {
-    const ofFirst = Math.ceil(quota * FIRST_TYPE_SHARE);
-    left.set(`${kind} ${first}`, ofFirst).set(`${kind} ${second}`, quota - ofFirst);
-  }
+  for (const [kind, quota] of Object.entries(quotas))
+    for (const dataType of dataTypes) left.set(`${kind} ${dataType}`, Math.ceil(quota / dataTypes.length));
   const taken: DemoRecord[] = [];
   for (const record of candidates) {
     const kind = `${kindOf(record)} ${record.manifest.dataType}`;
@@ -151,7 +152,7 @@ export const changedPayments = (records: readonly DemoRecord[]) =>
   );
 
 function writeFiles(plan: DemoPlan, files: DemoFiles, billers: readonly DemoBiller[], options: CrashDataOptions): void {
-  const { faults = FAULTS, latencyMs = { median: 3, max: 300 } } = options;
+  const { faults = FAULTS, latencyMs = { median: 3, max: 300 }, timeoutMs = TIMEOUT_MS } = options;
   for (const { billerId, profile } of billers) writeJson(join(files.billers, `${billerId}.json`), profile);
   writeJson(files.secrets, secretsOf(billers), 0o600);
   const sandbox = sandboxConfigurationOf(plan, billers, files.ledger) as { readonly billers: readonly SandboxBiller[] };
@@ -160,7 +161,8 @@ function writeFiles(plan: DemoPlan, files: DemoFiles, billers: readonly DemoBill
     faults,
     latencyMs,
     quarantineMs: QUARANTINE_MS,
-    hangMs: HANG_MS,
+    hangMs: timeoutMs + HANG_LONGER_MS,
+    faultyRequestsMax: FAULTY_REQUESTS_MAX,
   }));
   writeJson(files.sandbox, { ...sandbox, billers: faulty }, 0o600);
   writeFileSync(files.configuration, configurationText(options.settings));
@@ -170,6 +172,7 @@ async function fillShards(
   files: DemoFiles,
   billers: readonly DemoBiller[],
   records: readonly DemoRecord[],
+  dueAt: Instant | undefined,
 ): Promise<void> {
   const folder = join(files.folder, 'shards');
   mkdirSync(folder, { recursive: true });
@@ -183,7 +186,7 @@ async function fillShards(
           .map(({ billerId, name, settings }) => ({ billerId, dba: name, active: settings === 'active' })),
         customers: here.flatMap(({ customer }) => customer ?? []),
         payments: here.flatMap(({ payment }) => payment ?? []),
-        rows: here.map(({ row }) => row),
+        rows: here.map(({ row }) => (dueAt === undefined ? row : { ...row, dueAt })),
       });
     }
   } finally {

@@ -4,6 +4,7 @@ import { LedgerBooks } from '../../adapters/sandbox-biller/ledger-books';
 import { SqliteRecordProjection } from '../../adapters/sqlite/sqlite-record-projection';
 import { type CrashPoint } from '../../application/crash-point';
 import { type DataType } from '../../domain/biller/data-type';
+import { type Backlog } from '../../application/queries/measure-backlog';
 import { plusMs } from '../../domain/instant';
 import { untilDrainedOrEnded } from '../command-line/run-commands';
 import { loadSettings } from '../configuration/load-settings';
@@ -28,11 +29,22 @@ export const UNARMED: Arming = () => [];
 const SEEN_AFTER_MS = 500;
 const STOP_MS = 20_000;
 const DRAINED_MAX_MS = 240_000;
+/** A look at a few dozen rows slows nothing down, and takes long only where the machine is busy. */
+const LOOK_SHARE = 1;
+const STANDSTILL_MS = 8_000;
 const LANDED_LOOK_MS = 100;
 const LANDED_LOOKS_MAX = 100;
 /** A rolling restart ends each process several times. */
 const RESTARTS_MAX = 20;
 const RESTART_WINDOW_MS = 60_000;
+
+/** Somebody pressed Ctrl-C: no verdict, neither good nor bad. */
+export class Interrupted extends Error {
+  constructor() {
+    super('interrupted');
+    this.name = 'Interrupted';
+  }
+}
 
 /** For looking into the run's files from here, by the same settings. */
 export function containerOf(files: DemoFiles): Container {
@@ -46,9 +58,12 @@ export class CrashRun {
   private readonly log: number;
   private readonly sandbox: SandboxProcess;
   private failure: string | undefined;
+  private counted = 0;
   readonly environment: Readonly<Record<string, string>>;
   /** Told of each process that was killed. */
   onKill: () => void = () => undefined;
+  /** Told when nothing has moved for longer than a lock lasts. */
+  onStandstill: () => void = () => undefined;
   /** Told of each process that ended by itself; false: it should not have. */
   onEnd: (process: string, code: number | undefined) => boolean = () => false;
 
@@ -58,6 +73,7 @@ export class CrashRun {
     readonly container: Container,
     readonly dataTypes: readonly DataType[],
     settings: CrashSettings,
+    readonly signal: AbortSignal,
   ) {
     this.environment = environmentOf(settings);
     this.log = openSync(files.processLog, 'a');
@@ -70,19 +86,25 @@ export class CrashRun {
 
   /** Scanner, fetcher and a consumer for each data type there is. */
   get processes(): readonly ProcessKind[] {
-    return [
-      { process: 'scanner' },
-      { process: 'fetcher' },
-      ...this.dataTypes.map((dataType) => ({ process: 'consumer' as const, dataType })),
-    ];
+    return [{ process: 'scanner' }, { process: 'fetcher' }, ...this.consumers];
+  }
+
+  get consumers(): readonly ProcessKind[] {
+    return this.dataTypes.map((dataType) => ({ process: 'consumer', dataType }));
   }
 
   get logFile(): number {
     return this.log;
   }
 
-  open(): Promise<void> {
-    return this.sandbox.start();
+  /** How often a process that had ended was started again. */
+  get restarts(): number {
+    return this.counted;
+  }
+
+  async open(): Promise<void> {
+    await this.sandbox.start();
+    this.goOn();
   }
 
   /** Starts the processes, each armed as told, runs the work and stops them again. */
@@ -119,14 +141,21 @@ export class CrashRun {
       await work(supervised);
     } finally {
       await supervised.stop();
+      this.counted += supervised.restarts();
     }
+  }
+
+  /** Throws where there is no sense in going on. */
+  private goOn(): void {
+    if (this.signal.aborted) throw new Interrupted();
+    if (this.failure !== undefined) throw new Error(this.failure);
   }
 
   /** Polls until it holds; a process that gave up, or too long a wait, is told. */
   async until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
     const clock = this.container.get(TOKENS.clock);
-    for (const end = clock.monotonicMs() + DRAINED_MAX_MS; ; await clock.sleep(LANDED_LOOK_MS)) {
-      if (this.failure !== undefined) throw new Error(this.failure);
+    for (const end = clock.monotonicMs() + DRAINED_MAX_MS; ; await clock.sleep(LANDED_LOOK_MS, this.signal)) {
+      this.goOn();
       if (await holds()) return;
       if (clock.monotonicMs() > end) throw new Error(`waited ${DRAINED_MAX_MS / 1_000} s in vain: ${what}`);
     }
@@ -135,15 +164,25 @@ export class CrashRun {
   async untilDrained(): Promise<void> {
     const clock = this.container.get(TOKENS.clock);
     const end = clock.monotonicMs() + DRAINED_MAX_MS;
-    await untilDrainedOrEnded(this.container, new AbortController().signal, (backlog) => {
-      if (this.failure !== undefined) throw new Error(this.failure);
-      if (clock.monotonicMs() > end)
-        throw new Error(`not drained after ${DRAINED_MAX_MS / 1_000} s: ${JSON.stringify(backlog)}`);
-    });
+    let [before, movedAt] = ['', clock.monotonicMs()];
+    const onLook = (backlog: Backlog): void => {
+      this.goOn();
+      const now = JSON.stringify(backlog);
+      if (now !== before) [before, movedAt] = [now, clock.monotonicMs()];
+      else if (clock.monotonicMs() - movedAt > STANDSTILL_MS) {
+        movedAt = clock.monotonicMs();
+        this.onStandstill();
+      }
+      if (clock.monotonicMs() > end) throw new Error(`not drained after ${DRAINED_MAX_MS / 1_000} s: ${now}`);
+    };
+    await untilDrainedOrEnded(this.container, this.signal, onLook, LOOK_SHARE);
+    this.goOn();
   }
 
   /** A kill belongs into the manifest, where the proof looks for a doubt's cause. */
   private noteEnd(process: string, signal: string | undefined, code: number | undefined): void {
+    // Ctrl-C reaches every process of the terminal.
+    if (this.signal.aborted) return;
     if (signal !== 'SIGKILL') {
       if (!this.onEnd(process, code))
         this.failure ??= `${process} ended by itself (${signal ?? code}), see ${this.files.processLog}`;

@@ -5,7 +5,7 @@ import { TOKENS } from '../container/tokens';
 import { recordKey, type RecordKey } from '../../domain/identifiers';
 import { CRASH_VARIABLE } from '../processes/arm-crash-point';
 import { commandLine } from '../processes/supervise';
-import { type CrashRun } from './crash-run';
+import { type CrashRun, Interrupted } from './crash-run';
 import { letAnHourPass } from './prepare-case';
 
 const ORDER = ['--apply', '--by', 'crash-test', '--reason', 'the crash test orders it'];
@@ -80,9 +80,13 @@ export async function runCommand(run: CrashRun, words: readonly string[], point:
     env: { ...process.env, ...run.environment, ...(point === undefined ? {} : { [CRASH_VARIABLE]: point }) },
     stdio: ['pipe', run.logFile, run.logFile],
   });
+  const stop = (): void => void child.kill('SIGTERM');
+  run.signal.addEventListener('abort', stop);
   const { code, signal } = await new Promise<{ code: number | null; signal: string | null }>((ended, failed) =>
     child.once('error', failed).once('exit', (exit, by) => ended({ code: exit, signal: by })),
   );
+  run.signal.removeEventListener('abort', stop);
+  if (run.signal.aborted) throw new Interrupted();
   if (point !== undefined && signal === 'SIGKILL') return;
   if (!DONE_OR_DONE_ALREADY.includes(code))
     throw new Error(`${words.slice(0, 2).join(' ')} ended with ${signal ?? code}, see ${run.files.processLog}`);

@@ -59,7 +59,7 @@ export async function prepareCase(run: CrashRun, preparation: Preparation): Prom
       }
       return;
     default:
-      // Nothing, or an earlier kill: that is a matter of arming.
+      // Nothing, or what is a matter of arming.
       return;
   }
 }
@@ -92,7 +92,8 @@ export function letAnHourPass(run: CrashRun): void {
   }
 }
 
-function inShard(run: CrashRun, shard: string, work: (database: Database) => unknown): void {
+/** For what nobody but another system or time itself does to a shard. */
+export function inShard(run: CrashRun, shard: string, work: (database: Database) => unknown): void {
   const database = new Database(join(run.files.folder, 'shards', `${shard}.sqlite`), { timeout: 5_000 });
   try {
     work(database);

@@ -1,54 +1,98 @@
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { SystemClock } from '../../adapters/system/system-clock';
 import { type Position, READ_EVENTS_MAX } from '../../application/ports/event-store';
 import { type DataType } from '../../domain/biller/data-type';
+import { instant } from '../../domain/instant';
 import { TOKENS } from '../container/tokens';
 import { demoFiles } from '../demo/demo-plan';
-import { isProved } from '../demo/proof';
-import { freePort } from '../demo/sandbox-process';
 import { processName } from '../processes/run-process';
 import { type Supervised } from '../processes/supervise';
 import { crashSettings, seedCrashTest } from './crash-data-set';
 import { containerOf, CrashRun, UNARMED } from './crash-run';
+import { ownPort } from './own-port';
+import { inShard } from './prepare-case';
+import { failureOf, problemsOf, type Trial, type TrialOptions } from './trial';
 
-export interface RollingResult {
-  readonly records: number;
-  /** Processes that were told to stop while there was work left, and ended. */
-  readonly restarts: number;
-  readonly slowestStopMs: number;
-  readonly attempts: number;
-  /** Records with more than one attempt, and attempts that nothing closed. */
-  readonly repeated: number;
-  readonly open: number;
-  readonly lost: number;
-  readonly doubled: number;
-  readonly failure: string | undefined;
-}
-
-const DATA_TYPES_OF_RUN: readonly [DataType, DataType] = ['Payments', 'Paperless'];
-const QUOTAS = { 'delivered-keys': 180, 'delivered-inquiry': 180, 'delivered-both': 150, 'delivered-neither': 90 };
+const DATA_TYPES_OF_RUN: readonly DataType[] = ['Payments', 'Paperless'];
+const QUOTAS = { 'delivered-keys': 120, 'delivered-inquiry': 140, 'delivered-both': 120, 'delivered-neither': 120 };
 /** Slow answers and few at a time, so that a consumer is in the middle of calls whenever it is told to stop. */
 const LATENCY_MS = { median: 300, max: 900 };
 const CONCURRENT_MESSAGES = 8;
+/** A slow machine must not look like a lost answer. */
+const TIMEOUT_MS = 20_000;
+const LOCK_SECONDS = 30;
 const ROUNDS = 2;
+/** Rows become due portion by portion: whoever is told to stop has work, however slow the machine. */
+const PORTION_PER_SHARD = 24;
+const NOT_YET = instant('2100-01-01T00:00:00.000Z');
 const SETTLED_STATUSES: readonly string[] = ['Delivered', 'Declined', 'Failed', 'Rejected', 'Skipped', 'InDoubt'];
 
 /**
  * Tells each process in turn to stop, as a deployment would, while records are on their way, and starts it again. No
  * fault happens, so every record must have one attempt, and every attempt its answer.
  */
-export async function rollingRestart(folder: string): Promise<RollingResult> {
-  rmSync(folder, { recursive: true, force: true });
+export const rollingRestart: Trial = {
+  name: 'rolling-restart',
+  turn: 1,
+  async run(options) {
+    const run = await openRun(options);
+    const ends: number[] = [];
+    let idle = 0;
+    try {
+      await run.open();
+      await run.while(run.processes, UNARMED, async (supervised) => {
+        let due = 0;
+        for (const kind of Array.from({ length: ROUNDS }, () => run.processes).flat()) {
+          const name = processName(kind);
+          const before = await settled(run);
+          await run.until(`${name} has started`, () => run.hasStarted(supervised.running().get(name) ?? 0));
+          due += letRowsBeDue(run, PORTION_PER_SHARD);
+          // A consumer in the middle of its calls; the others while rows are new.
+          if (kind.process === 'consumer')
+            await run.until('some of the new records are delivered', async () => (await settled(run)) > before);
+          if ((await settled(run)) === due) idle++;
+          ends.push(await stopOne(run, supervised, name));
+        }
+        letRowsBeDue(run, run.data.records.length);
+        await run.untilDrained();
+      });
+      const { attempts, repeated, open } = await countAttempts(run);
+      const proof = await run.prove();
+      const problems = [
+        ...(idle > 0 ? [`${idle} processes were told to stop when nothing was under way`] : []),
+        ...(attempts === proof.records ? [] : [`${attempts} attempts for ${proof.records} records`]),
+        ...(repeated > 0 ? [`${repeated} records had more than one attempt`] : []),
+        ...(open > 0 ? [`${open} attempts have no answer`] : []),
+        ...problemsOf(proof),
+      ];
+      return {
+        kills: 0,
+        restarts: ends.length,
+        records: proof.records,
+        lost: proof.lost,
+        doubled: proof.doubled,
+        doubts: proof.doubts,
+        note: `${attempts} attempts, ${repeated} repeated; the slowest stop took ${Math.max(0, ...ends)} ms`,
+        failure: failureOf(problems),
+      };
+    } finally {
+      await run.close();
+    }
+  },
+};
+
+async function openRun({ folder, seed, signal }: TrialOptions): Promise<CrashRun> {
   mkdirSync(folder, { recursive: true });
   const files = demoFiles(folder);
   const settings = {
     ...crashSettings(files, { sweeping: false }),
     'Consumer:ConcurrentMessages': CONCURRENT_MESSAGES,
+    'Bus:LockSeconds': LOCK_SECONDS,
     'Log:Level': 'info',
   };
   const data = await seedCrashTest(files, {
-    seed: 1,
-    sandboxPort: await freePort(Math.random),
+    seed,
+    sandboxPort: await ownPort(),
     startedAt: new SystemClock().now(),
     dataTypes: DATA_TYPES_OF_RUN,
     changedPayments: 0,
@@ -56,36 +100,23 @@ export async function rollingRestart(folder: string): Promise<RollingResult> {
     faults: {},
     latencyMs: LATENCY_MS,
     quotas: QUOTAS,
+    timeoutMs: TIMEOUT_MS,
+    dueAt: NOT_YET,
   });
-  const run = new CrashRun(files, data, containerOf(files), DATA_TYPES_OF_RUN, settings);
-  const ends: number[] = [];
-  try {
-    await run.open();
-    await run.while(run.processes, UNARMED, async (supervised) => {
-      await run.until('the first records are delivered', async () => (await settled(run)) > 0);
-      for (let round = 0; round < ROUNDS; round++) {
-        for (const kind of run.processes)
-          if ((await settled(run)) < data.records.length) ends.push(await stopOne(run, supervised, processName(kind)));
-      }
-      await run.untilDrained();
+  return new CrashRun(files, data, containerOf(files), DATA_TYPES_OF_RUN, settings, signal);
+}
+
+/** How many rows became due. */
+function letRowsBeDue(run: CrashRun, perShard: number): number {
+  let due = 0;
+  for (const { name } of run.container.get(TOKENS.shards).all()) {
+    inShard(run, name, (database) => {
+      const rows = database.prepare('SELECT DpId FROM datapump WHERE DueAt = ? ORDER BY CreatedAt LIMIT ?');
+      const update = database.prepare('UPDATE datapump SET DueAt = CreatedAt WHERE DpId = ?');
+      for (const dpId of rows.pluck().all(NOT_YET, perShard)) due += update.run(dpId).changes;
     });
-    const attempts = await countAttempts(run);
-    const proof = await run.prove();
-    const { lost, doubled } = proof;
-    return {
-      records: data.records.length,
-      restarts: ends.length,
-      slowestStopMs: Math.round(Math.max(0, ...ends)),
-      ...attempts,
-      lost,
-      doubled,
-      failure: isProved(proof)
-        ? undefined
-        : proof.differences.map(({ record, text }) => `${record}: ${text}`).join('\n'),
-    };
-  } finally {
-    await run.close();
   }
+  return due;
 }
 
 async function settled(run: CrashRun): Promise<number> {
@@ -103,7 +134,6 @@ async function settled(run: CrashRun): Promise<number> {
 /** SIGTERM, its end with exit code 0, and a new one that runs; how long it took to end. */
 async function stopOne(run: CrashRun, supervised: Supervised, name: string): Promise<number> {
   const clock = run.container.get(TOKENS.clock);
-  await run.until(`${name} has started`, () => run.hasStarted(supervised.running().get(name) ?? 0));
   const pid = supervised.running().get(name)!;
   const asked = clock.monotonicMs();
   let stoppedAt: number | undefined;
@@ -117,10 +147,17 @@ async function stopOne(run: CrashRun, supervised: Supervised, name: string): Pro
     const next = supervised.running().get(name);
     return stoppedAt !== undefined && next !== undefined && next !== pid && run.hasStarted(next);
   });
-  return stoppedAt! - asked;
+  return Math.round(stoppedAt! - asked);
 }
 
-async function countAttempts(run: CrashRun): Promise<Pick<RollingResult, 'attempts' | 'repeated' | 'open'>> {
+interface AttemptCounts {
+  readonly attempts: number;
+  /** Records with more than one, and attempts that nothing closed. */
+  readonly repeated: number;
+  readonly open: number;
+}
+
+async function countAttempts(run: CrashRun): Promise<AttemptCounts> {
   const eventStore = run.container.get(TOKENS.eventStore);
   const started = new Map<string, number>();
   const unanswered = new Set<string>();
