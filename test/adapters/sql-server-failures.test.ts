@@ -1,7 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { type AddressInfo } from 'node:net';
 import { ConnectionError, RequestError } from 'mssql';
-import { PortFailure } from '../../src/application/ports/failures';
+import { causeChain, PortFailure } from '../../src/application/ports/failures';
 import { SqlServerShard } from '../../src/adapters/sql-server/sql-server-shard';
 import { isCollision, isDuplicateKey, sqlServerFailure } from '../../src/adapters/sql-server/sql-server-failure';
 import { shardName } from '../../src/domain/identifiers';
@@ -28,7 +28,7 @@ it.each<[string, number, PortFailure['code'], boolean, RegExp]>([
   ['too few resources', 49918, 'unavailable', true, /comes back by itself/],
   ['a refused login', 18456, 'not-authorized', false, /User ID and Password.*shard registry/],
   ['a firewall', 40615, 'not-authorized', false, /firewall/],
-  ['a database that is not there', 4060, 'not-found', false, /correct Database/],
+  ['a database that is not there', 4060, 'not-authorized', false, /correct Database/],
   ['a missing right', 229, 'not-authorized', false, /Permissions/],
   ['a missing table', 208, 'storage-foreign', false, /migrate --plan/],
   ['a missing column of a view', 207, 'storage-foreign', false, /views/],
@@ -49,12 +49,15 @@ it.each<[string, number, PortFailure['code'], boolean, RegExp]>([
   if (code === 'unavailable') expect(failure.retryAfterMs).toBe(10_000);
 });
 
-it('tells the words of an error nobody listed, without the values they name', () => {
+it('tells the words of an error nobody listed, and no value that a server names, in the causes either', () => {
   const words = `the id 'Jana Nováková' of "dbo.Customer" (account 42) is 00123456 too long: ${'x'.repeat(300)}`;
   const { message } = classified(engineError(33557097, words));
   expect(message).toMatch(/SQL Server error 33557097\): the id … of … … is … too long: x+$/);
   expect(message.length).toBeLessThan(500);
-  expect(classified(engineError(245, words)).message).not.toMatch(/Jana|00123456/);
+  for (const number of [33557097, 245, 2627]) {
+    expect(causeChain(classified(engineError(number, words)))).not.toMatch(/Jana|00123456/);
+  }
+  expect(isDuplicateKey(classified(engineError(2627, words)))).toBe(true);
 });
 
 it('finds the number in what came before, and in what a connection error was made of', () => {
@@ -66,7 +69,7 @@ it('finds the number in what came before, and in what a connection error was mad
   expect([2601, 2627, 547].map((number) => isDuplicateKey(engineError(number)))).toEqual([true, true, false]);
   expect(isDuplicateKey(classified(engineError(2627)))).toBe(true);
   const login = Object.assign(new Error('Login failed for user'), { code: 'ELOGIN', number: 4060 });
-  expect(classified(new ConnectionError(login as never)).code).toBe('not-found');
+  expect(classified(new ConnectionError(login as never)).code).toBe('not-authorized');
 });
 
 it.each<[string, Error, PortFailure['code'], boolean, RegExp]>([

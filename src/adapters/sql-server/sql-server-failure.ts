@@ -30,7 +30,7 @@ const LOGIN: Kind = {
   code: 'not-authorized',
   retryable: false,
   remedy:
-    'the server refuses the login; correct User ID and Password in the secret that the shard registry names, or the managed identity, then start again',
+    'the server refuses the login; correct User ID and Password in the secret that the shard registry names, or the managed identity; it is read again by itself',
 };
 const FIREWALL: Kind = {
   code: 'not-authorized',
@@ -38,7 +38,7 @@ const FIREWALL: Kind = {
   remedy: "the server's firewall refuses this address; add a rule for it on the server",
 };
 const NO_DATABASE: Kind = {
-  code: 'not-found',
+  code: 'not-authorized',
   retryable: false,
   remedy:
     'the login opens no such database; correct Database in the connection settings, or give the login a user in it',
@@ -222,12 +222,21 @@ const UNKNOWN: Kind = {
 
 const SERVER_WORDS_MAX = 200;
 
-/** What the server says of an error that we do not know. What it quotes may be a customer's, and so may a long number. */
+/** What a server says may quote what is a customer's, and so may a long number be. */
 const withoutValues = (message: string): string =>
   message
     .replace(/'[^']*'|"[^"]*"|\([^()]*\)/g, '…')
     .replace(/\d{3,}/g, '…')
     .slice(0, SERVER_WORDS_MAX);
+
+/** A server's error as it may be logged: its name, code and number stay, the values in its words do not. */
+function withoutData(error: unknown): unknown {
+  const errors = errorsOf(error);
+  const number = errors.find((each) => each.number !== undefined)?.number;
+  if (number === undefined) return error;
+  const { name, code, message } = errors[0]!;
+  return Object.assign(new Error(withoutValues(message)), { name, code, number });
+}
 
 const DRIVER_ERRORS = ['ConnectionError', 'RequestError', 'TransactionError', 'PreparedStatementError', 'MSSQLError'];
 const isDriverError = (errors: readonly DriverError[]): boolean => DRIVER_ERRORS.includes(errors[0]?.name ?? '');
@@ -248,7 +257,7 @@ function failure(
       retryable: kind.retryable,
       ...(kind.retryAfterMs !== undefined && { retryAfterMs: kind.retryAfterMs }),
       facts: { ...place, ...(number !== undefined && { sqlServer: number }) },
-      cause,
+      cause: withoutData(cause),
     },
   );
 }

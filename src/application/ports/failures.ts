@@ -27,7 +27,9 @@ export class PortFailure extends Error {
 }
 
 /** What somebody has to mend outside: the same call succeeds afterwards, whatever it was about. */
-const MENDED_OUTSIDE: ReadonlySet<PortFailureCode> = new Set(['not-authorized', 'secret-missing', 'storage-foreign']);
+const MENDED_OUTSIDE: ReadonlySet<PortFailureCode> = new Set([
+  'not-authorized', 'secret-missing', 'storage-foreign', 'storage-from-older-version', 'storage-from-newer-version',
+]);
 
 /** The world fails, not the message or the row in hand: to be held and tried again, never to be set aside for it. */
 export const isOutage = (error: unknown): error is PortFailure =>
