@@ -13,20 +13,18 @@ import { type DpRecordCommand } from '../domain/dp-record/dp-record.decider';
 const NOT_SENT_WAIT_MS = 1_000;
 
 /**
- * Rule 9: the newest attempt is closed, the record draws the consequence. A result goes to the shard first and to the
- * record's stream then; both may be repeated. Undefined: look again, the record has moved.
+ * Rule 9: the newest attempt is closed, the record draws the consequence. Undefined: look again at what is in hand.
  */
 export async function concludeAttempt(
   ports: DeliverRecordPorts, settings: DeliverRecordSettings, delivery: Delivery, attempt: number, now: Instant,
-): Promise<Settlement | undefined> {
+): Promise<Settlement | 'read-again' | undefined> {
   const { state } = delivery.attempt;
   invariant(state.status === 'closed', `attempt ${attempt} of ${delivery.key} is concluded while ${state.status}`);
   const { closing } = state;
   switch (closing.as) {
     case 'accepted':
     case 'declined':
-      await writeResult(ports, delivery, attempt, closing, now);
-      return { settle: 'complete' };
+      return writeResult(ports, delivery, attempt, closing, now);
     case 'throttled':
     case 'not-executed':
     case 'not-sent':
@@ -34,26 +32,42 @@ export async function concludeAttempt(
   }
 }
 
+/**
+ * The result goes to the shard first and to the record's stream then; both may be repeated. A record that is held in
+ * doubt has no message of its own: nothing but the sweep finds it, by a row that says InDoubt. So there the stream comes
+ * first and the row last, and a slow owner that meets such a row reads the record again before it writes its end.
+ */
 async function writeResult(
   ports: DeliverRecordPorts, delivery: Delivery, attempt: number, closing: Extract<Closing, { as: 'accepted' | 'declined' }>, now: Instant,
-): Promise<void> {
+): Promise<Settlement | 'read-again' | undefined> {
   const to = closing.as === 'accepted' ? 'Delivered' : 'Declined';
   const billerReference = closing.as === 'accepted' ? closing.billerReference : undefined;
   const code = closing.as === 'declined' ? closing.code : undefined;
-  const { dpId } = delivery.message;
-  crashPoint('consumer.before-result-row');
-  const written = await delivery.shard.reconcile(resultOfAttempt(dpId, { attempt, outcome: to, billerReference, code, recordedAt: now }));
-  if (written === 'refused') throw new InvariantViolation(`the row of ${delivery.key} refuses status ${to}, its present one allows no such change`);
-  if (written === 'row-missing') ports.telemetry.warn('row missing while recording a result', { record: delivery.key, status: to });
   const command: DpRecordCommand =
     closing.as === 'accepted'
       ? { type: 'RecordDelivered', attempt, ...(billerReference === undefined ? {} : { billerReference }) }
       : { type: 'RecordDeclined', attempt, ...(code === undefined ? {} : { code }) };
+  if (delivery.record.state.status === 'in-doubt') {
+    await decideRecord(ports, delivery, [command], now);
+    ports.telemetry.count('delivery.results', 1, { status: to });
+    return undefined;
+  }
+  const result = resultOfAttempt(delivery.message.dpId, { attempt, outcome: to, billerReference, code, recordedAt: now });
+  crashPoint('consumer.before-result-row');
+  let written = await delivery.shard.reconcile({ ...result, from: result.from.filter((status) => status !== 'InDoubt') });
+  if (written === 'refused') {
+    const { revision } = await ports.history.record(delivery.key);
+    if (revision !== delivery.record.revision) return 'read-again';
+    written = await delivery.shard.reconcile(result);
+  }
+  if (written === 'refused') throw new InvariantViolation(`the row of ${delivery.key} refuses status ${to}, its present one allows no such change`);
+  if (written === 'row-missing') ports.telemetry.warn('row missing while recording a result', { record: delivery.key, status: to });
   crashPoint('consumer.after-result-row');
   // Result and confirmation in one append: the shard already says the same.
   await decideRecord(ports, delivery, [command, { type: 'ConfirmReconciled', status: to }], now);
   crashPoint('consumer.after-result-stated');
   ports.telemetry.count('delivery.results', 1, { status: to });
+  return { settle: 'complete' };
 }
 
 async function tryAgain(

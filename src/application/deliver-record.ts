@@ -42,7 +42,8 @@ export function deliverRecord(ports: DeliverRecordPorts, settings: DeliverRecord
     for (let steps = 0; steps < STEPS_MAX; steps++) {
       try {
         const settlement = await takeStep(ports, settings, delivery, signal);
-        if (settlement) return settlement;
+        if (settlement === 'read-again') delivery = await load(ports, shard, message, received, receivedAtMs);
+        else if (settlement) return settlement;
       } catch (error) {
         if (!(error instanceof VersionConflict)) throw error;
         ports.telemetry.count('delivery.conflicts');
@@ -78,8 +79,10 @@ async function load(
   return { key, message, received, receivedAtMs, shard, record, attempt, row, profile, attemptProfile, gate, ratePerSecond: control.ratePerSecond };
 }
 
-/** Undefined: look again, the record has moved. */
-async function takeStep(ports: DeliverRecordPorts, settings: DeliverRecordSettings, delivery: Delivery, signal: AbortSignal | undefined): Promise<Settlement | undefined> {
+/** Undefined: look again at what is in hand. */
+async function takeStep(
+  ports: DeliverRecordPorts, settings: DeliverRecordSettings, delivery: Delivery, signal: AbortSignal | undefined,
+): Promise<Settlement | 'read-again' | undefined> {
   const now = await ports.shardClock.atLeast(delivery.shard);
   const step = nextDeliveryStep({
     record: delivery.record.state,

@@ -38,6 +38,8 @@ export class Watch {
   private readonly calls = new Map<string, number>();
   private readonly inHand = new Map<string, number>();
   private readonly takenAt = new Map<string, number>();
+  /** By record: the messages of it that somebody took and has not asked to complete, each with the stream's length then. */
+  private readonly takenOf = new Map<string, Map<string, number>>();
   private readonly newestSend = new Map<string, number>();
 
   constructor(
@@ -68,8 +70,15 @@ export class Watch {
     }
     if (body['version'] !== 1 || typeof body['dpId'] !== 'string')
       return this.violate(`rule 1: the broken message ${message.messageId} was completed`);
-    const { status, reconciledAs } = foldRecord(this.view.stream(`dpRecord-${record}`));
-    if ((isFinal(status) || status === 'InDoubt') && reconciledAs === status) return;
+    const stream = this.view.stream(`dpRecord-${record}`);
+    const { status, reconciledAs } = foldRecord(stream);
+    const taken = this.takenOf.get(record);
+    const lengthThen = taken?.get(message.lockToken) ?? stream.length;
+    taken?.delete(message.lockToken);
+    if (isSettled(stream)) return;
+    // It was settled while this message was in hand, and whoever took it up again holds another message of it.
+    const wasSettled = stream.some((_, index) => index >= lengthThen && isSettled(stream.slice(0, index + 1)));
+    if (wasSettled && taken !== undefined && taken.size > 0) return;
     const successor = successorOf(record, message);
     // The next hop, or the first message of a chain that was opened while this one was in hand.
     const newChain = (this.newestSend.get(record) ?? -1) >= (this.takenAt.get(message.lockToken) ?? Infinity);
@@ -162,8 +171,13 @@ export class Watch {
   }
 
   taken({ deadLetters }: Source, messages: readonly Message[]): void {
-    for (const { lockToken, messageId, deliveryCount } of messages) {
+    for (const { lockToken, messageId, deliveryCount, body } of messages) {
       this.takenAt.set(lockToken, this.options.nowMs());
+      const record = (body as Readonly<Record<string, unknown>>)['traceId'];
+      if (typeof record === 'string' && !deadLetters) {
+        const taken = this.takenOf.get(record) ?? new Map<string, number>();
+        this.takenOf.set(record, taken.set(lockToken, this.view.stream(`dpRecord-${record}`).length));
+      }
       if (!deadLetters && deliveryCount > this.options.deliveryCountMax)
         this.violate(`poison: ${messageId} was handed out ${deliveryCount} times`);
     }
@@ -192,6 +206,11 @@ export class Watch {
   counted(name: string, by: number): void {
     this.counters.set(name, (this.counters.get(name) ?? 0) + by);
   }
+}
+
+function isSettled(stream: readonly RawEvent[]): boolean {
+  const { status, reconciledAs } = foldRecord(stream);
+  return (isFinal(status) || status === 'InDoubt') && reconciledAs === status;
 }
 
 /** The next hop of a message's chain, as DESIGN §4 spells the ids. */
