@@ -10,8 +10,8 @@ const MUTANTS_OF_PROTOCOL: readonly Mutant[] = [
     name: 'completes before recording the result',
     rule: 'rule 0',
     file: `${APPLICATION}/conclude-attempt.ts`,
-    find: 'await writeResult(ports, delivery, attempt, closing, now);',
-    replace: '',
+    find: 'return writeResult(ports, delivery, attempt, closing, now);',
+    replace: "return { settle: 'complete' };",
     shows: /its row stands at Published|rule 0/,
   },
   {
