@@ -428,7 +428,7 @@ const MUTANTS_OF_PROTOCOL: readonly Mutant[] = [
     name: 'writes an account number into the log',
     rule: 'no secrets',
     file: `${APPLICATION}/conclude-attempt.ts`,
-    find: "ports.telemetry.count('delivery.results', 1, { status: to });",
+    find: "crashPoint('consumer.after-result-stated');",
     replace: "ports.telemetry.info('result', { account: delivery.row?.customer?.accountNumber });",
     shows: /a secret was told/,
   },
