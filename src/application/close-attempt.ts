@@ -56,7 +56,7 @@ async function decideUntilAppended(
       }
     }
     try {
-      hand.attempt = await ports.history.appendToAttempt(hand.key, attempt, hand.attempt, decision.events, at, 'outcome');
+      hand.attempt = await ports.history.appendToAttempt(hand.key, attempt, hand.attempt, decision.events, at, 'own-knowledge');
       return;
     } catch (error) {
       if (!(error instanceof VersionConflict) || races >= RACES_MAX) throw error;

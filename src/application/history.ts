@@ -27,10 +27,11 @@ const PAGES_MAX = 50;
 /** The very same append is repeated this often after an ambiguous failure, with these waits. */
 const APPEND_REPEATS_MAX = 4;
 /**
- * What a call came to is known to this process alone until it stands: giving it up makes a doubt, and for some billers a
- * person's work. It is repeated through a long outage (about nine minutes), under the message's renewed lock.
+ * What a call came to, and that a start which may have landed was never followed by a call, is known to this process
+ * alone until it stands: giving it up makes a doubt, and for some billers a person's work. It is repeated through a long
+ * outage (about nine minutes), under the message's renewed lock.
  */
-const OUTCOME_REPEATS_MAX = 40;
+const OWN_KNOWLEDGE_REPEATS_MAX = 40;
 const APPEND_REPEAT_WAIT_MS = 100;
 const APPEND_REPEAT_WAIT_MAX_MS = 15_000;
 
@@ -39,8 +40,8 @@ interface AnyEvent {
   readonly data: unknown;
 }
 
-/** 'outcome': the events tell what a call came to, and nobody else can tell it. */
-export type Patience = 'outcome';
+/** 'own-knowledge': the events tell of a call what nobody else can tell. */
+export type Patience = 'own-knowledge';
 
 /** Loads aggregates from their streams and appends what was decided, with metadata. */
 export interface History {
@@ -83,7 +84,7 @@ export function createHistory(ports: { eventStore: EventStore; chance: Chance; c
   ): Promise<Loaded<State>> {
     if (events.length === 0) return loaded;
     const batch: readonly NewEvent[] = events.map(({ type, data }) => ({ id: chance.uuid(), type, data, metadata: { by, at } }));
-    const { revision } = await appendRepeating(stream, loaded.revision, batch, patience === 'outcome' ? OUTCOME_REPEATS_MAX : APPEND_REPEATS_MAX);
+    const { revision } = await appendRepeating(stream, loaded.revision, batch, patience === 'own-knowledge' ? OWN_KNOWLEDGE_REPEATS_MAX : APPEND_REPEATS_MAX);
     return { state: events.reduce(decider.evolve, loaded.state), revision };
   }
 

@@ -143,7 +143,7 @@ async function ownAndCall(
   );
   invariant(decision.outcome === 'accepted', `attempt ${attempt} of ${delivery.key} was absent and refused to start`);
   crashPoint('consumer.before-start-stated');
-  delivery.attempt = await ports.history.appendToAttempt(delivery.key, attempt, delivery.attempt, decision.events, at);
+  delivery.attempt = await ports.history.appendToAttempt(delivery.key, attempt, delivery.attempt, decision.events, at, 'own-knowledge');
   crashPoint('consumer.after-start-stated');
   delivery.attemptProfile = profile;
   return call.send({ since, sendWithinMs: profile.timeoutMs });

@@ -1,17 +1,46 @@
+import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import { type ServiceBusReceivedMessage } from '@azure/service-bus';
 
 /*
  * How the SDK settles rests on internals of 7.9.5 (and its rhea 3.0.5), which tests pin: on the link that brought the
- * message, or, where the message has no delivery, by its lock token through $management. The link fails us twice:
- *
- * - Two deliveries that stand side by side and are settled in one turn go out as one range with the outcome of the first
- *   (rhea, write_dispositions): a message to be abandoned or dead-lettered beside one that is complete would be gone.
- *   So only `complete` goes over the link.
- * - A link is closed where a drain takes over 200 ms. What it had brought is then settled on the dead link once another
- *   of its name is open: nothing is sent, and the caller waits until it times out.
+ * message, or, where the message has no delivery, by its lock token through $management.
  */
-export const linkIsClosed = (message: ServiceBusReceivedMessage): boolean =>
-  (message as { delivery?: { link?: { is_closed?(): boolean } } }).delivery?.link?.is_closed?.() === true;
+
+/**
+ * A link is closed where a drain takes over 200 ms. What it had brought is then settled on the dead link once another of
+ * its name is open: nothing is sent, and the caller waits until it times out. So such a message goes by its lock token.
+ * Only such a one: on an open link a delivery that is never settled blocks its window after 2,048 others.
+ */
+export function settleable(message: ServiceBusReceivedMessage): ServiceBusReceivedMessage {
+  const { delivery } = message as { delivery?: { link?: { is_closed?(): boolean } } };
+  return delivery?.link?.is_closed?.() === true ? byLockToken(message) : message;
+}
 
 export const byLockToken = (message: ServiceBusReceivedMessage): ServiceBusReceivedMessage =>
   Object.create(message, { delivery: { value: {} } }) as ServiceBusReceivedMessage;
+
+/**
+ * rhea (write_dispositions) sends two deliveries that stand side by side and are settled in one turn of the event loop
+ * as one range with the outcome of the first: a message to be abandoned or dead-lettered beside one that is complete
+ * would be gone. So each of those has a turn to itself, and only completes share one.
+ */
+export class SettlingTurns {
+  private lastAlone: Promise<void> = Promise.resolve();
+
+  async shared<T>(settle: () => Promise<T>): Promise<T> {
+    await this.lastAlone;
+    return settle();
+  }
+
+  async alone<T>(settle: () => Promise<T>): Promise<T> {
+    const sent = this.lastAlone.then(async () => {
+      await turnOfTheLoop();
+      const answer = settle();
+      answer.catch(() => undefined);
+      await turnOfTheLoop();
+      return { answer };
+    });
+    this.lastAlone = sent.then(() => undefined);
+    return (await sent).answer;
+  }
+}

@@ -5,7 +5,7 @@ import { instantFromMs, type Instant } from '../../domain/instant';
 import { invariant } from '../../domain/invariant';
 import { toReceived } from './message-translation';
 import { MessagePull, type PullParts } from './message-pull';
-import { byLockToken, linkIsClosed } from './sdk-settling';
+import { settleable, SettlingTurns } from './sdk-settling';
 import { nameOf, within } from './service-bus-connection';
 import { serviceBusFailure } from './service-bus-failures';
 
@@ -38,6 +38,7 @@ export class ServiceBusMessageReceiver implements MessageReceiver {
   private readonly closing = new AbortController();
   private readonly pull: MessagePull;
   private readonly held = new WeakMap<ReceivedMessage, Held>();
+  private readonly turns = new SettlingTurns();
   private turn: Promise<unknown> = Promise.resolve();
   private leftLook: Promise<Pulled> | undefined;
 
@@ -64,18 +65,20 @@ export class ServiceBusMessageReceiver implements MessageReceiver {
 
   complete(message: ReceivedMessage): Promise<void> {
     return this.settle('complete', message, (receiver, sdk) =>
-      receiver.completeMessage(linkIsClosed(sdk) ? byLockToken(sdk) : sdk),
+      this.turns.shared(() => receiver.completeMessage(settleable(sdk))),
     );
   }
 
   abandon(message: ReceivedMessage): Promise<void> {
-    return this.settle('abandon', message, (receiver, sdk) => receiver.abandonMessage(byLockToken(sdk)));
+    return this.settle('abandon', message, (receiver, sdk) =>
+      this.turns.alone(() => receiver.abandonMessage(settleable(sdk))),
+    );
   }
 
   deadLetter(message: ReceivedMessage, why: { readonly reason: string; readonly description: string }): Promise<void> {
     const options = { deadLetterReason: why.reason, deadLetterErrorDescription: why.description };
     return this.settle('dead-letter', message, (receiver, sdk) =>
-      receiver.deadLetterMessage(byLockToken(sdk), options),
+      this.turns.alone(() => receiver.deadLetterMessage(settleable(sdk), options)),
     );
   }
 
@@ -139,7 +142,8 @@ export class ServiceBusMessageReceiver implements MessageReceiver {
   private giveBack(look: Promise<Pulled>, late: Pulled): void {
     if (this.leftLook === look) this.leftLook = undefined;
     const receiver = this.pull.current();
-    for (const message of late) receiver.abandonMessage(byLockToken(message)).catch(() => undefined);
+    for (const message of late)
+      this.turns.alone(() => receiver.abandonMessage(settleable(message))).catch(() => undefined);
   }
 
   private async fill(room: number): Promise<Pulled> {
