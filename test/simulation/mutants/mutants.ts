@@ -257,9 +257,9 @@ const MUTANTS_OF_PROTOCOL: readonly Mutant[] = [
     name: 'calls before the intent is stored',
     rule: 'rule 6',
     file: `${APPLICATION}/start-attempt.ts`,
-    find: "  delivery.attempt = await ports.history.appendToAttempt(delivery.key, attempt, delivery.attempt, decision.events, at);\n  crashPoint('consumer.after-start-stated');\n  delivery.attemptProfile = profile;\n  return call.send({ since, sendWithinMs: profile.timeoutMs });",
+    find: "  delivery.attempt = await ports.history.appendToAttempt(delivery.key, attempt, delivery.attempt, decision.events, at, 'own-knowledge');\n  crashPoint('consumer.after-start-stated');\n  delivery.attemptProfile = profile;\n  return call.send({ since, sendWithinMs: profile.timeoutMs });",
     replace:
-      '  const early = await call.send({ since, sendWithinMs: profile.timeoutMs });\n  delivery.attempt = await ports.history.appendToAttempt(delivery.key, attempt, delivery.attempt, decision.events, at);\n  return early;',
+      '  const early = await call.send({ since, sendWithinMs: profile.timeoutMs });\n  delivery.attempt = await ports.history.appendToAttempt(delivery.key, attempt, delivery.attempt, decision.events, at, "own-knowledge");\n  return early;',
     shows: /rule 6: .* was called without a stated attempt/,
   },
   {
