@@ -93,25 +93,6 @@ describe('messages', () => {
 });
 
 describe('receiving', () => {
-  it('goes on beyond 2,048 deliveries where one before them was dead-lettered', async () => {
-    const bus = fixture.newBus();
-    const receiver = bus.receiver(PAYMENTS);
-    await bus.send('records', [message('broken')]);
-    await receiver.deadLetter(await take(receiver), { reason: 'InvalidContract', description: 'no biller' });
-    for (let round = 0; round < 6; round++) {
-      await bus.send(
-        'records',
-        Array.from({ length: 400 }, (_, index) => message(`r${round}-${index}`)),
-      );
-      for (let done = 0; done < 400;) {
-        const held = await receiver.receive({ max: 100, waitMs: 5_000 });
-        if (held.length === 0) throw new Error(`nothing came any more after ${round * 400 + done} messages`);
-        await Promise.all(held.map((each) => receiver.complete(each)));
-        done += held.length;
-      }
-    }
-  });
-
   it('goes on beyond the 2,048 deliveries that the window of a session holds', async () => {
     const bus = fixture.newBus();
     const receiver = bus.receiver(PAYMENTS);

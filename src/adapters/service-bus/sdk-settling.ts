@@ -9,7 +9,7 @@ import { type ServiceBusReceivedMessage } from '@azure/service-bus';
 /**
  * A link is closed where a drain takes over 200 ms. What it had brought is then settled on the dead link once another of
  * its name is open: nothing is sent, and the caller waits until it times out. So such a message goes by its lock token.
- * Only such a one: on an open link a delivery that is never settled blocks its window after 2,048 others.
+ * Only such a one: on an open link its delivery would never be settled, and rhea frees its window of 2,048 from the oldest.
  */
 export function settleable(message: ServiceBusReceivedMessage): ServiceBusReceivedMessage {
   const { delivery } = message as { delivery?: { link?: { is_closed?(): boolean } } };
@@ -40,7 +40,11 @@ export class SettlingTurns {
       await turnOfTheLoop();
       return { answer };
     });
-    this.lastAlone = sent.then(() => undefined);
+    // One that fails to be sent must not stop those after it.
+    this.lastAlone = sent.then(
+      () => undefined,
+      () => undefined,
+    );
     return (await sent).answer;
   }
 }

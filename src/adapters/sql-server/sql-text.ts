@@ -8,9 +8,6 @@ export function tsql(parts: TemplateStringsArray, ...constants: readonly SqlText
   return String.raw({ raw: parts }, ...constants) as SqlText;
 }
 
-/** Every id and every word of ours compares by code point: `ABC` and `abc` are two ids, whatever the database prefers. */
-export const BINARY = tsql`COLLATE Latin1_General_BIN2`;
-
 /** What a parameter holds; its type in T-SQL follows from it. `id`s may be undefined, which is NULL. */
 export type ParameterKind = 'json' | 'count' | 'instant' | 'id' | 'chunk-id' | 'word';
 
