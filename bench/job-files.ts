@@ -19,7 +19,7 @@ const MIX: readonly DataType[] = [
 ];
 const CREATED_AT = instant('2026-01-01T00:00:00.000Z');
 /** Rows that are not due yet; the bench makes them due when the warm-up is over. */
-export const NOT_YET = instant('2100-01-01T00:00:00.000Z');
+export const NOT_YET = instant('2099-01-01T00:00:00.000Z');
 const TEMPLATE = resolve(__dirname, '..', 'billers', 'templates', 'json-oauth2-keys-and-inquiry.json');
 const SECRETS = { id: 'json-oauth2-keys-and-inquiry-client-id', secret: 'json-oauth2-keys-and-inquiry-client-secret' };
 const SECRET_VALUE = 'bench';

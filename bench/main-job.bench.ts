@@ -50,6 +50,8 @@ function whole(name: string, value: string, min: number): number {
 }
 
 async function main(): Promise<void> {
+  // The processes refuse a data folder that others may read.
+  process.umask(0o077);
   const { values } = parseArgs({
     options: {
       records: { type: 'string', default: '40000' },

@@ -1,8 +1,8 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
+import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { peakResidentKib } from '../src/bootstrap/demo/process-table';
-import { DATA_TYPES } from '../src/domain/biller/data-type';
 import { type BareClient, type BareOrder } from './bare-loop';
 import { COMMAND_LINE, CONCURRENCY, remember, start, stop, until } from './bench-processes';
 import { type Counts, type Measure } from './bench-report';
@@ -12,7 +12,11 @@ import { cpuUsOf, machineUs } from './process-costs';
 
 const START_MS_MAX = 30_000;
 const WORK_MS_MAX = 600_000;
-const STAGES = ['scanner', 'fetcher', ...DATA_TYPES.map((type) => `consumer-${type.toLowerCase()}`)];
+const STAGES = [
+  'scanner',
+  'fetcher',
+  ...Array.from({ length: availableParallelism() }, (_, index) => `consumer-${index + 1}`),
+];
 
 /** Takes the costs of the processes now; the function returned tells what was added since. */
 function costs(
@@ -48,10 +52,16 @@ export async function mainJob(
 ): Promise<Measure> {
   const environment = environmentOf(folder, dataFolder);
   const processes = STAGES.map((stage) => {
-    const [name, type] = stage.split('-');
+    const [name, number] = stage.split('-');
     return [
       stage,
-      start(COMMAND_LINE, ['run', name!, ...(type === undefined ? [] : ['--type', type])], environment, log, 'ignore'),
+      start(
+        COMMAND_LINE,
+        ['run', name!, ...(number === undefined ? [] : ['--type', 'all', '--number', number])],
+        environment,
+        log,
+        'ignore',
+      ),
     ] as const;
   });
   await until('starting the processes', () => isBus(join(dataFolder, 'bus.sqlite')), START_MS_MAX);

@@ -12,6 +12,13 @@ export interface ShardClock {
   atLeast(shard: Shard): Promise<Instant>;
   /** For stating a deadline that others wait for: never too soon. */
   atMost(shard: Shard): Promise<Instant>;
+  /**
+   * For stating when something was heard: the last sample, however old, carried on. Asks nobody, since what a biller said
+   * must stand before anything else can fail; never early. Without any sample, this process's own clock.
+   */
+  carried(shard: Shard): Instant;
+  /** As carried, for a wait that begins when it was heard: never too soon. */
+  carriedAtMost(shard: Shard): Instant;
 }
 
 interface Sample {
@@ -43,6 +50,14 @@ export function createShardClock(clock: Clock, sampleMs: number): ShardClock {
     async atLeast(shard) {
       const sample = await sampleOf(shard);
       return plusMs(sample.instant, Math.max(0, clock.monotonicMs() - sample.answered));
+    },
+    carried(shard) {
+      const sample = samples.get(shard.name);
+      return sample ? plusMs(sample.instant, Math.max(0, clock.monotonicMs() - sample.answered)) : clock.now();
+    },
+    carriedAtMost(shard) {
+      const sample = samples.get(shard.name);
+      return sample ? plusMs(sample.instant, Math.max(0, clock.monotonicMs() - sample.asked)) : clock.now();
     },
     async atMost(shard) {
       const sample = await sampleOf(shard);

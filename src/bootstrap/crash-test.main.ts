@@ -1,7 +1,8 @@
 import { mkdirSync, mkdtempSync, rmdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { causeChain } from '../application/ports/failures';
+import { type Lines, printer } from '../adapters/command-line/printer';
+import { causeLines } from '../application/ports/failures';
 import { stopSignal } from './command-line/command-context';
 import { EXIT } from './command-line/problems';
 import { type Choices, choicesOf, HELP } from './crash-test/choices';
@@ -9,20 +10,20 @@ import { randomKills } from './crash-test/random-kills';
 import { rollingRestart } from './crash-test/rolling-restart';
 import { caseTrial } from './crash-test/run-case';
 import { runTrials } from './crash-test/run-trials';
-import { summaryOf, summaryText, Teller } from './crash-test/tell-results';
+import { summaryOf, summaryLines, Teller } from './crash-test/tell-results';
 import { type Trial } from './crash-test/trial';
 
-const say = (line: string): void => void process.stderr.write(`${line}\n`);
+const say = (...lines: Lines): void => printer.complain(lines);
 
 /** Kills a process at each named point, starts it again, and proves that nothing was lost and nothing doubled. */
 async function main(words: readonly string[]): Promise<number> {
   const asked = choicesOf(words);
   if ('help' in asked) {
-    process.stdout.write(HELP);
+    printer.print(HELP.trimEnd().split('\n'));
     return EXIT.done;
   }
   if ('problems' in asked) {
-    for (const problem of asked.problems) say(problem);
+    for (const problem of asked.problems) for (const line of problem.split('\n')) say(line);
     say('(--help tells the options)');
     return EXIT.usage;
   }
@@ -49,7 +50,8 @@ async function runAll(choices: Choices): Promise<number> {
     say(`interrupted after ${results.length} of ${trials.length} trials, ${summary.failed} of them failed`);
     return EXIT.failed;
   }
-  process.stdout.write(json ? `${JSON.stringify({ ...summary, results })}\n` : `${summaryText(summary)}\n`);
+  if (json) printer.printJson({ ...summary, results });
+  else printer.print(summaryLines(summary));
   return summary.failed === 0 ? EXIT.done : EXIT.failed;
 }
 
@@ -79,7 +81,8 @@ function removeFolders(folder: string, ours: string | undefined): void {
 void main(process.argv.slice(2)).then(
   (code) => (process.exitCode = code),
   (error: unknown) => {
-    say(`the crash test failed: ${causeChain(error)}`);
+    const [first, ...causes] = causeLines(error);
+    say(`the crash test failed: ${first}`, ...causes);
     process.exitCode = EXIT.failed;
   },
 );

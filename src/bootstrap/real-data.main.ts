@@ -1,11 +1,12 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { readPaymentMapping } from '../adapters/csv/payment-mapping';
+import { readPaymentMapping } from '../adapters/csv/read-payment-mapping';
 import { LedgerBooks } from '../adapters/sandbox-biller/ledger-books';
-import { tableText } from '../adapters/command-line/table';
+import { type Lines, printer } from '../adapters/command-line/printer';
+import { tableLines } from '../adapters/command-line/table';
 import { type ControlTotals, tallyText } from '../application/queries/control-totals';
-import { decimalText } from '../domain/money';
+import { moneyText } from '../domain/money';
 import { sandboxConfigurationOf, secretsOf } from './demo/demo-billers';
 import { type DemoPlan } from './demo/demo-plan';
 import { bankBillers } from './real-data/bank-billers';
@@ -17,7 +18,7 @@ const FILE = resolve(ROOT, '..', 'shared', 'data', 'payment-orders.csv');
 const MAPPING = join(ROOT, 'examples', 'payment-orders.mapping.json');
 const SHARDS = 4;
 
-const say = (line: string): void => void process.stdout.write(`${line}\n`);
+const say = (...lines: Lines): void => printer.print(lines);
 
 /**
  * Delivers real payment orders through the command line, as an operator would, to a sandbox with faults, and compares
@@ -48,7 +49,7 @@ async function deliverPaymentOrders(): Promise<number> {
         '--shards',
         String(SHARDS),
       );
-      process.stdout.write(`load (${turn}): ${load.stdout}`);
+      say(...`load (${turn}): ${load.stdout}`.trimEnd().split('\n'));
       if (load.code !== 0) return fail(folder, [`load ended with ${load.code}`]);
     }
     const startedAt = performance.now();
@@ -72,14 +73,14 @@ async function deliverPaymentOrders(): Promise<number> {
     books.close();
     faults.push(...showTotals(JSON.parse(totals.stdout) as ControlTotals, expected, banks));
     const explained = await datapump(environment, 'record', 'explain', expected[0]!.record);
-    process.stdout.write(`\n${explained.stdout}`);
+    say('', ...explained.stdout.trimEnd().split('\n'));
     if (explained.code !== 0) faults.push(`record explain ended with ${explained.code}`);
     if (faults.length > 0) return fail(folder, faults);
   } finally {
     await sandbox.stop();
   }
   rmSync(folder, { recursive: true });
-  say(`\nevery valid order was delivered once: ${expected.length} of ${expected.length}`);
+  say('', `every valid order was delivered once: ${expected.length} of ${expected.length}`);
   return 0;
 }
 
@@ -119,7 +120,7 @@ function showTotals(
   const rows = banks.map((bank) => {
     const orders = expected.filter(({ biller }) => biller === bank);
     const minorUnits = orders.reduce((sum, order) => sum + order.minorUnits, 0);
-    const inFile = `${orders.length} (${decimalText({ minorUnits, currency: 'CZK' })} CZK)`;
+    const inFile = `${orders.length} (${moneyText({ minorUnits, currency: 'CZK' })})`;
     const delivered = [totals.shards, totals.eventStore].map((lines) => {
       const line = lines.find(({ billerId }) => billerId === bank);
       return line ? tallyText(line.ends.delivered) : 'nothing';
@@ -128,11 +129,13 @@ function showTotals(
       if (found !== inFile) faults.push(`bank ${bank}: delivered ${found}, the file holds ${inFile}`);
     return [bank, inFile, ...delivered];
   });
+  const titles = ['biller', 'valid orders in the file', 'delivered: shards', 'delivered: event store'];
   say(
-    `\n${tableText(
-      ['biller', 'valid orders in the file', 'delivered: shards', 'delivered: event store'].map((title) => ({ title })),
+    '',
+    ...tableLines(
+      titles.map((title) => ({ title })),
       rows,
-    )}`,
+    ),
   );
   return faults;
 }
@@ -140,15 +143,17 @@ function showTotals(
 const FAULTS_SHOWN_MAX = 50;
 
 function fail(folder: string, faults: readonly string[]): number {
-  for (const fault of faults.slice(0, FAULTS_SHOWN_MAX)) process.stderr.write(`${fault}\n`);
-  process.stderr.write(`failed: ${faults.length} faults; the data is kept in ${folder}\n`);
+  printer.complain([
+    ...faults.slice(0, FAULTS_SHOWN_MAX),
+    `failed: ${faults.length} faults; the data is kept in ${folder}`,
+  ]);
   return 1;
 }
 
 deliverPaymentOrders().then(
   (code) => (process.exitCode = code),
   (error: unknown) => {
-    process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+    printer.complain(error instanceof Error ? (error.stack ?? error.message).split('\n') : [String(error)]);
     process.exitCode = 1;
   },
 );

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { type Lines, printer } from '../adapters/command-line/printer';
 import { readSandboxConfiguration, type SandboxConfiguration } from '../adapters/sandbox-biller/sandbox-configuration';
 import { SandboxServer } from '../adapters/sandbox-biller/sandbox-server';
 import { endWithParent } from './processes/end-with-parent';
@@ -7,8 +8,8 @@ import { keepHeapLean } from './processes/lean-heap';
 
 const USAGE = 'usage: sandbox-biller --config <file>';
 
-function end(code: number, message: string): never {
-  process.stderr.write(`${message}\n`);
+function end(code: number, ...lines: Lines): never {
+  printer.complain(lines);
   process.exit(code);
 }
 
@@ -17,9 +18,9 @@ function configurationFromArguments(): SandboxConfiguration {
   try {
     file = parseArgs({ options: { config: { type: 'string' } } }).values.config;
   } catch (error) {
-    end(2, `${(error as Error).message}\n${USAGE}`);
+    end(2, (error as Error).message, USAGE);
   }
-  if (file === undefined) end(2, `--config is missing\n${USAGE}`);
+  if (file === undefined) end(2, '--config is missing', USAGE);
   try {
     return readSandboxConfiguration(readFileSync(file, 'utf8'));
   } catch (error) {
@@ -34,7 +35,7 @@ async function main(): Promise<void> {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, stop);
   endWithParent(stop);
   const port = await server.start();
-  process.stdout.write(`${JSON.stringify({ event: 'listening', port })}\n`);
+  printer.printJson({ event: 'listening', port });
 }
 
 function openServer(configuration: SandboxConfiguration): SandboxServer {

@@ -5,6 +5,7 @@
 export type Instant = string & { readonly __brand: 'Instant' };
 
 const FORM = /^\d{4}-\d\d-\d\dT.*(Z|[+-]\d\d:?\d\d)$/;
+const FIXED_FORM = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
 export const instantFromMs = (ms: number): Instant => new Date(ms).toISOString() as Instant;
 export const msOf = (instant: Instant): number => Date.parse(instant);
@@ -13,11 +14,25 @@ export const msBetween = (from: Instant, to: Instant): number => msOf(to) - msOf
 export const earliest = (a: Instant, b: Instant): Instant => (a < b ? a : b);
 export const latest = (a: Instant, b: Instant): Instant => (a > b ? a : b);
 
-/** Accepts any ISO-8601 instant with an offset and brings it to the fixed form; throws on anything else. */
+/**
+ * Dates of payments and rows lie in here. What lies outside is a default of some program (0001-01-01), a typing error or
+ * a "never" (2999-12-31): taken as it stands it would be sent to a biller, or waited for in silence.
+ */
+export const PLAUSIBLE_FROM = '1970-01-01T00:00:00.000Z' as Instant;
+export const PLAUSIBLE_BEFORE = '2100-01-01T00:00:00.000Z' as Instant;
+export const PLAUSIBLE_TEXT = 'a date from 1970 to 2099';
+
+/** False also where the text is no instant at all: databases without types keep whatever was written. */
+export const isPlausible = (at: Instant): boolean =>
+  FIXED_FORM.test(at) && at >= PLAUSIBLE_FROM && at < PLAUSIBLE_BEFORE && !Number.isNaN(Date.parse(at));
+
+/** Accepts any plausible ISO-8601 instant with an offset and brings it to the fixed form; throws on anything else. */
 export function instant(text: string): Instant {
   const ms = Date.parse(text);
   if (Number.isNaN(ms) || !FORM.test(text)) {
     throw new TypeError(`an instant must be ISO-8601 with an offset, got ${JSON.stringify(text)}`);
   }
-  return instantFromMs(ms);
+  const at = instantFromMs(ms);
+  if (!isPlausible(at)) throw new TypeError(`an instant must be ${PLAUSIBLE_TEXT}, got ${JSON.stringify(text)}`);
+  return at;
 }

@@ -1,5 +1,4 @@
 import { parseBody, writeBody } from '../../src/adapters/biller-http/body-formats';
-import { retryAfterMs } from '../../src/adapters/biller-http/answer-classifier';
 import { readXml, writeXml } from '../../src/adapters/biller-http/xml';
 import { urlProblem } from '../../src/adapters/shared/biller-document/allowed-hosts';
 import { parsePathTemplate, renderPath } from '../../src/adapters/shared/biller-document/path-template';
@@ -24,6 +23,7 @@ describe('XML bodies', () => {
     ['a wrong end', '<r><a></r></a>'],
     ['an early end', '<r><a>'],
     ['two roots', '<r/><r/>'],
+    ['one attribute twice', '<r a="1" a="2"/>'],
     ['text outside', 'x<r/>'],
     ['nothing', ''],
     ['endless depth', '<a>'.repeat(100)],
@@ -62,17 +62,6 @@ describe('form and JSON bodies', () => {
   });
 });
 
-describe('Retry-After', () => {
-  it.each([
-    ['120', 120_000],
-    [undefined, 1_000],
-    ['soon', 1_000],
-    ['Thu, 01 Jan 1970 00:00:10 GMT', 8_000],
-  ])('%s', (header, expected) => {
-    expect(retryAfterMs(header, 2_000)).toBe(expected);
-  });
-});
-
 describe('paths', () => {
   it('encodes every value', () => {
     expect(
@@ -101,11 +90,46 @@ describe('allowed hosts', () => {
     'http://127.0.0.1:1',
     'https://127.0.0.1',
     'https://169.254.169.254/',
+    'https://api.biller.test:8443',
+    'https://api.biller.test.',
+    'https://a.b.example.:443',
+    'https://2130706433/',
+    'https://0x7f.1/',
+    'https://[::ffff:127.0.0.1]/',
     'file:///etc/passwd',
     'x',
   ])('refuses %s', (url) => expect(urlProblem(url, hosts)).toEqual(expect.any(String)));
+  it('a pattern with a port allows that port and no other (issue 8, no 17)', () => {
+    const ported = { ...hosts, allowedHosts: ['api.biller.test:8443', '*.example:9443'] };
+    expect(urlProblem('https://api.biller.test:8443/v1', ported)).toBeUndefined();
+    expect(urlProblem('https://a.example:9443/v1', ported)).toBeUndefined();
+    expect(urlProblem('https://api.biller.test/v1', ported)).toContain('port 8443 was expected');
+    expect(urlProblem('https://a.example:8443', ported)).toContain('port 9443 was expected');
+  });
+  it.each(['http://127.0.0.1:8080/b', 'http://localhost', 'https://[::1]:1', 'http://127.1'])(
+    'names the setting that allows %s (issue 8, no 22)',
+    (url) => expect(urlProblem(url, hosts)).toContain('Billers:AllowPlainLoopback'),
+  );
   it('allows plain loopback only where the setting says so', () => {
     expect(urlProblem('http://127.0.0.1:1', { ...hosts, allowPlainLoopback: true })).toBeUndefined();
     expect(urlProblem('http://10.0.0.1:1', { ...hosts, allowPlainLoopback: true })).toEqual(expect.any(String));
+  });
+});
+
+describe('what a format would drop or turn into nothing (issue 8, no 2)', () => {
+  it.each(['json', 'form', 'xml'] as const)('%s: no members, functions, numbers that are none', (format) => {
+    for (const value of [
+      {},
+      { a: () => 1 },
+      { a: NaN },
+      { a: Infinity },
+      { a: { b: [Number.NaN] } },
+      { a: { _jsonata_lambda: true } },
+    ])
+      expect(() => writeBody(format, 'R', value)).toThrow(TypeError);
+  });
+  it('null is a word of JSON alone', () => {
+    expect(writeBody('json', undefined, { a: null })).toBe('{"a":null}');
+    for (const format of ['form', 'xml'] as const) expect(() => writeBody(format, 'R', { a: null })).toThrow('is null');
   });
 });

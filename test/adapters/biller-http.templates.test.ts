@@ -4,11 +4,13 @@ import { HttpBillerGateway } from '../../src/adapters/biller-http/http-biller-ga
 import { SqliteBillerAllowance } from '../../src/adapters/sqlite/sqlite-biller-allowance';
 import { InProcessTokenCache } from '../../src/adapters/system/in-process-token-cache';
 import { sha256Digest } from '../../src/adapters/system/sha256-digest';
+import { SystemChance } from '../../src/adapters/system/system-chance';
 import { SystemClock } from '../../src/adapters/system/system-clock';
 import { EnvironmentSecretSource, secretVariable } from '../../src/adapters/system/environment-secret-source';
 import { DATA_TYPES, actionOf } from '../../src/domain/biller/data-type';
 import { paymentRow, profileOf } from '../support/biller-fixtures';
 import { type ScriptedBiller, startScriptedBiller } from '../support/scripted-biller';
+import { recordedTelemetry } from '../support/recorded-telemetry';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 
@@ -32,6 +34,8 @@ describe('every template speaks to a biller', () => {
         environment: Object.fromEntries(secretNames.map((name) => [secretVariable(name), 'x'])),
       }),
       tokens: new InProcessTokenCache(clock),
+      chance: new SystemChance(),
+      telemetry: recordedTelemetry().telemetry,
       allowance: new SqliteBillerAllowance({ path: join(folder, 'allowance.sqlite') }),
       hosts: { allowedHosts: [], allowPlainLoopback: true },
     });

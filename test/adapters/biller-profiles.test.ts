@@ -181,7 +181,7 @@ describe('FileBillerProfiles', () => {
     write('c.json', '{ not json');
     write('d.json', { BillerID: '13' });
     const problems = (await open().problems()).map(problemText);
-    expect(problems).toContain('b.json /BillerID: another file describes biller 12 already');
+    expect(problems).toContain('b.json /BillerID: another file describes biller 12 already: a.json');
     expect(problems.some((text) => text.startsWith('c.json /: JSON was expected'))).toBe(true);
     expect(problems.filter((text) => text.startsWith('d.json')).length).toBeGreaterThan(5);
   });

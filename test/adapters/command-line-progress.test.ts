@@ -1,5 +1,5 @@
 import { startProgress } from '../../src/adapters/command-line/progress';
-import { tableText } from '../../src/adapters/command-line/table';
+import { tableLines } from '../../src/adapters/command-line/table';
 
 class Written {
   text = '';
@@ -42,21 +42,22 @@ describe('progress where there is no terminal', () => {
 
 describe('a table', () => {
   it('is as wide as its longest cells, numbers to the right, without blanks at the ends of lines', () => {
-    const text = tableText(
+    const lines = tableLines(
       [{ title: 'biller' }, { title: 'rows', align: 'right' }, { title: 'note' }],
       [
         ['101 Water', '7', ''],
         ['2', '1234567', 'late'],
       ],
     );
-    expect(text).toBe(
-      ['biller        rows  note', '---------  -------  ----', '101 Water        7', '2          1234567  late'].join(
-        '\n',
-      ),
-    );
+    expect(lines).toEqual([
+      'biller        rows  note',
+      '---------  -------  ----',
+      '101 Water        7',
+      '2          1234567  late',
+    ]);
   });
 
   it('without rows still tells its columns', () => {
-    expect(tableText([{ title: 'biller' }], [])).toBe('biller\n------');
+    expect(tableLines([{ title: 'biller' }], [])).toEqual(['biller', '------']);
   });
 });

@@ -215,7 +215,7 @@ describe('the EventStoreDB adapter', () => {
     });
   });
 
-  it('reads past events of the system, and stops at events of strangers unless narrowed to categories', async () => {
+  it('reads past events of the system, and past events of strangers', async () => {
     const peer = await startPeer();
     const store = open(peer.connectionString);
     const vendor = EventStoreDBClient.connectionString(peer.connectionString);
@@ -233,7 +233,12 @@ describe('the EventStoreDB adapter', () => {
       metadata: undefined,
     };
     await vendor.appendToStream('other-1', [{ ...bytes, type: 'Foreign' }], { expectedRevision: 'no_stream' });
-    await expect(store.readAll({ max: 10 })).rejects.toMatchObject({ code: 'storage-foreign', retryable: false });
+    const { events: read, damaged } = await store.readAll({ max: 10 });
+    expect([read.length, damaged]).toEqual([2, undefined]);
+    await expect(store.readStream('other-1' as StreamName)).rejects.toMatchObject({
+      code: 'storage-damaged',
+      retryable: false,
+    });
     expect((await store.readAll({ max: 10, categories: ['dpRecord'] })).events).toHaveLength(2);
   });
 

@@ -15,11 +15,15 @@ const members = fc
     { selector: ([key]) => key, maxLength: 5 },
   )
   .map((pairs) => `{ ${pairs.map(([key, value]) => `"${key}": ${value}`).join(', ')} }`);
-const expression = fc.oneof(
-  path,
-  fc.tuple(path, literal).map(([left, right]) => `${left} = ${right}`),
-  members,
+const list = fc.array(literal, { minLength: 1, maxLength: 3 }).map((literals) => `[${literals.join(', ')}]`);
+const comparison = fc.oneof(
+  fc.tuple(path, fc.constantFrom('=', '!='), literal).map((parts) => parts.join(' ')),
+  fc.tuple(path, list).map(([left, right]) => `${left} in ${right}`),
 );
+const combined = fc
+  .tuple(comparison, fc.constantFrom('and', 'or'), comparison, fc.constantFrom('and', 'or'), comparison)
+  .map((parts) => parts.join(' '));
+const expression = fc.oneof(path, comparison, combined, members);
 /** Contexts as they come from JSON: with nulls, nested arrays and values where an object was expected. */
 const value = fc.letrec((tie) => ({
   value: fc.oneof(
@@ -57,6 +61,9 @@ it('yields what JSONata yields, or asks it', async () => {
 it.each([
   'body.status',
   "body.status = 'declined'",
+  "body.status != 'declined'",
+  "body.status in ['declined', 'refused']",
+  "body.status = 'a' or body.status = 'b' and body.c != 1",
   '{ "reference": record.key, "account": customer.accountNumber, "amountMinorUnits": payment.amountMinorUnits }',
 ])('does %s without JSONata', (text) => {
   expect(plainOf(text)).toBeDefined();
@@ -66,9 +73,15 @@ it.each([
   'body.items[0].code',
   'body.$x',
   '$uppercase(body.code)',
-  'body.status != 1',
+  'body.status < 1',
+  'body.status = body.other',
+  'body.status in body.list',
+  "body.status in 'a'",
+  'body.status in [body.a]',
+  'body.status in []',
+  "body.status and body.code = 'x'",
+  "not(body.status = 'x')",
   'body.a + 1',
-  "body.status = 'a' or body.status = 'b'",
   '{ "a": body.a, "a": body.b }',
   '{ body.key: body.value }',
   '{}',

@@ -26,10 +26,10 @@ const EVENTS: TopicDeclaration = {
 const PAYMENTS_SQL = "eventType = 'Payments' AND (NOT EXISTS(target) OR target = 'payments')";
 const asDeclared: ExistingTopic = {
   ...EVENTS,
-  partitioned: true,
+  partitioned: false,
   subscriptions: EVENTS.subscriptions.map((each) => ({ ...each, rules: [{ name: 'datapump', sql: filterSql(each) }] })),
 };
-const plan = (existing: readonly ExistingTopic[]) => planTopology([EVENTS], existing, { partitioned: true });
+const plan = (existing: readonly ExistingTopic[]) => planTopology([EVENTS], existing, { partitioned: false });
 const sentences = (existing: readonly ExistingTopic[]) => plan(existing).map(describeStep);
 const withPayments = (over: Partial<ExistingTopic['subscriptions'][number]>): ExistingTopic => ({
   ...asDeclared,
@@ -39,7 +39,7 @@ const withPayments = (over: Partial<ExistingTopic['subscriptions'][number]>): Ex
 describe('the plan', () => {
   it('creates all in an empty namespace, topics before their subscriptions', () => {
     expect(sentences([])).toEqual([
-      'create topic datapump-events, partitioned, duplicates detected for 600000 ms',
+      'create topic datapump-events, duplicates detected for 600000 ms',
       `create subscription datapump-events/payments, lock 60000 ms, at most 10 deliveries, filter ${PAYMENTS_SQL}`,
       "create subscription datapump-events/o'notices, lock 60000 ms, at most 10 deliveries, filter (NOT EXISTS(target) OR target = 'o''notices')",
     ]);
@@ -64,7 +64,7 @@ describe('the plan', () => {
   });
 
   it('leaves to people what cannot be changed and what would have to be deleted', () => {
-    const strange: ExistingTopic = { ...asDeclared, partitioned: false, duplicateDetectionWindowMs: 0 };
+    const strange: ExistingTopic = { ...asDeclared, partitioned: true, duplicateDetectionWindowMs: 0 };
     expect(plan([strange]).map(({ kind }) => kind)).toEqual(['by-hand', 'by-hand']);
     const rules = [{ name: '$Default', sql: '1=1' }, ...asDeclared.subscriptions[0]!.rules];
     expect(sentences([withPayments({ rules })])).toEqual([
@@ -103,7 +103,7 @@ describe('over the administration API', () => {
   let administrationUrl: string;
   const connectionString = (keyName: string): string =>
     `Endpoint=sb://peer.invalid/;SharedAccessKeyName=${keyName};SharedAccessKey=a2V5`;
-  const missing = async () => planTopology([EVENTS], await topology.read([EVENTS]), { partitioned: true });
+  const missing = async () => planTopology([EVENTS], await topology.read([EVENTS]), { partitioned: false });
   beforeEach(async () => {
     peer = new AdministrationPeer('root');
     administrationUrl = await peer.listen();
@@ -115,7 +115,7 @@ describe('over the administration API', () => {
     await topology.apply(await missing());
     expect(await missing()).toEqual([]);
     const [topic] = await topology.read([EVENTS]);
-    expect(topic).toMatchObject({ partitioned: true, duplicateDetectionWindowMs: 600_000, timeToLiveMs: undefined });
+    expect(topic).toMatchObject({ partitioned: false, duplicateDetectionWindowMs: 600_000, timeToLiveMs: undefined });
     expect(topic!.subscriptions[0]).toMatchObject({ lockMs: 60_000, rules: [{ name: 'datapump', sql: PAYMENTS_SQL }] });
     expect(peer.changes).toHaveLength(3);
   });
@@ -138,13 +138,13 @@ describe('over the administration API', () => {
       timeToLiveMs: 60_000,
       subscriptions: [{ ...payments, lockMs: 30_000 }],
     };
-    const steps = planTopology([shorter], await topology.read([shorter]), { partitioned: true });
+    const steps = planTopology([shorter], await topology.read([shorter]), { partitioned: false });
     expect(steps.map(({ kind }) => kind)).toEqual(['change-topic', 'change-subscription', 'change-rule', 'by-hand']);
     const done: string[] = [];
     await topology.apply(steps, ({ kind }) => done.push(kind));
     expect(done).toEqual(['change-topic', 'change-subscription', 'change-rule']);
     expect(
-      planTopology([shorter], await topology.read([shorter]), { partitioned: true }).map(({ kind }) => kind),
+      planTopology([shorter], await topology.read([shorter]), { partitioned: false }).map(({ kind }) => kind),
     ).toEqual(['by-hand']);
   });
 

@@ -120,8 +120,11 @@ describe('receiving', () => {
     stop.abort();
     expect(await waiting).toEqual([]);
     await bus.send('records', [message('late')]);
+    const sentAt = performance.now();
     const other = fixture.newBus().receiver(PAYMENTS);
     expect(await take(other)).toMatchObject({ messageId: 'late', deliveryCount: 2 });
+    // Given back, that is, and not left until its lock lapsed.
+    expect(performance.now() - sentAt).toBeLessThan(LOCK_MS - 500);
   });
 
   it('takes over the look that an aborted receive left behind', async () => {
@@ -154,6 +157,15 @@ describe('receiving', () => {
     expect(await waiting).toEqual([]);
     await expect(receiver.receive({ max: 1, waitMs: 0 })).rejects.toMatchObject({ code: 'closed' });
     await expect(bus.send('records', [message('x')])).rejects.toMatchObject({ code: 'closed' });
+  });
+
+  it('closing leaves no connection open', async () => {
+    const bus = fixture.newBus();
+    await bus.send('records', [message('a')]);
+    await take(bus.receiver(PAYMENTS));
+    expect(fixture.peer.openConnections).toBeGreaterThan(0);
+    await bus.close();
+    await until(async () => (fixture.peer.openConnections === 0 ? true : undefined), []);
   });
 });
 

@@ -28,7 +28,8 @@ it.each<[string, number, PortFailure['code'], boolean, RegExp]>([
   ['too few resources', 49918, 'unavailable', true, /comes back by itself/],
   ['a refused login', 18456, 'not-authorized', false, /User ID and Password.*shard registry/],
   ['a firewall', 40615, 'not-authorized', false, /firewall/],
-  ['a database that is not there', 4060, 'not-authorized', false, /correct Database/],
+  ['a database that cannot be opened', 4060, 'unavailable', true, /comes back by itself.*correct Database/],
+  ['a session being ended', 596, 'unavailable', true, /comes back by itself/],
   ['a missing right', 229, 'not-authorized', false, /Permissions/],
   ['a missing table', 208, 'storage-foreign', false, /migrate --plan/],
   ['a missing column of a view', 207, 'storage-foreign', false, /views/],
@@ -47,6 +48,38 @@ it.each<[string, number, PortFailure['code'], boolean, RegExp]>([
   expect(failure.message).toMatch(/^failed to read the outbox in shard Shard-1 \(database payments on db\.example\): /);
   expect(failure.facts).toEqual({ ...PLACE, sqlServer: number });
   if (code === 'unavailable') expect(failure.retryAfterMs).toBe(10_000);
+});
+
+/** While a server stops, starts, recovers, fails over or is short of something: from the vendor's list of engine errors. */
+const OUTAGES = [
+  596, 615, 701, 802, 845, 904, 921, 922, 924, 926, 927, 941, 942, 945, 946, 952, 954, 976, 978, 979, 982, 983, 988,
+  3989, 4060, 4064, 6001, 6002, 6005, 6006, 8628, 8645, 8651, 8657, 9001, 10922, 10928, 10929, 10930, 10936, 17142,
+  17147, 17148, 17187, 17188, 17189, 17197, 17198, 18401, 18451, 18461, 35250, 40197, 40501, 40540, 40550, 40613, 45168,
+  49918,
+];
+
+it.each(OUTAGES)('takes %d for an outage, in a request and at a login (issue 9, no 9)', (number) => {
+  const atLogin = new ConnectionError(
+    Object.assign(new Error('Login failed'), { code: 'ELOGIN', cause: engineError(number) }),
+  );
+  for (const error of [engineError(number), atLogin]) expect(classified(error).retryable).toBe(true);
+});
+
+it.each([1, 4063, 18400, 18482, 33557097])(
+  'takes a login refused under the unlisted number %d for an outage (issue 9, no 9)',
+  (number) => {
+    const refused = new ConnectionError(Object.assign(new Error('Login failed'), { code: 'ELOGIN', number }));
+    expect(classified(refused)).toMatchObject({ code: 'unavailable', retryable: true });
+  },
+);
+
+it.each([18456, 18452, 18470, 18486, 18487, 18488])('blames the login itself for %d', (number) => {
+  const refused = new ConnectionError(Object.assign(new Error('Login failed'), { code: 'ELOGIN', number }));
+  expect(classified(refused)).toMatchObject({ code: 'not-authorized', retryable: false });
+});
+
+it('takes a call whose pool was closed while it waited for a connection for a broken connection', () => {
+  expect(classified(new Error('aborted'))).toMatchObject({ code: 'connection-lost', retryable: true });
 });
 
 it('tells the words of an error nobody listed, and no value that a server names, in the causes either', () => {
@@ -69,7 +102,7 @@ it('finds the number in what came before, and in what a connection error was mad
   expect([2601, 2627, 547].map((number) => isDuplicateKey(engineError(number)))).toEqual([true, true, false]);
   expect(isDuplicateKey(classified(engineError(2627)))).toBe(true);
   const login = Object.assign(new Error('Login failed for user'), { code: 'ELOGIN', number: 4060 });
-  expect(classified(new ConnectionError(login as never)).code).toBe('not-authorized');
+  expect(classified(new ConnectionError(login as never)).code).toBe('unavailable');
 });
 
 it.each<[string, Error, PortFailure['code'], boolean, RegExp]>([
@@ -118,9 +151,9 @@ it.each<[string, Error, PortFailure['code'], boolean, RegExp]>([
   [
     'a refused login without a number',
     new ConnectionError('Login failed', 'ELOGIN'),
-    'not-authorized',
-    false,
-    /User ID/,
+    'unavailable',
+    true,
+    /takes no login now.*check the login/,
   ],
   [
     'an error of the driver that nobody listed',

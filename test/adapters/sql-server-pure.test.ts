@@ -4,7 +4,7 @@ import {
   insecureSettings,
   poolSettings,
 } from '../../src/adapters/sql-server/connection-settings';
-import { planImport } from '../../src/adapters/sql-server/import-plan';
+import { importResult, planImport } from '../../src/adapters/shared/import-plan';
 import { judgeSchema, schemaScript } from '../../src/adapters/sql-server/migrate';
 import { MAPPED_VIEWS } from '../../src/adapters/sql-server/migrations';
 import { numberEnds, rowKeyOfType, ROW_KEYS, TEXT_KEY } from '../../src/adapters/sql-server/row-key';
@@ -60,7 +60,16 @@ describe('a connection string', () => {
       'the connection string of Shard-1 cannot be used: Server is missing; Database is missing; correct the secret that holds it',
     );
     expect(refused('Server=h;Database=d')).toMatch(/User ID and Password are missing/);
-    expect(refused('Server=h,99999;Database=d;User ID=u;Password=hunter2')).toMatch(/1 to 65535/);
+    for (const [port, taken] of [
+      [0, false],
+      [1, true],
+      [65_535, true],
+      [65_536, false],
+      [99_999, false],
+    ] as const)
+      expect(refused(`Server=h,${port};Database=d;User ID=u;Password=hunter2`)).toMatch(
+        taken ? /^taken$/ : /1 to 65535/,
+      );
     for (const text of ['hunter2', '', 'Server=np:h;Password=hunter2', `Server=h;Password='hunter2`]) {
       expect(refused(text)).toMatch(/cannot be used/);
       expect(refused(text)).not.toMatch(/hunter2/);
@@ -162,7 +171,7 @@ describe('the schema', () => {
   });
 
   it('can be read as one script', () => {
-    expect(schemaScript().split('\nGO\n')).toHaveLength(8);
+    expect(schemaScript().split('\nGO\n')).toHaveLength(11);
     expect(schemaScript(ROW_KEYS[1])).toContain('CREATE TABLE dbo.DpClaim (\n    DpId bigint NOT NULL');
   });
 });
@@ -184,19 +193,20 @@ describe('an import', () => {
   });
 
   it('adds biller and customer once, and counts what repeats within the call as known', () => {
-    const { seed, result } = planImport([payment(1), payment(2), payment(1)], nothing);
-    expect(result).toEqual({ added: 2, known: 1, conflicts: [] });
+    const { seed, fates } = planImport([payment(1), payment(2), payment(1)], nothing);
+    expect(importResult(fates)).toEqual({ added: 2, known: 1, knownAt: [2], conflicts: [] });
     expect([seed.billers.length, seed.customers.length, seed.payments.length, seed.rows.length]).toEqual([1, 1, 2, 2]);
   });
 
   it('sees a contradiction within the call as it would in the tables', () => {
-    const { result } = planImport(
+    const { fates } = planImport(
       [payment(1), payment(1, { amount: { minorUnits: 1, currency: 'CZK' } }), payment(2, { accountNumber: '0002' })],
       nothing,
     );
-    expect(result).toEqual({
+    expect(importResult(fates)).toEqual({
       added: 1,
       known: 0,
+      knownAt: [],
       conflicts: [
         { index: 1, why: 'another-payment' },
         { index: 2, why: 'another-account' },

@@ -1,10 +1,13 @@
+import { DEFAULT_LIMITS } from '../../src/adapters/sql-server/connection-settings';
 import { CREATE_VERSIONS_TABLE, MIGRATIONS, SCHEMA_VERSION } from '../../src/adapters/sql-server/migrations';
-import { SCHEMA_STATEMENTS } from '../../src/adapters/sql-server/migrate';
+import { LOCK_TIMEOUT_MS, SCHEMA_STATEMENTS } from '../../src/adapters/sql-server/migrate';
 import { ROW_KEYS } from '../../src/adapters/sql-server/row-key';
+import { KNOWN_HISTORY_STATEMENTS } from '../../src/adapters/sql-server/known-history';
 import { claimingStatements, OUTBOX_STATEMENTS } from '../../src/adapters/sql-server/shard-claiming';
 import { IMPORT_STATEMENTS } from '../../src/adapters/sql-server/shard-import';
 import { rowStatements } from '../../src/adapters/sql-server/shard-rows';
 import { statusStatements } from '../../src/adapters/sql-server/shard-statuses';
+import { SEAL_STATEMENTS } from '../../src/adapters/sql-server/sql-server-seal-witness';
 import { TOTAL_STATEMENTS } from '../../src/adapters/sql-server/shard-totals';
 import { type Statement } from '../../src/adapters/sql-server/sql-text';
 import { ROW_STATUSES } from '../../src/domain/dp-record/row-status';
@@ -24,6 +27,8 @@ const STATEMENTS: readonly Named[] = [
   ...named('outbox', OUTBOX_STATEMENTS),
   ...named('import', IMPORT_STATEMENTS),
   ...named('totals', TOTAL_STATEMENTS),
+  ...named('seals', SEAL_STATEMENTS),
+  ...named('known history', KNOWN_HISTORY_STATEMENTS),
   ...named('schema', SCHEMA_STATEMENTS),
 ];
 
@@ -69,6 +74,11 @@ const FAULTS: Readonly<Record<string, (text: string) => boolean>> = {
   'updates with TOP': (text) => /\bUPDATE\s+TOP\b/i.test(text),
   'updates FROM': (text) =>
     text.split(';').some((each) => /^\s*UPDATE\b/.test(each) && /\bFROM\b/.test(withoutParentheses(each))),
+  'finds its rows through a table variable without pinning the seek': (text) =>
+    text
+      .split(';')
+      .some((each) => /^\s*UPDATE\b[^]*\bDpId IN \(\s*SELECT/.test(each) && !/OPTION \(LOOP JOIN\)$/.test(each)),
+  'sorts what it joined': (text) => /ORDER BY k\.Place/.test(text),
   'uses brackets in LIKE': (text) => /LIKE N?'[^']*\[/i.test(text),
   'compares names of the catalogue with its own case': (text) => /(?<!LOWER\()\b[tc]\.TABLE_NAME\s+(=|IN)/.test(text),
   'throws with its transaction open': (text) => /(?<!ROLLBACK TRANSACTION;\s*)\bTHROW\b/.test(text),
@@ -121,6 +131,11 @@ it.each([
   ['reads uncommitted rows', 'FROM dbo.x WITH (NOLOCK)'],
   ['updates with TOP', 'UPDATE TOP (@n) dbo.DpClaim SET x = 1 WHERE y = 2;'],
   ['updates FROM', 'UPDATE d SET x = (SELECT 1 FROM @w) FROM dbo.DatapumpRow AS d WHERE y = 2;'],
+  [
+    'finds its rows through a table variable without pinning the seek',
+    'UPDATE dbo.DpClaim SET x = 1 WHERE DpId IN (SELECT w.DpId FROM @wanted AS w);',
+  ],
+  ['sorts what it joined', 'FROM @picked AS k ORDER BY k.Place, x.Attempt;'],
   ['uses brackets in LIKE', "WHERE d.DpId NOT LIKE N'%[^0-9]%'"],
   ['compares names of the catalogue with its own case', "WHERE t.TABLE_NAME IN (N'Outbox')"],
   ['throws with its transaction open', "BEGIN; THROW 51001, N'another', 1;"],
@@ -168,10 +183,16 @@ it('claims by an UPDATE that tests the status itself, under the hints that also 
       .find((each) => /^\s*UPDATE/.test(each))!;
     expect(update).toContain('UPDATE dbo.DatapumpRow WITH (ROWLOCK, READPAST, UPDLOCK, READCOMMITTEDLOCK)');
     expect(update).toMatch(
-      /WHERE Status = N'New' AND DueAt <= @now AND DpId IN \(SELECT k\.DpId FROM @candidate AS k\)$/,
+      /WHERE Status = N'New' AND DueAt <= @now AND DpId IN \(SELECT k\.DpId FROM @candidate AS k\)\nOPTION \(LOOP JOIN\)$/,
     );
-    expect(claimingStatements(key).claim.text).toMatch(/INSERT INTO @candidate \(DpId\)\nSELECT TOP \(@rowsMax\)/);
+    expect(claimingStatements(key).claim.text).toMatch(
+      /INSERT INTO @candidate \(DpId, BillerId\)\nSELECT TOP \(@rowsMax\)/,
+    );
   }
+});
+
+it('a migration hears that another one holds the lock before its own request times out', () => {
+  expect(LOCK_TIMEOUT_MS).toBeLessThanOrEqual(DEFAULT_LIMITS.requestTimeoutMs - 5_000);
 });
 
 it('numbers its migrations without gaps, and guards each batch', () => {

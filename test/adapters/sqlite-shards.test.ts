@@ -1,11 +1,13 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type Database } from 'better-sqlite3';
+import { BEYOND_EXACT } from '../../src/adapters/shared/row-amount';
 import { PortFailure, type PortFailureCode } from '../../src/application/ports/failures';
 import { InvariantViolation } from '../../src/domain/invariant';
 import { SqliteShard } from '../../src/adapters/sqlite/sqlite-shard';
 import { SqliteShards } from '../../src/adapters/sqlite/sqlite-shards';
-import { billerId, chunkId, customerId, dpId, shardName } from '../../src/domain/identifiers';
+import { billerId, chunkId, customerId, dpId, paymentId, shardName } from '../../src/domain/identifiers';
 import { instant } from '../../src/domain/instant';
 
 const WATER = billerId('water');
@@ -147,6 +149,29 @@ describe('SqliteShard', () => {
     await expect(shard.now()).rejects.toMatchObject({ code: 'closed' });
     shard = new SqliteShard({ name: shardName('Shard-1'), path: join(folder, 'shard.sqlite') });
     expect((await shard.findRow(dpId('1')))?.status).toBe('New');
+  });
+
+  it('a row whose amount is no payment comes alone as one that validation refuses, beside the others (issue 8, no 3)', async () => {
+    const stored = ['9223372036854775807', '-9223372036854775808', '12.5', "'x'", '0', '150'];
+    const payments = stored.map((_, index) => ({
+      paymentId: paymentId(`p${index}`),
+      customerId: customerId('c'),
+      billerId: WATER,
+      amount: { minorUnits: 1, currency: 'USD' },
+      invoiceType: '',
+      paidAt: row('1').createdAt,
+      achReturnCode: undefined,
+    }));
+    await shard.seed({
+      payments,
+      rows: payments.map((each, index) => ({ ...row(String(index)), dataType: 'Payments', paymentId: each.paymentId })),
+    });
+    const { database } = shard as unknown as { readonly database: Database };
+    for (const [index, amount] of stored.entries())
+      database.exec(`UPDATE Payment SET AmountMinor = ${amount} WHERE PaymentId = 'p${index}'`);
+    const rows = await shard.rowsByStatus({ statuses: ['New'], max: 10 });
+    expect(rows.map(({ payment }) => payment!.amount.minorUnits)).toEqual([BEYOND_EXACT, -BEYOND_EXACT, 0, 0, 0, 150]);
+    expect((await shard.totals()).map(({ count, amount }) => [count, amount.minorUnits])).toEqual([[6, 150]]);
   });
 
   it('refuses totals that numbers cannot hold exactly, instead of rounding money', async () => {

@@ -1,7 +1,12 @@
+import { type Database } from 'better-sqlite3';
+import { type Settlement } from '../../src/application/delivering/delivery';
 import { PortFailure } from '../../src/application/ports/failures';
 import { type HeldShard, ShardRegistry } from '../../src/adapters/shared/shard-registry';
-import { fetchChunk } from '../../src/application/fetch-chunk';
-import { dpId, type ProfileVersion, shardName } from '../../src/domain/identifiers';
+import { fetchChunk } from '../../src/application/fetching/fetch-chunk';
+import { recordStory } from '../../src/adapters/command-line/record-story';
+import { explainRecord } from '../../src/application/queries/explain-record';
+import { deliveryAttemptStream, dpId, dpRecordStream, type ProfileVersion, shardName } from '../../src/domain/identifiers';
+import { instantFromMs, plusMs } from '../../src/domain/instant';
 import { accepted, json, type Reaction } from '../support/scripted-biller';
 import { type Capability, DeliveryBench, KEY } from './delivery-bench';
 
@@ -22,6 +27,9 @@ const inTurn = (...reactions: Reaction[]): Reaction => {
   let calls = 0;
   return (...call) => reactions[Math.min(calls++, reactions.length - 1)]!(...call);
 };
+/** As a load with corrections leaves the customer of the one row. */
+const correctAccount = (account: string): unknown =>
+  (bench.shard as unknown as { readonly database: Database }).database.exec(`UPDATE Customer SET AccountNumber = '${account}'`);
 const unavailable = json(503, { code: 'maintenance' });
 const broken = json(500, { code: 'oops' });
 
@@ -66,6 +74,19 @@ describe('rule 1: the contract comes first', () => {
     const settlement = await bench.handle({ ...message, body: { dpId: '100' } });
     expect(settlement).toMatchObject({ settle: 'dead-letter', reason: 'InvalidContract' });
     expect(bench.biller.business()).toHaveLength(0);
+  });
+
+  it.each([
+    ['nested 100,000 deep', '['.repeat(100_000)],
+    ['that is text', 'hello'],
+    ['that is nothing', undefined],
+    ['that is null', null],
+  ])('dead-letters a body %s, in consumer and fetcher (issue 8, no 8)', async (_what, body) => {
+    await start();
+    const message = { ...(await bench.receive())!, body };
+    const refused = { settle: 'dead-letter', reason: 'InvalidContract' };
+    expect(await bench.handle(message)).toMatchObject(refused);
+    expect(await fetchChunk(bench.ports, { eventsTopic: 'datapump-events', batchSize: 10, concurrentBillersMax: 1 })(message)).toMatchObject(refused);
   });
 
   it('holds the message of another publisher while a shard is down, in consumer and fetcher, and sets none aside', async () => {
@@ -141,6 +162,64 @@ describe('rule 3: gates park, and spend nothing', () => {
     expect(await bench.attemptEvents(1)).toContain('DeliveryAttemptAccepted');
   });
 
+  it.each([
+    ['is away', new PortFailure('the event store is away', { code: 'unavailable', retryable: true })],
+    ['holds a damaged page', new PortFailure('a page is damaged', { code: 'storage-damaged', retryable: false })],
+    ['fails in a way that nobody foresaw', new Error('odd')],
+  ])('calls no biller while what holds the orders to it %s, and delivers when they can be read', async (_how, failure) => {
+    await start();
+    const message = (await bench.receive())!;
+    const control = { state: () => Promise.reject(failure), order: async () => 'done' as const };
+    await expect(bench.handle(message, { control })).rejects.toBe(failure);
+    expect(bench.biller.business()).toHaveLength(0);
+    expect(await bench.attemptEvents(1)).toEqual([]);
+    await bench.handle(message);
+    expect(await bench.rowStatus()).toBe('Delivered');
+  });
+
+  it.each(['inquiry', 'keys'] as const)('asks no biller and sends it nothing again (%s) while the orders to it cannot be read', async (capability) => {
+    await start(capability);
+    bench.biller.react = broken;
+    const first = (await bench.receive())!;
+    await bench.settle(first, await bench.handle(first));
+    expect(bench.biller.business()).toHaveLength(1);
+    const requests = bench.biller.business().length;
+    const away = new PortFailure('the event store is away', { code: 'unavailable', retryable: true });
+    const control = { state: () => Promise.reject(away), order: async () => 'done' as const };
+    const message = (await bench.receive())!;
+    bench.clock.ms += 60_000;
+    await expect(bench.handle(message, { control })).rejects.toBe(away);
+    expect(bench.biller.business()).toHaveLength(requests);
+    bench.biller.react = accepted;
+    await bench.handle(message);
+    expect(bench.biller.business().length).toBeGreaterThan(requests);
+  });
+
+  it('reconciles a known end although the orders to its biller cannot be read', async () => {
+    await start();
+    const message = (await bench.receive())!;
+    const failing = Object.assign(Object.create(bench.shard) as typeof bench.shard, {
+      reconcile: () => Promise.reject(new PortFailure('shard down', { code: 'unavailable', retryable: true })),
+    });
+    const shards = { all: () => [failing], named: () => failing, ofBiller: async () => failing };
+    await expect(bench.handle(message, { shards })).rejects.toThrow('shard down');
+    const control = { state: () => Promise.reject(new Error('odd')), order: async () => 'done' as const };
+    await expect(bench.handle(message, { control })).resolves.toEqual({ settle: 'complete' });
+    expect(await bench.rowStatus()).toBe('Delivered');
+  });
+
+  it('cuts no Retry-After short where the time of the shard is known only roughly', async () => {
+    await start();
+    bench.biller.react = inTurn(json(429, {}, { 'retry-after': '20' }), accepted);
+    const calledFrom = bench.clock.ms;
+    const lagging = { ...bench.ports.shardClock, atLeast: async () => instantFromMs(bench.clock.ms - 15_000) };
+    const message = (await bench.receive())!;
+    await bench.settle(message, await bench.handle(message, { shardClock: lagging }));
+    await bench.runUntilQuiet();
+    expect(await bench.rowStatus()).toBe('Delivered');
+    expect(bench.clock.ms - calledFrom).toBeGreaterThanOrEqual(20_000);
+  });
+
   it('keeps the hours of a biller', async () => {
     await start('keys', { Windows: [{ Days: ['Fri'], From: '12:00', To: '13:00', TimeZone: 'UTC' }] });
     await bench.runUntilQuiet({ messagesMax: 1 });
@@ -177,6 +256,79 @@ describe('rule 4: an open attempt belongs to its owner, then to the ladder', () 
     expect(two!.headers['idempotency-key']).toBe(one!.headers['idempotency-key']);
     expect(await bench.attemptEvents(1)).toEqual(['DeliveryAttemptStarted', 'DeliveryAttemptOutcomeUnknown', 'DeliveryAttemptResent', 'DeliveryAttemptAccepted']);
     expect(await bench.attemptEvents(2)).toEqual([]);
+  });
+
+  it('sends again at the rate that an operator ordered, as it called at first', async () => {
+    await start('keys');
+    const rates: unknown[] = [];
+    bench.allowance = {
+      take: (_biller, { perSecond, wanted }) => {
+        rates.push(perSecond);
+        return Promise.resolve({ granted: wanted, retryAfterMs: 0 });
+      },
+    };
+    bench.control = { paused: undefined, ratePerSecond: 3 };
+    bench.biller.react = inTurn(broken, accepted);
+    await bench.runUntilQuiet();
+    expect(bench.biller.business()).toHaveLength(2);
+    expect(rates.length).toBeGreaterThan(0);
+    expect(new Set(rates)).toEqual(new Set([3]));
+  });
+
+  it('leaves a biller alone that throttles the second call, for as long as it asked, whichever message comes first', async () => {
+    await start('keys');
+    const calledAt: number[] = [];
+    const reactions = inTurn(broken, json(429, {}, { 'retry-after': '40' }), accepted);
+    bench.biller.react = (response, request, socket) => {
+      calledAt.push(bench.clock.ms);
+      reactions(response, request, socket);
+    };
+    const message = (await bench.receive())!;
+    await bench.settle(message, await bench.handle(message));
+    const second = (await bench.receive())!;
+    await bench.handle(second);
+    // Its lock was lost: the same message comes again, long before the biller wants to be called.
+    bench.clock.ms += 10_000;
+    await bench.settle(second, await bench.handle(second));
+    await bench.runUntilQuiet();
+    expect(calledAt).toHaveLength(3);
+    expect(calledAt[2]! - calledAt[1]!).toBeGreaterThanOrEqual(40_000);
+    expect(await bench.attemptEvents(1)).toEqual([
+      'DeliveryAttemptStarted', 'DeliveryAttemptOutcomeUnknown', 'DeliveryAttemptResent', 'DeliveryAttemptOutcomeUnknown',
+      'DeliveryAttemptResent', 'DeliveryAttemptAccepted',
+    ]);
+  });
+
+  it('a customer corrected while a call is open: not sent again, a person decides; the next record goes to the new account (issue 8, no 20)', async () => {
+    await start('keys');
+    bench.biller.react = inTurn(broken, accepted);
+    const first = (await bench.receive())!;
+    await bench.settle(first, await bench.handle(first));
+    correctAccount('000777');
+    await bench.runUntilQuiet();
+    expect(bench.biller.business()).toHaveLength(1);
+    expect((await bench.eventStore.readStream(dpRecordStream(KEY))).map(({ data }) => (data as { cause?: string }).cause)).toContain('bytes-changed');
+    expect(await bench.rowStatus()).toBe('InDoubt');
+  });
+
+  it('a customer corrected before the call is sent with the new account number, without another verdict (issue 8, no 20)', async () => {
+    await start('keys');
+    correctAccount('000777');
+    bench.biller.react = accepted;
+    await bench.runUntilQuiet();
+    expect(bench.biller.business().map(({ body }) => body)).toEqual([expect.stringContaining('000777')]);
+    expect(await bench.rowStatus()).toBe('Delivered');
+  });
+
+  it('sends again no faster than an operator ordered', async () => {
+    await start('keys');
+    const rates: number[] = [];
+    bench.allowance = { take: (_biller, { perSecond, wanted }) => (rates.push(perSecond), Promise.resolve({ granted: wanted, retryAfterMs: 0 })) };
+    bench.control = { ...bench.control, ratePerSecond: 3 };
+    bench.biller.react = inTurn(broken, accepted);
+    await bench.runUntilQuiet();
+    expect(await bench.attemptEvents(1)).toContain('DeliveryAttemptResent');
+    expect(rates).toEqual([3, 3]);
   });
 
   it('does not resend once the key may be forgotten', async () => {
@@ -315,11 +467,48 @@ describe('rule 7: nothing leaves too late', () => {
 });
 
 describe('rule 8: exactly one event closes an attempt', () => {
+  it('keeps of an answer that settles nothing what an integrator needs, for as long as it is kept (issue 8, no 15)', async () => {
+    await start('neither');
+    bench.biller.react = json(200, { state: 'QUEUED', reason: 'E-7', holder: 'Ada <Lovelace>', account: 'A&1', card: '4111 1111 1111 1111' });
+    await bench.runUntilQuiet();
+    const explain = explainRecord({ ...bench.ports, eventStore: bench.eventStore, snippets: () => bench.snippets });
+    const story = recordStory(await explain(KEY, { now: bench.clock.now() })).join('\n');
+    expect(story).toMatch(/no clear answer \(http-200, HTTP 200, application\/json\): it may or may not/);
+    expect(story).toMatch(/the answer, masked: \{"state":"QUEUED","reason":"E-7",/);
+    expect(story).not.toMatch(/Ada|Lovelace|A&1|4111/);
+    expect(JSON.stringify(await bench.eventStore.readStream(deliveryAttemptStream(KEY, 1)))).not.toContain('QUEUED');
+    expect(await bench.snippets.forget(plusMs(bench.clock.now(), 1))).toBe(1);
+    expect(recordStory(await explain(KEY, { now: bench.clock.now() })).join('\n')).not.toContain('QUEUED');
+  });
+
   it('takes 500 as unknown, never as not executed', async () => {
     await start('neither');
     bench.biller.react = inTurn(broken, accepted);
     await bench.runUntilQuiet();
     expect(bench.biller.business()).toHaveLength(1);
+  });
+
+  it('asks a biller that throttles without saying for how long ever more rarely, and no longer than its age allows (issue 8, no 9)', async () => {
+    await start('keys', { RetrySchedule: { Kind: 'Fixed', Waits: ['1s'], MaxAge: '10m' } });
+    bench.biller.react = json(429, {});
+    expect(await bench.runUntilQuiet({ withinMs: 120_000 })).toMatchObject({ settle: 'dead-letter', reason: 'TooOld' });
+    expect(bench.biller.business().length).toBeGreaterThan(8);
+    expect(bench.biller.business().length).toBeLessThan(30);
+  });
+
+  it('waits for the one that finds out, calling nothing, until its age is over (issue 8, no 9)', async () => {
+    await start('keys', { RetrySchedule: { Kind: 'Fixed', Waits: ['1s'], MaxAge: '10m' } });
+    const throttled = { ...bench.ports.gateway, permit: async () => ({ granted: false as const, cause: 'throttled' as const, retryAfterMs: 60_000 }) };
+    let settled: Settlement | undefined;
+    for (let hops = 0; hops < 30 && settled?.settle !== 'dead-letter'; hops++) {
+      const message = (await bench.receive(120_000))!;
+      settled = await bench.handle(message, { gateway: throttled });
+      await bench.settle(message, settled);
+    }
+    expect(settled).toMatchObject({ settle: 'dead-letter', reason: 'TooOld' });
+    expect(bench.biller.business()).toEqual([]);
+    expect(await bench.attemptEvents(1)).toEqual(['DeliveryAttemptStarted', 'DeliveryAttemptNotSent']);
+    expect((await bench.recordEvents()).filter((type) => type === 'DpRecordParked')).toHaveLength(1);
   });
 
   it('parks on 429 as long as the biller asks and spends no try', async () => {

@@ -1,5 +1,6 @@
 import { HttpBillerGateway } from '../../src/adapters/biller-http/http-biller-gateway';
 import { ValidatedMessageContracts } from '../../src/adapters/messages/validated-message-contracts';
+import { SqliteAnswerSnippets } from '../../src/adapters/sqlite/sqlite-answer-snippets';
 import { SqliteEventStore } from '../../src/adapters/sqlite/sqlite-event-store';
 import { SqliteMessageBus } from '../../src/adapters/sqlite/sqlite-message-bus';
 import { SqliteShard } from '../../src/adapters/sqlite/sqlite-shard';
@@ -8,22 +9,22 @@ import { EnvironmentSecretSource, secretVariable } from '../../src/adapters/syst
 import { InProcessTokenCache } from '../../src/adapters/system/in-process-token-cache';
 import { sha256Digest } from '../../src/adapters/system/sha256-digest';
 import { SystemChance } from '../../src/adapters/system/system-chance';
-import { type BillerControlState, uncontrolled } from '../../src/application/biller-control';
-import { deliverRecord } from '../../src/application/deliver-record';
-import { type DeliverRecordPorts, type Settlement } from '../../src/application/delivery';
-import { fetchRows } from '../../src/application/fetch-rows';
-import { createHistory } from '../../src/application/history';
+import { type BillerControlState, uncontrolled } from '../../src/application/operating/biller-control';
+import { deliverRecord } from '../../src/application/delivering/deliver-record';
+import { type DeliverRecordPorts, type Settlement } from '../../src/application/delivering/delivery';
+import { fetchRows } from '../../src/application/fetching/fetch-rows';
+import { createHistory } from '../../src/application/history/history';
 import { type BillerAllowance } from '../../src/application/ports/biller-allowance';
 import { type Clock } from '../../src/application/ports/clock';
 import { type ReceivedMessage } from '../../src/application/ports/message-bus';
 import { type Telemetry } from '../../src/application/ports/telemetry';
-import { declareTopology } from '../../src/application/topology';
+import { declareTopology } from '../../src/application/messaging/topology';
 import { type BillerProfile } from '../../src/domain/biller/biller-profile';
 import { type DeliveryAttemptEvent } from '../../src/domain/delivery-attempt/delivery-attempt.events';
 import { type DpRecordEvent } from '../../src/domain/dp-record/dp-record.events';
 import { billerId, deliveryAttemptStream, dpId, dpRecordStream, type ProfileVersion, recordKey, shardName } from '../../src/domain/identifiers';
 import { instantFromMs, type Instant } from '../../src/domain/instant';
-import { paymentRow, profileOf } from '../support/biller-fixtures';
+import { paymentRow, profileOf, storedProfileOf } from '../support/biller-fixtures';
 import { type ScriptedBiller, startScriptedBiller } from '../support/scripted-biller';
 
 export const KEY = recordKey(billerId('12'), dpId('100'));
@@ -65,6 +66,7 @@ export class DeliveryBench {
   readonly eventStore = new SqliteEventStore({ path: ':memory:' });
   readonly shard = new SqliteShard({ name: shardName('Shard-1'), path: ':memory:' });
   readonly bus = new SqliteMessageBus({ path: ':memory:', topology: declareTopology(TOPOLOGY), now: () => this.clock.ms });
+  readonly snippets = new SqliteAnswerSnippets({ path: ':memory:' });
   readonly ports: DeliverRecordPorts;
   readonly profiles = new Map<ProfileVersion, BillerProfile>();
   control: BillerControlState = uncontrolled;
@@ -78,18 +80,22 @@ export class DeliveryBench {
       clock: this.clock, digest: sha256Digest, hosts: { allowedHosts: [], allowPlainLoopback: true },
       secrets: new EnvironmentSecretSource({ environment: SECRETS }),
       tokens: new InProcessTokenCache(this.clock),
+      chance: new SystemChance(),
+      telemetry: silent,
+      snippets: this.snippets,
       allowance: { take: (...asked) => this.allowance.take(...asked) },
     });
     const chance = new SystemChance();
     this.ports = {
       history: createHistory({ eventStore: this.eventStore, chance, clock: this.clock }, 'test'),
       shards: new SqliteShards([this.shard]),
-      shardClock: { atLeast: async () => this.clock.now(), atMost: async () => this.clock.now() },
+      shardClock: { atLeast: async () => this.clock.now(), atMost: async () => this.clock.now(), carried: () => this.clock.now(), carriedAtMost: () => this.clock.now() },
       bus: this.bus,
       profiles: {
         all: async () => [this.profile],
         current: async () => this.profile,
         version: async (_biller, version) => this.profiles.get(version),
+        tenants: async () => [...new Set([...this.profiles.values()].map(({ tenant }) => tenant))],
       },
       gateway: this.gateway,
       control: { state: async () => this.control, order: async () => 'done' },
@@ -98,9 +104,10 @@ export class DeliveryBench {
     };
   }
 
-  static async start(capability: Capability = 'keys', overrides: Readonly<Record<string, unknown>> = {}): Promise<DeliveryBench> {
+  /** `stored`: the profile is a version from before today's rules, read as it is. */
+  static async start(capability: Capability = 'keys', overrides: Readonly<Record<string, unknown>> = {}, stored = false): Promise<DeliveryBench> {
     const biller = await startScriptedBiller();
-    const profile = profileOf(TEMPLATE[capability], biller.baseUrl, { Timeout: '2s', Quarantine: '3s', ...overrides });
+    const profile = (stored ? storedProfileOf : profileOf)(TEMPLATE[capability], biller.baseUrl, { Timeout: '2s', Quarantine: '3s', ...overrides });
     const bench = new DeliveryBench(biller, profile);
     const row = paymentRow();
     await bench.shard.seed({
@@ -112,6 +119,7 @@ export class DeliveryBench {
 
   async close(): Promise<void> {
     await this.gateway.close();
+    this.snippets.close();
     await this.biller.close();
     await this.receiver.close();
     await this.bus.close();

@@ -3,7 +3,7 @@ import Ajv from 'ajv';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
-import { declareTopology } from '../../src/application/topology';
+import { declareTopology } from '../../src/application/messaging/topology';
 import { DEFAULT_SUBSCRIPTIONS } from '../../src/bootstrap/configuration/subscriptions-setting';
 import { CONTRACTS, schemaFiles } from './contract-schemas';
 

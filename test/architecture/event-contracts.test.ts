@@ -11,7 +11,11 @@ const PROFILE_REGISTERED: Shape = {
   members: { version: member({ kind: 'id' }), document: member({ kind: 'object', members: {} }) },
 };
 
+/** Written by the adapter of EventStoreDB, which has no other place for it. */
+const STORE_IDENTIFIED: Shape = { kind: 'object', members: { identity: member(text) } };
+
 const shapes = new Map<string, Shape>([
+  ['EventStoreIdentified', STORE_IDENTIFIED],
   ['BillerProfileRegistered', PROFILE_REGISTERED],
   ...readEventShapes(`${__dirname}/../..`),
 ]);

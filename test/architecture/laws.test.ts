@@ -85,7 +85,9 @@ describe('the contract suite of', () => {
 
 /** Ports with one adapter, and why; whoever adds the second takes the name out here. */
 const ONE_BINDING_YET: Readonly<Record<string, string>> = {
+  'answer-snippets': 'it forgets and may be deleted at any time, so a file of the machine serves every stack',
   'biller-profiles': 'profiles are files on every stack',
+  'history-witness': 'every shard is one too, by law 15 of the shard, and its suite runs these laws',
   'record-projection': 'it can be folded anew at any time, so a file of the machine serves every stack',
 };
 

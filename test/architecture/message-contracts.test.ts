@@ -1,11 +1,16 @@
 import { ValidatedMessageContracts } from '../../src/adapters/messages/validated-message-contracts';
 import { parseJsonKeepingBigIntegers } from '../../src/adapters/shared/big-integers';
-import { type Checked, type ValidationErrorMessage } from '../../src/application/messages';
+import { type Carried, type Checked, type ValidationErrorMessage } from '../../src/application/messaging/messages';
 import { type BillerId, type DpId } from '../../src/domain/identifiers';
 import { instant } from '../../src/domain/instant';
 import { compileContracts, schemaFiles } from './contract-schemas';
 
-const contracts = new ValidatedMessageContracts();
+const messages = new ValidatedMessageContracts();
+const bare = (body: unknown): Carried => ({ body, properties: {}, correlationId: undefined });
+const contracts = {
+  record: (body: unknown) => messages.record(bare(body)),
+  chunk: (body: unknown) => messages.chunk(bare(body)),
+};
 const { schema, check } = compileContracts();
 type Body = Record<string, unknown>;
 

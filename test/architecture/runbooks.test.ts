@@ -64,7 +64,9 @@ it('every runbook that a program or a page names is there', () => {
     'paused-biller.md',
     'backlog-grows.md',
     'history-behind.md',
+    'history-lost.md',
     'rejected-records.md',
+    'history-tampered.md',
   ];
   const texts = [
     ...sourceFiles('src').map(({ text }) => text),

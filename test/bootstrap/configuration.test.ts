@@ -83,7 +83,7 @@ describe('settings', () => {
 
   it('report a file that is missing, broken or no map', () => {
     expect(problems({ file: join(folder, 'none.json') })).toEqual([
-      expect.stringMatching(/^configuration: expected a readable JSON file: ENOENT.*none\.json\)$/),
+      expect.stringMatching(/^configuration: expected a readable JSON file: there is no such file \(ENOENT\).*none\.json\)$/),
     ]);
     expect(problems({ file: file('{"a":') })).toEqual([
       expect.stringMatching(/^configuration: expected a readable JSON file: /),
@@ -138,7 +138,7 @@ describe('settings', () => {
     expect(problems({ environment: { Shards__Names: 'a,a' } })).toHaveLength(1);
   });
 
-  it('read the subscriptions as a map, a part of one, or the list of the four', () => {
+  it('read the subscriptions as a map, a part of one, or a list of any of the four (issue 8, no 19)', () => {
     const read = (value: unknown) =>
       settings({ file: file({ ServiceBus: { Subscriptions: value } }) })['ServiceBus:Subscriptions'];
     expect(read({ Payments: 'pay' })).toEqual({
@@ -153,7 +153,24 @@ describe('settings', () => {
       AutoPay: 'autopay',
       ACHRejects: 'achRejects',
     });
-    for (const wrong of [['payments'], { Payment: 'x' }, { Payments: 'paperless' }, 'payments', 7])
+    expect(read(['payments', 'paperless'])).toEqual({ Payments: 'payments', Paperless: 'paperless' });
+    expect(
+      settings({ environment: { ServiceBus__Subscriptions: 'payments, paperless' } })['ServiceBus:Subscriptions'],
+    ).toEqual({
+      Payments: 'payments',
+      Paperless: 'paperless',
+    });
+    expect(read('ACHRejects')).toEqual({ ACHRejects: 'ACHRejects' });
+    for (const wrong of [
+      [],
+      ['payments', 'Payments'],
+      ['payment'],
+      ['payments', 7],
+      { Payment: 'x' },
+      { Payments: 'paperless' },
+      'payment',
+      7,
+    ])
       expect(() => read(wrong)).toThrow('ServiceBus:Subscriptions');
   });
 
@@ -168,7 +185,7 @@ describe('settings', () => {
   });
 
   it('stand in docs/SETTINGS.md as declared', () => {
-    expect(readFileSync('docs/SETTINGS.md', 'utf8')).toBe(settingsDocument());
+    expect(readFileSync(join(__dirname, '../../docs/SETTINGS.md'), 'utf8')).toBe(settingsDocument());
   });
 });
 

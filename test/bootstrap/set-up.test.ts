@@ -1,6 +1,7 @@
 import { type Settings } from '../../src/bootstrap/configuration/declarations';
 import { loadSettings } from '../../src/bootstrap/configuration/load-settings';
 import { plannedMigrations, plannedTopology } from '../../src/bootstrap/container/set-up';
+import { declaredSubscriptions } from '../../src/bootstrap/configuration/subscriptions-setting';
 import { EnvironmentSecretSource } from '../../src/adapters/system/environment-secret-source';
 import { AdministrationPeer } from '../support/wire-peers/amqp/administration-peer';
 
@@ -21,7 +22,7 @@ it('plans the topology, applies it, and has nothing left to do', async () => {
     });
     const topology = {
       eventsTopic: wanted['ServiceBus:TopicName'],
-      subscriptions: wanted['ServiceBus:Subscriptions'],
+      subscriptions: declaredSubscriptions(wanted['ServiceBus:Subscriptions']),
       lockMs: 60_000,
       deliveryCountMax: 10,
       duplicateDetectionWindowMs: 600_000,

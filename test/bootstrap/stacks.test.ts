@@ -10,7 +10,8 @@ import { inspectorProblem } from '../../src/bootstrap/configuration/stack-checks
 import { createContainer } from '../../src/bootstrap/container/create-container';
 import { TOKENS } from '../../src/bootstrap/container/tokens';
 import { checkStart } from '../../src/bootstrap/processes/check-start';
-import { declareTopology, type TopologySettings } from '../../src/application/topology';
+import { declaredSubscriptions } from '../../src/bootstrap/configuration/subscriptions-setting';
+import { declareTopology, type TopologySettings } from '../../src/application/messaging/topology';
 import { EnvironmentSecretSource } from '../../src/adapters/system/environment-secret-source';
 import { Database } from '../../src/adapters/shared/sqlite-driver';
 import { selfSignedCertificate } from '../support/self-signed-certificate';
@@ -169,7 +170,7 @@ describe('the start of a process over the wire', () => {
   };
   const topology: TopologySettings = {
     eventsTopic: 'datapump-events',
-    subscriptions: settings({})['ServiceBus:Subscriptions'],
+    subscriptions: declaredSubscriptions(settings({})['ServiceBus:Subscriptions']),
     lockMs: 60_000,
     deliveryCountMax: 10,
     duplicateDetectionWindowMs: 600_000,

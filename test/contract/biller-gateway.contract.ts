@@ -1,16 +1,18 @@
 import { createServer, type AddressInfo } from 'node:net';
+import { type AnswerSnippets } from '../../src/application/ports/answer-snippets';
 import { type BillerGateway } from '../../src/application/ports/biller-gateway';
 import { type Clock } from '../../src/application/ports/clock';
 import { PortFailure, causeChain } from '../../src/application/ports/failures';
 import { type BillerProfile } from '../../src/domain/biller/biller-profile';
-import { recordKey } from '../../src/domain/identifiers';
-import { type CallOutcome } from '../../src/domain/policies/delivery-outcome';
-import { paymentRow, profileOf } from '../support/biller-fixtures';
+import { billerId, recordKey } from '../../src/domain/identifiers';
+import { type CallOutcome, type UnclearAnswer } from '../../src/domain/policies/delivery-outcome';
+import { paymentRow, profileOf, storedProfileOf } from '../support/biller-fixtures';
 import { accepted, json, type Reaction, type ScriptedBiller, startScriptedBiller } from '../support/scripted-biller';
 
 export interface GatewayUnderTest {
   readonly gateway: BillerGateway;
   readonly clock: Clock;
+  readonly snippets: AnswerSnippets;
   /** The biller shows this and speaks https; undefined: it speaks http. */
   readonly biller?: { readonly certificate: Buffer; readonly key: Buffer };
   close(): Promise<void>;
@@ -19,6 +21,17 @@ export interface GatewayUnderTest {
 const OAUTH = 'json-oauth2-keys-and-inquiry';
 const BASIC = 'json-basic-neither';
 const API_KEY = 'json-api-key-inquiry';
+
+const unclear = (httpStatus: number, more: Partial<UnclearAnswer> = {}): UnclearAnswer => ({
+  httpStatus,
+  byRule: false,
+  wellFormed: true,
+  contentType: 'application/json',
+  snippet: expect.any(String) as string,
+  ...more,
+});
+/** By tail calls, so that no guard of depth ends it. */
+const RUNAWAY = '($f := function($n){ $n = 0 ? 0 : $f($n - 1) }; $f(1000000000))';
 
 /** The laws of BillerGateway, over real sockets. */
 export function billerGatewayContract(name: string, open: () => Promise<GatewayUnderTest>): void {
@@ -37,6 +50,8 @@ export function billerGatewayContract(name: string, open: () => Promise<GatewayU
 
     const profile = (overrides: Readonly<Record<string, unknown>> = {}, base = BASIC): BillerProfile =>
       profileOf(base, biller.baseUrl, overrides);
+    const stored = (overrides: Readonly<Record<string, unknown>>, base = BASIC): BillerProfile =>
+      storedProfileOf(base, biller.baseUrl, overrides);
     const prepare = (of: BillerProfile) =>
       under.gateway.prepare({ profile: of, row: paymentRow(), idempotencyKey: 'key-1' });
     const send = async (of: BillerProfile, sendWithinMs = 5_000): Promise<CallOutcome> =>
@@ -80,8 +95,9 @@ export function billerGatewayContract(name: string, open: () => Promise<GatewayU
       biller.token = json(401, { error: 'invalid_client' });
       await expect(prepare(profile({}, OAUTH))).rejects.toMatchObject({ code: 'token-refused' });
       biller.token = json(500, {});
-      await expect(prepare(profile({}, OAUTH))).rejects.toMatchObject({ code: 'unavailable', retryable: true });
-      const broken = profile({
+      const another = { ...profile({}, OAUTH), billerId: billerId('13') };
+      await expect(prepare(another)).rejects.toMatchObject({ code: 'unavailable', retryable: true });
+      const broken = stored({
         Requests: {
           ...(profile().document['Requests'] as object),
           Payment: { Method: 'POST', Path: '/payments', Format: 'json', Body: 'payment.nothing' },
@@ -213,12 +229,20 @@ export function billerGatewayContract(name: string, open: () => Promise<GatewayU
       [
         'a broken body',
         (response) => void response.writeHead(200, { 'content-type': 'application/json' }).end('{"status":"acc'),
-        { kind: 'unknown', code: 'body-malformed' },
+        { kind: 'unknown', code: 'body-malformed', answer: unclear(200, { wellFormed: false }) },
       ],
-      ['a 200 in other words', json(200, { status: 'queued' }), { kind: 'unknown', code: 'http-200' }],
-      ['a 500', json(500, { status: 'accepted' }), { kind: 'unknown', code: 'http-500' }],
-      ['a 400 without a rule', json(400, { code: 'bad' }), { kind: 'unknown', code: 'http-400' }],
-      ['a 503 of another kind', json(503, { code: 'overload' }), { kind: 'unknown', code: 'http-503' }],
+      [
+        'a 200 in other words',
+        json(200, { status: 'queued' }),
+        { kind: 'unknown', code: 'http-200', answer: unclear(200) },
+      ],
+      ['a 500', json(500, { status: 'accepted' }), { kind: 'unknown', code: 'http-500', answer: unclear(500) }],
+      ['a 400 without a rule', json(400, { code: 'bad' }), { kind: 'unknown', code: 'http-400', answer: unclear(400) }],
+      [
+        'a 503 of another kind',
+        json(503, { code: 'overload' }),
+        { kind: 'unknown', code: 'http-503', answer: unclear(503) },
+      ],
     ])('5: %s is unknown', async (_name, reaction, expected) => {
       expect(await outcomeOf(reaction)).toEqual(expected);
       expect(biller.business()).toHaveLength(1);
@@ -228,6 +252,7 @@ export function billerGatewayContract(name: string, open: () => Promise<GatewayU
       expect(await outcomeOf(json(409, { code: 'key-in-use' }), {}, OAUTH)).toEqual({
         kind: 'unknown',
         code: 'key-conflict',
+        answer: unclear(409),
       });
     });
 
@@ -262,7 +287,8 @@ export function billerGatewayContract(name: string, open: () => Promise<GatewayU
 
     it('6: nothing of a body or secret stands in failures and outcomes', async () => {
       biller.token = json(401, { error_description: 'PRIVATE-TEXT' });
-      const failure = (await prepare(profile({}, OAUTH)).catch((error: unknown) => error)) as PortFailure;
+      const refused = { ...profile({}, OAUTH), billerId: billerId('13') };
+      const failure = (await prepare(refused).catch((error: unknown) => error)) as PortFailure;
       expect(failure).toBeInstanceOf(PortFailure);
       expect(causeChain(failure) + JSON.stringify(failure.facts)).not.toMatch(/PRIVATE-TEXT|secret-of/);
       expect(JSON.stringify(await outcomeOf(json(400, { note: 'PRIVATE-TEXT', status: 'declined' })))).not.toContain(
@@ -270,6 +296,30 @@ export function billerGatewayContract(name: string, open: () => Promise<GatewayU
       );
       const long = await outcomeOf(json(200, { status: 'accepted', reference: 'x'.repeat(5_000) }));
       expect(long.kind === 'accepted' && long.billerReference!.length).toBe(128);
+    });
+
+    it('6: of an answer that settles nothing a masked piece is kept, and its status, media type and name are returned', async () => {
+      const body = {
+        state: 'QUEUED',
+        account: 'A&1',
+        holder: 'Ada <Lovelace>',
+        card: '4111 1111 1111 1111',
+        key: 'secret-of-json-basic-neither-password',
+      };
+      biller.react = (response) =>
+        void response.writeHead(299, { 'content-type': 'application/json; charset=utf-8' }).end(JSON.stringify(body));
+      const outcome = await send(profile());
+      expect(outcome).toEqual({
+        kind: 'unknown',
+        code: 'http-299',
+        answer: unclear(299, { snippet: expect.stringMatching(/^[0-9a-f]{64}$/) }),
+      });
+      const name = outcome.kind === 'unknown' ? outcome.answer!.snippet! : '';
+      const kept = await under.snippets.find(name);
+      expect(kept).toContain('"state":"QUEUED"');
+      expect(kept).not.toMatch(/A&1|Ada|Lovelace|4111|secret-of/);
+      biller.react = json(200, { status: 'accepted', reference: 'R-1' });
+      expect(await send(profile())).toEqual({ kind: 'accepted', httpStatus: 200, billerReference: 'R-1' });
     });
 
     it('7: a redirect is not followed', async () => {
@@ -360,7 +410,11 @@ export function billerGatewayContract(name: string, open: () => Promise<GatewayU
 
     it('8: a failed probe opens the breaker anew; throttling and declines never open it', async () => {
       const fragile = profile({ Breaker: { FailuresToOpen: 2, Open: '200ms' } });
+      const throttling = { ...fragile, billerId: billerId('13') };
       biller.react = json(429, {});
+      for (let n = 0; n < 4; n++) await send(throttling);
+      expect(await under.gateway.permit(throttling, { waitMs: 0 })).toMatchObject({ cause: 'throttled' });
+      biller.react = json(422, { status: 'declined' });
       for (let n = 0; n < 4; n++) await send(fragile);
       expect((await under.gateway.permit(fragile, { waitMs: 0 })).granted).toBe(true);
       biller.react = json(500, {});
@@ -373,6 +427,158 @@ export function billerGatewayContract(name: string, open: () => Promise<GatewayU
         granted: false,
         cause: 'breaker-open',
       });
+    });
+
+    it('10: an expression on an answer that does not end is unknown in time, and stops nobody meanwhile', async () => {
+      const runaway = profile({ Answers: [{ Status: 200, When: `${RUNAWAY} = body.count`, Outcome: 'accepted' }] });
+      const other = { ...profile(), billerId: billerId('13') };
+      const began = under.clock.monotonicMs();
+      const judged = send(runaway);
+      const others = Array.from({ length: 10 }, async (_, n) => {
+        await under.clock.sleep(n * 100);
+        const from = under.clock.monotonicMs();
+        expect(await send(other)).toMatchObject({ kind: 'accepted' });
+        expect(under.clock.monotonicMs() - from).toBeLessThan(800);
+      });
+      expect(await judged).toMatchObject({ kind: 'unknown', code: 'rule-failed' });
+      expect(under.clock.monotonicMs() - began).toBeLessThan(4_000);
+      await Promise.all(others);
+    });
+
+    it('10: an expression in a request that does not end is a request that cannot be built', async () => {
+      const base = profile();
+      const body = `{ "reference": ${RUNAWAY} }`;
+      const Requests = {
+        ...(base.document['Requests'] as object),
+        Payment: { Method: 'POST', Path: '/p', Format: 'json', Body: body },
+      };
+      await expect(prepare(profile({ Requests }))).rejects.toMatchObject({ code: 'request-unbuildable' });
+    });
+
+    it.each<[string, string | undefined, number, number]>([
+      ['no Retry-After', undefined, 1_000, 2_000],
+      ['a Retry-After of junk', 'soon', 1_000, 2_000],
+      ['a Retry-After of zero', '0', 1_000, 2_000],
+      ['a negative Retry-After', '-1', 1_000, 2_000],
+      ['a Retry-After in the past', 'Thu, 01 Jan 1970 00:00:10 GMT', 1_000, 2_000],
+      ['a Retry-After of 7 s', '7', 7_000, 7_000],
+      ['a Retry-After of a year', '31536000', 3_600_000, 3_600_000],
+      ['a Retry-After in the year 2999', 'Tue, 01 Jan 2999 00:00:00 GMT', 3_600_000, 3_600_000],
+    ])('11: after two 429 with %s nobody calls until the wait is over', async (_name, header, fromMs, toMs) => {
+      biller.react = json(429, {}, header === undefined ? {} : { 'retry-after': header });
+      expect(await send(profile())).toMatchObject({ kind: 'throttled' });
+      const again = await under.gateway.permit(profile(), { waitMs: 0 });
+      expect(again.granted).toBe(true);
+      if (again.granted) again.release();
+      const outcome = await send(profile());
+      expect(outcome).toMatchObject({ kind: 'throttled' });
+      const waitMs = outcome.kind === 'throttled' ? outcome.retryAfterMs : 0;
+      expect(waitMs).toBeGreaterThanOrEqual(fromMs);
+      expect(waitMs).toBeLessThanOrEqual(toMs);
+      const refused = await under.gateway.permit(profile(), { waitMs: 0 });
+      expect(refused).toMatchObject({ granted: false, cause: 'throttled' });
+      if (!refused.granted) expect(refused.retryAfterMs).toBeGreaterThan(fromMs - 500);
+      expect(await inquire(profile({}, API_KEY))).toEqual({ answer: 'unavailable' });
+      expect(biller.business()).toHaveLength(2);
+    });
+
+    it('11: one 429 between calls that work is waited for by its record alone', async () => {
+      const throttled = json(429, {}, { 'retry-after': '7' });
+      for (const [reaction, outcome] of [
+        [throttled, { kind: 'throttled', retryAfterMs: 7_000 }],
+        [accepted, { kind: 'accepted' }],
+        [throttled, { kind: 'throttled', retryAfterMs: 7_000 }],
+      ] as const) {
+        biller.react = reaction;
+        expect(await send(profile())).toMatchObject(outcome);
+      }
+      expect((await under.gateway.permit(profile(), { waitMs: 0 })).granted).toBe(true);
+    });
+
+    it('11: then one call finds out; the wait grows while it is throttled, and ends with an answer', async () => {
+      biller.react = json(429, {});
+      await send(profile());
+      const first = await send(profile());
+      await under.clock.sleep(first.kind === 'throttled' ? first.retryAfterMs + 20 : 0);
+      const probe = await under.gateway.permit(profile(), { waitMs: 0 });
+      expect(probe.granted).toBe(true);
+      expect(await under.gateway.permit(profile(), { waitMs: 0 })).toMatchObject({
+        granted: false,
+        cause: 'throttled',
+      });
+      biller.react = accepted;
+      expect(await send(profile())).toMatchObject({ kind: 'accepted' });
+      expect((await under.gateway.permit(profile(), { waitMs: 0 })).granted).toBe(true);
+      if (probe.granted) probe.release();
+    });
+
+    it('11: fifty records whose token cannot be had ask once, and those after them not at all', async () => {
+      biller.token = json(503, {});
+      // Made once: on a busy machine making it a hundred times takes longer than the wait that is looked at.
+      const of = profile({}, OAUTH);
+      const asked = await Promise.allSettled(Array.from({ length: 50 }, () => prepare(of)));
+      expect(asked.every(({ status }) => status === 'rejected')).toBe(true);
+      for (let n = 0; n < 50; n++)
+        await expect(prepare(of)).rejects.toMatchObject({
+          code: 'unavailable',
+          retryAfterMs: expect.any(Number),
+        });
+      expect(await under.gateway.permit(of, { waitMs: 0 })).toMatchObject({
+        cause: 'token-unavailable',
+      });
+      expect(await inquire(of)).toEqual({ answer: 'unavailable' });
+      expect(biller.received).toHaveLength(1);
+    });
+
+    it.each<[string, Reaction, object]>([
+      ['a 202 without a rule', json(202, { status: 'received' }), {}],
+      ['a 202 without a body', (response) => void response.writeHead(202).end(), {}],
+      ['a 200 in other words', json(200, { status: 'queued' }), {}],
+      [
+        'a 409 that a rule calls unknown',
+        json(409, {}),
+        {
+          Answers: [
+            { Status: 409, Outcome: 'unknown' },
+            { Status: 200, When: "body.status = 'accepted'", Outcome: 'accepted' },
+          ],
+        },
+      ],
+    ])('12: %s does not open the breaker (issue 8, no 10)', async (_name, reaction, overrides) => {
+      const fragile = profile({ Breaker: { FailuresToOpen: 2, Open: '60s' }, ...overrides });
+      biller.react = reaction;
+      for (let n = 0; n < 5; n++) expect(await send(fragile)).toMatchObject({ kind: 'unknown' });
+      expect((await under.gateway.permit(fragile, { waitMs: 0 })).granted).toBe(true);
+    });
+
+    it.each<[string, Reaction, object]>([
+      ['a 503', json(503, {}), {}],
+      [
+        'a 500 that a rule calls unknown',
+        json(500, {}),
+        {
+          Answers: [
+            { Status: '5xx', Outcome: 'unknown' },
+            { Status: 200, Outcome: 'accepted' },
+          ],
+        },
+      ],
+      ['a reset', (_r, _q, socket) => socket.resetAndDestroy(), {}],
+      [
+        'a broken body',
+        (response) => void response.writeHead(200, { 'content-type': 'application/json' }).end('{"st'),
+        {},
+      ],
+      [
+        'a page for people',
+        (response) => void response.writeHead(404, { 'content-type': 'text/html' }).end('<html>'),
+        {},
+      ],
+    ])('12: %s opens it', async (_name, reaction, overrides) => {
+      const fragile = profile({ Breaker: { FailuresToOpen: 2, Open: '60s' }, ...overrides });
+      biller.react = reaction;
+      for (let n = 0; n < 2; n++) await send(fragile);
+      expect(await under.gateway.permit(fragile, { waitMs: 0 })).toMatchObject({ cause: 'breaker-open' });
     });
 
     describe('inquire', () => {
@@ -411,6 +617,32 @@ export function billerGatewayContract(name: string, open: () => Promise<GatewayU
         expect(await inquire(profile({}, OAUTH))).toEqual({ answer: 'absent' });
       });
 
+      it.each([
+        ['12.34', 'EUR', 1234],
+        [12.5, 'EUR', 1250],
+        ['12.345', 'EUR', 'cannot-tell'],
+        ['12,34', 'EUR', 'cannot-tell'],
+        ['1234', 'JPY', 1234],
+        ['1234.00', 'JPY', 1234],
+        ['12.34', 'JPY', 'cannot-tell'],
+        ['1.234', 'KWD', 1234],
+        ['1e3', 'USD', 'cannot-tell'],
+      ])('reads the amount %s as decimal text in %s (issue 8, no 3)', async (amount, currency, expected) => {
+        biller.react = json(200, { state: 'posted', amount });
+        const document = profile({}, API_KEY).document as { readonly StatusInquiry: object };
+        const inquiry = { ...document.StatusInquiry, AmountMinorUnits: undefined, Amount: 'body.amount' };
+        const payment = { ...paymentRow().payment!, amount: { minorUnits: 1234, currency } };
+        const answer = await under.gateway.inquire({
+          profile: profile({ StatusInquiry: JSON.parse(JSON.stringify(inquiry)) as object }, API_KEY),
+          record: recordKey(paymentRow().billerId, paymentRow().dpId),
+          row: paymentRow({ payment }),
+          idempotencyKey: 'key-1',
+          timeoutMs: 2_000,
+        });
+        if (typeof expected === 'string') expect(answer).toEqual({ answer: expected });
+        else expect(answer).toMatchObject({ answer: 'delivered', amount: { minorUnits: expected, currency } });
+      });
+
       it('without the row still tells another amount', async () => {
         biller.react = json(200, { state: 'posted', amountMinorUnits: 99 });
         expect(await inquire(profile({}, API_KEY), { withoutRow: true, amountMinorUnits: 99 })).toMatchObject({
@@ -432,6 +664,48 @@ export function billerGatewayContract(name: string, open: () => Promise<GatewayU
       await under.clock.sleep(200);
       expect(biller.business()).toEqual([]);
     }
+
+    describe('9: a key that would not arrive is never sent without (issue 8, no 1)', () => {
+      const retention = { Retention: '24h' };
+      const requests = (headers: Record<string, string>) => ({
+        Payment: { ...(profile().document['Requests'] as { Payment: object }).Payment, Headers: headers },
+      });
+
+      it.each([
+        'Authorization', 'authorization', 'Content-Type', 'content-length', 'Transfer-Encoding', 'Connection', 'Host', 'Expect', 'Upgrade',
+        'traceparent', 'Cookie', 'Proxy-Authorization', 'X-Channel', 'x-channel', 'Accept-Encoding',
+      ])('%s as the header of the key', async (header) => {
+        const of = stored({ Idempotency: { Header: header, ...retention } });
+        await expect(prepare(of)).rejects.toMatchObject({ code: 'request-unbuildable', retryable: false });
+        expect(biller.business()).toEqual([]);
+      }); // prettier-ignore
+
+      it('the header of the API key as the header of the key', async () => {
+        const of = stored({ Idempotency: { Header: 'x-api-KEY', ...retention } }, 'json-api-key-inquiry');
+        await expect(prepare(of)).rejects.toMatchObject({ code: 'request-unbuildable' });
+        expect(await inquire(of)).toEqual({ answer: 'unavailable' });
+        expect(biller.received).toEqual([]);
+      });
+
+      it.each([{ 'Idempotency-key': 'fixed' }, { 'X-One': '1', 'x-one': '2' }, { HOST: 'elsewhere' }])(
+        '%p among the Headers',
+        async (headers) => {
+          const of = stored({
+            Idempotency: { Header: 'Idempotency-Key', ...retention },
+            Requests: requests(headers),
+          });
+          await expect(prepare(of)).rejects.toMatchObject({ code: 'request-unbuildable' });
+          expect(biller.business()).toEqual([]);
+        },
+      );
+
+      it('in a usual header it arrives, once and whole', async () => {
+        expect(await send(profile({ Idempotency: { Header: 'X-Request-Key', ...retention } }))).toMatchObject({
+          kind: 'accepted',
+        });
+        expect(biller.business()).toMatchObject([{ headers: { 'x-request-key': 'key-1' } }]);
+      });
+    });
   });
 }
 

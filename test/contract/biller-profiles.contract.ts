@@ -5,8 +5,8 @@ export interface BillerProfilesFixture {
   readonly profiles: BillerProfiles;
   /** Another process over the same history, which has looked at nothing yet. */
   another(): BillerProfiles;
-  /** Puts a profile of biller 12 with this Timeout in force; undefined takes its source away. */
-  put(timeout: string | undefined): Promise<void>;
+  /** Puts a profile of biller 12 with this Timeout in force; undefined takes its source away. Without a tenant its id is it. */
+  put(timeout: string | undefined, tenant?: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -43,6 +43,17 @@ export function billerProfilesContract(name: string, open: () => Promise<BillerP
       await under.put('7s');
       const { version } = (await under.profiles.current(BILLER))!;
       expect(await under.another().version(BILLER, version)).toMatchObject({ version, timeoutMs: 7_000 });
+    });
+
+    it('4: tenants are those of every version, present and past, each once', async () => {
+      expect(await under.profiles.tenants(BILLER)).toEqual([]);
+      for (const [timeout, tenant] of [['7s', undefined], ['8s', 'north'], ['9s', 'north'], ['7s', 'south']] as const) {
+        await under.put(timeout, tenant);
+        await under.profiles.current(BILLER);
+      }
+      await under.put(undefined);
+      for (const process of [under.profiles, under.another()])
+        expect([...(await process.tenants(BILLER))].sort()).toEqual(['12', 'north', 'south']);
     });
   });
 }

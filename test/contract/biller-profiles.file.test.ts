@@ -19,9 +19,9 @@ billerProfilesContract('files, versions in the SQLite event store', async () => 
   return {
     profiles: over(folder),
     another: () => over(empty),
-    put: async (timeout) => {
+    put: async (timeout, tenant) => {
       if (timeout === undefined) rmSync(file);
-      else writeFileSync(file, JSON.stringify(instantiateTemplate(template('form-api-key-keys'), { billerId: '12', baseUrl: 'https://api.example', overrides: { Timeout: timeout, Mode: timeout } })));
+      else writeFileSync(file, JSON.stringify(instantiateTemplate(template('form-api-key-keys'), { billerId: '12', baseUrl: 'https://api.example', overrides: { Timeout: timeout, Mode: `${timeout} ${tenant}`, ...(tenant === undefined ? {} : { Tenant: tenant }) } })));
     },
     close: async () => {
       await eventStore.close();

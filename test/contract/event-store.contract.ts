@@ -10,6 +10,7 @@ import {
 import { VersionConflict } from '../../src/application/ports/failures';
 import { type StreamName } from '../../src/domain/identifiers';
 import { instantFromMs } from '../../src/domain/instant';
+import { noSizes } from '../support/no-sizes';
 
 export interface EventStoreFixture {
   readonly store: EventStore;
@@ -19,6 +20,10 @@ export interface EventStoreFixture {
   readonly reopen: () => Promise<EventStore>;
   /** How law 5 holds for ids that only another process has sent; see docs/adr/0014-event-store-db-repeats.md. */
   readonly repeatsOfOthers: 'judged-by-batch' | 'judged-by-event';
+  /** Puts text where an event's data lie, below the store; undefined: nobody here may reach below it. */
+  readonly overwrite?: (id: string, text: string) => void;
+  /** A client of another store of the same kind, empty; undefined where the suite may not make one. */
+  readonly emptied?: () => Promise<EventStore>;
   dispose(): Promise<void>;
 }
 
@@ -173,7 +178,16 @@ export function eventStoreContract(name: string, makeFixture: () => Promise<Even
       expect(page.map(({ revision }) => revision)).toEqual([60, 61, 62, 63, 64, 65, 66, 67, 68, 69]);
       expect(await store.readStream(stream, { fromRevision: 190 })).toHaveLength(2);
       expect(await store.readStream(stream, { fromRevision: 192 })).toEqual([]);
-      await expect(store.readStream(stream, { max: READ_EVENTS_MAX + 1 })).rejects.toThrow('page');
+      for (const max of noSizes(READ_EVENTS_MAX)) {
+        await expect(store.readStream(stream, { max })).rejects.toThrow('page');
+        await expect(store.readAll({ max })).rejects.toThrow('page');
+      }
+      expect(await store.readStream(stream, { max: READ_EVENTS_MAX })).toHaveLength(192);
+      expect((await store.readAll({ max: READ_EVENTS_MAX })).events.length).toBeGreaterThanOrEqual(192);
+      expect(await store.readStream(stream, { max: 1 })).toHaveLength(1);
+      expect((await store.readAll({ max: 1 })).events).toHaveLength(1);
+      for (const revision of [-1, 0.5, Number.NaN, Number.POSITIVE_INFINITY])
+        await expect(store.append(stream, revision, events(1))).rejects.toThrow('expected revision');
       await expect(store.append(stream, 191, events(APPEND_EVENTS_MAX + 1))).rejects.toThrow('append holds');
       await expect(store.append(stream, 191, [])).rejects.toThrow('append holds');
     });
@@ -236,11 +250,98 @@ export function eventStoreContract(name: string, makeFixture: () => Promise<Even
       expect((await store.readAll({ max: 10, categories: ['nothing'] })).events).toEqual([]);
     });
 
+    it('13: an event that cannot be read is named and left out of readAll, and stops its own stream alone', async () => {
+      const [one, two] = [newStream(), newStream()];
+      const batches = [events(2), events(2), events(1)];
+      await store.append(one, 'new', batches[0]!);
+      await store.append(two, 'new', batches[1]!);
+      await store.append(one, 1, batches[2]!);
+      if (!fixture.overwrite) return;
+      for (const text of ['{"half": ', '7', 'null', '']) {
+        fixture.overwrite(batches[0]![1]!.id, text);
+        const read: StoredEvent[] = [];
+        const damaged: string[] = [];
+        for (let after: Position | undefined; ;) {
+          const page = await store.readAll({
+            max: 2,
+            categories: [one.split('-')[0]!],
+            ...(after === undefined ? {} : { after }),
+          });
+          read.push(...page.events);
+          damaged.push(...(page.damaged ?? []));
+          if (page.next === after || page.next === undefined) break;
+          after = page.next;
+        }
+        expect(read.map(({ id }) => id)).toEqual([batches[0]![0]!, ...batches[1]!, ...batches[2]!].map(({ id }) => id));
+        expect(damaged).toEqual([expect.stringContaining(`event 1 of stream ${one}`)]);
+        await expect(store.readStream(one)).rejects.toMatchObject({
+          code: 'storage-damaged',
+          facts: { stream: one, revision: 1 },
+        });
+        expect(await store.readStream(one, { fromRevision: 2 })).toHaveLength(1);
+        expect(await store.readStream(two)).toHaveLength(2);
+      }
+    });
+
     it('12: what was acknowledged is there for a new client', async () => {
       const streams = Array.from({ length: 50 }, newStream);
       await Promise.all(streams.map((stream) => store.append(stream, 'new', events(2))));
       const fresh = await fixture.reopen();
       for (const stream of streams) expect(await fresh.readStream(stream)).toHaveLength(2);
+    });
+
+    it('14: identity is drawn once, whoever asks first, and another store has another', async () => {
+      const [one, two] = await Promise.all([store.identity(), fixture.other.identity()]);
+      expect(one).toBe(two);
+      expect(one.length).toBeGreaterThan(0);
+      await store.append(newStream(), 'new', events(1));
+      expect(await (await fixture.reopen()).identity()).toBe(one);
+      if (!fixture.emptied) return;
+      const emptied = await fixture.emptied();
+      expect(await emptied.identity()).not.toBe(one);
+    });
+
+    it('15: head is the newest event, of whichever stream and by whichever client', async () => {
+      for (const client of [store, fixture.other]) {
+        const stream = newStream();
+        const batch = events(3);
+        await client.append(stream, 'new', batch);
+        expect(await store.head()).toMatchObject({ stream, revision: 2, id: batch[2]!.id });
+        const { events: found } = await store.readAll({ max: READ_EVENTS_MAX });
+        expect((await store.head())!.position).toBe(found.at(-1)!.position);
+      }
+    });
+
+    it('15: a store without events has no head', async () => {
+      if (fixture.emptied) expect(await (await fixture.emptied()).head()).toBeUndefined();
+    });
+
+    it('16: holds tells that very event where it stood, and no other', async () => {
+      const stream = newStream();
+      await store.append(stream, 'new', events(2));
+      const head = (await store.head())!;
+      expect(await fixture.other.holds(head)).toBe(true);
+      await store.append(stream, 1, events(1));
+      expect(await store.holds(head)).toBe(true);
+      expect(await store.holds({ ...head, id: randomUUID() })).toBe(false);
+      expect(await store.holds({ ...head, revision: 0 })).toBe(false);
+      expect(await store.holds({ ...head, revision: 7 })).toBe(false);
+      expect(await store.holds({ ...head, stream: newStream() })).toBe(false);
+      if (fixture.emptied) expect(await (await fixture.emptied()).holds(head)).toBe(false);
+    });
+
+    it('17: isAfter knows the order of any two positions, and none of one with itself', async () => {
+      for (let count = 0; count < 12; count++) await store.append(newStream(), 'new', events(2));
+      const { events: all } = await store.readAll({ max: READ_EVENTS_MAX });
+      const positions = all.slice(-24).map(({ position }) => position);
+      const other = fixture.emptied ? await fixture.emptied() : fixture.other;
+      for (const [index, position] of positions.entries()) {
+        expect(await other.isAfter(position, position)).toBe(false);
+        for (const earlier of positions.slice(0, index)) {
+          expect(await other.isAfter(position, earlier)).toBe(true);
+          expect(await other.isAfter(earlier, position)).toBe(false);
+        }
+      }
     });
   });
 }

@@ -12,6 +12,7 @@ import {
   type TopicDeclaration,
 } from '../../src/application/ports/message-bus';
 import { type Instant, instantFromMs, msOf } from '../../src/domain/instant';
+import { noSizes } from '../support/no-sizes';
 
 export interface MessageBusFixture {
   readonly bus: MessageBus;
@@ -23,6 +24,14 @@ export interface MessageBusFixture {
   now(): Instant;
   /** Lets this much of the broker's time pass: a virtual clock moves, a real broker is waited for. */
   advance(ms: number): Promise<void>;
+  /**
+   * Another team's sender, in the broker's own way: a body and properties (JSON, or `undefined` for one of eventType alone)
+   * that no adapter of ours would send. False: this broker takes no such thing in.
+   */
+  sendRaw(
+    topic: string,
+    raw: { readonly messageId: string; readonly body: Buffer; readonly properties?: string },
+  ): Promise<boolean>;
   /** Lets the clients go without ceremony and connects anew. */
   reopen(): Promise<MessageBus>;
   dispose(): Promise<void>;
@@ -53,6 +62,39 @@ export const CONTRACT_TOPOLOGY: readonly TopicDeclaration[] = [
     })),
   },
 ];
+const NESTED = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
+const NESTED_IN_MEMBER = `{"dpId":${'{"a":'.repeat(20_000)}1${'}'.repeat(20_000)}}`;
+const HUGE_NUMBER = `{"dpId":${'9'.repeat(100_000)}.5e1}`;
+
+/** What other teams' programs put into a broker, and what must be told of it. */
+const RAW: readonly [what: string, raw: { readonly body: Buffer; readonly properties?: string }, body: unknown][] = [
+  ['text that is not JSON', { body: Buffer.from('hello') }, 'hello'],
+  ['JSON that breaks off', { body: Buffer.from('{"dpId": "1') }, '{"dpId": "1'],
+  ['an empty body', { body: Buffer.from('') }, ''],
+  ['the body null', { body: Buffer.from('null') }, null],
+  ['a number', { body: Buffer.from('12') }, 12],
+  ['JSON nested 100,000 deep', { body: Buffer.from(NESTED) }, NESTED],
+  ['a member nested 20,000 deep', { body: Buffer.from(NESTED_IN_MEMBER) }, NESTED_IN_MEMBER],
+  ['a 64-bit number', { body: Buffer.from('{"dpId":9223372036854775807}') }, { dpId: '9223372036854775807' }],
+  ['a number of 100,000 digits', { body: Buffer.from(HUGE_NUMBER) }, { dpId: Infinity }],
+  ['bytes that are no UTF-8', { body: Buffer.from([0x22, 0xff, 0xfe, 0x22]) }, '"\uFFFD\uFFFD"'],
+  [
+    'a member that is no UTF-8',
+    { body: Buffer.from([...Buffer.from('{"dpId":"'), 0xc3, ...Buffer.from('"}')]) },
+    '{"dpId":"\uFFFD"}',
+  ],
+  [
+    'properties of other kinds',
+    { body: Buffer.from('{}'), properties: '{"eventType":"Payments","hop":{"a":[1]},"tenant":null}' },
+    {},
+  ],
+  ['properties that are no JSON', { body: Buffer.from('{}'), properties: '{"eventType":' }, {}],
+  ['properties that are a list', { body: Buffer.from('{}'), properties: '["Payments"]' }, {}],
+];
+/** A difference of long texts is told by its ends. */
+const shortOf = (body: unknown): unknown =>
+  typeof body === 'string' && body.length > 60 ? `${body.slice(0, 30)}…${body.slice(-30)} (${body.length})` : body;
+
 const LOCK_MS = 5_000;
 const WINDOW_MS = 30_000;
 const TOPIC = 'contract-records';
@@ -348,6 +390,24 @@ export function messageBusContract(name: string, makeFixture: () => Promise<Mess
       ).rejects.toThrow('at most');
     });
 
+    it('takes, yields and shows 1 to MESSAGES_PER_CALL_MAX messages in one call, and no other number of them', async () => {
+      for (const max of noSizes(MESSAGES_PER_CALL_MAX)) {
+        await expect(payments.receive({ max, waitMs: 1 })).rejects.toThrow('a receive takes 1 to');
+        await expect(bus.peek(PAYMENTS, { max })).rejects.toThrow('a peek yields 1 to');
+      }
+      await bus.send(
+        TOPIC,
+        Array.from({ length: MESSAGES_PER_CALL_MAX }, () => message(randomUUID())),
+      );
+      expect(await bus.peek(PAYMENTS, { max: MESSAGES_PER_CALL_MAX })).toHaveLength(MESSAGES_PER_CALL_MAX);
+      expect(await bus.peek(PAYMENTS, { max: 1 })).toHaveLength(1);
+      expect(await payments.receive({ max: 1, waitMs: 2_000 })).toHaveLength(1);
+      const rest = await payments.receive({ max: MESSAGES_PER_CALL_MAX, waitMs: 2_000 });
+      expect(rest.length).toBeGreaterThan(0);
+      for (const after of ['', '-1', 'x', '1.5', '12345678901234567890'])
+        await expect(bus.peek(PAYMENTS, { after, max: 1 })).rejects.toThrow('sequence number');
+    });
+
     it('16: closing a receiver with unsettled messages loses none', async () => {
       await bus.send(TOPIC, [message('a'), message('b')]);
       const leaving = fixture.other.receiver(PAYMENTS);
@@ -366,6 +426,28 @@ export function messageBusContract(name: string, makeFixture: () => Promise<Mess
       await bus.send(TOPIC, [message('successor')]);
       await expect(payments.complete(held)).rejects.toMatchObject({ code: 'lock-lost' });
       expect((await idsIn(PAYMENTS)).filter((id) => id === 'successor')).toEqual(['successor']);
+    });
+
+    it.each(RAW)('18: %s arrives in its turn and blocks nobody', async (_what, raw, expected) => {
+      await bus.send(TOPIC, [message('before')]);
+      const taken = await fixture.sendRaw(TOPIC, { messageId: 'raw', ...raw });
+      await bus.send(TOPIC, [message('after')]);
+      if (!taken) return expect(await idsIn(PAYMENTS)).toEqual(['before', 'after']);
+      expect(await idsIn(PAYMENTS)).toEqual(['before', 'raw', 'after']);
+      for (const id of ['before', 'raw', 'after']) {
+        const received = await take();
+        expect(received.messageId).toBe(id);
+        if (id !== 'raw') await payments.complete(received);
+        else {
+          expect(shortOf(received.body)).toEqual(shortOf(expected));
+          for (const value of Object.values(received.properties))
+            expect(['string', 'number', 'boolean']).toContain(typeof value);
+          await payments.deadLetter(received, { reason: 'InvalidContract', description: 'd' });
+        }
+      }
+      const [dead] = await bus.peek(DEAD_PAYMENTS, { max: 10 });
+      expect(shortOf(dead?.body)).toEqual(shortOf(expected));
+      expect(() => JSON.stringify(dead)).not.toThrow();
     });
 
     it('drops what is older than the topic keeps it', async () => {

@@ -1,28 +1,52 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { ServiceBusAdministrationClient } from '@azure/service-bus';
+import { ServiceBusAdministrationClient, ServiceBusClient } from '@azure/service-bus';
+import { requestLimitMs } from '../../src/adapters/service-bus/service-bus-connection';
 import { ServiceBusMessageBus } from '../../src/adapters/service-bus/service-bus-message-bus';
 import { ServiceBusTopology } from '../../src/adapters/service-bus/service-bus-topology';
 import { planTopology } from '../../src/adapters/service-bus/topology-plan';
 import { SystemClock } from '../../src/adapters/system/system-clock';
+import { loadSettings } from '../../src/bootstrap/configuration/load-settings';
 import { instantFromMs } from '../../src/domain/instant';
 import { ServiceBusFixture } from '../support/wire-peers/amqp/service-bus-fixture';
 import { CONTRACT_TOPOLOGY, messageBusContract, type MessageBusFixture } from './message-bus.contract';
 
-messageBusContract('Azure Service Bus SDK over the wire peer', async () => {
+/** With what production sets where nothing is said. */
+const { partitioned, operationTimeoutMs } = productionDefaults();
+
+messageBusContract('Azure Service Bus SDK over the wire peer', () => peerFixture({ partitioned }));
+messageBusContract('Azure Service Bus SDK over the wire peer, partitioned topics', () =>
+  peerFixture({ partitioned: true }),
+);
+
+async function peerFixture(topics: { readonly partitioned: boolean }): Promise<MessageBusFixture> {
   let nowMs = 1_700_000_000_000;
-  const fixture = await ServiceBusFixture.start(CONTRACT_TOPOLOGY, { now: () => nowMs });
+  const fixture = await ServiceBusFixture.start(CONTRACT_TOPOLOGY, { now: () => nowMs, ...topics });
   return {
-    bus: fixture.newBus(),
+    bus: fixture.newBus(topics),
+    // Not told of partitions: it finds out.
     other: fixture.newBus(),
     scheduled: 'hidden',
     now: () => instantFromMs(nowMs),
     advance: async (ms) => {
       nowMs += ms;
     },
+    // AMQP has properties of its own kinds, never a text of them.
+    sendRaw: (topic, raw) =>
+      raw.properties === undefined ? sendRaw(fixture.peer.connectionString, topic, raw) : Promise.resolve(false),
     reopen: async () => fixture.newBus(),
     dispose: () => fixture.stop(),
   };
-});
+}
+
+function productionDefaults() {
+  const loaded = loadSettings({ environment: {} });
+  if ('problems' in loaded) throw new Error('the default settings are wrong');
+  const { settings } = loaded;
+  return {
+    partitioned: settings['ServiceBus:Partitioned'],
+    operationTimeoutMs: requestLimitMs(settings['Bus:LockSeconds'] * 1_000),
+  };
+}
 
 /** Of a namespace made for tests: its topics `contract-…` are deleted and created anew for each test. */
 const connectionString = process.env['DATAPUMP_TEST_SERVICEBUS'];
@@ -34,19 +58,43 @@ if (connectionString === undefined) {
 } else {
   // Time passes there as it does here: locks, windows and times to live are waited for.
   jest.setTimeout(300_000);
-  messageBusContract('Azure Service Bus', () => realFixture(connectionString));
+  messageBusContract('Azure Service Bus, as production sets it up', () =>
+    realFixture(connectionString, { partitioned }),
+  );
+  // Premium namespaces know no partitioned topics.
+  if (process.env['DATAPUMP_TEST_SERVICEBUS_PREMIUM'] === undefined)
+    messageBusContract('Azure Service Bus, partitioned topics', () =>
+      realFixture(connectionString, { partitioned: true }),
+    );
 }
 
-async function realFixture(address: string): Promise<MessageBusFixture> {
+async function sendRaw(
+  address: string,
+  topic: string,
+  raw: { readonly messageId: string; readonly body: Buffer },
+): Promise<true> {
+  const client = new ServiceBusClient(address);
+  try {
+    await client.createSender(topic).sendMessages({ ...raw, applicationProperties: { eventType: 'Payments' } });
+  } finally {
+    await client.close();
+  }
+  return true;
+}
+
+async function realFixture(address: string, topics: { readonly partitioned: boolean }): Promise<MessageBusFixture> {
   const administration = new ServiceBusAdministrationClient(address);
   for (const { name } of CONTRACT_TOPOLOGY)
     if (await administration.topicExists(name)) await administration.deleteTopic(name);
-  await new ServiceBusTopology({ connectionString: address }).apply(
-    planTopology(CONTRACT_TOPOLOGY, [], { partitioned: false }),
-  );
+  await new ServiceBusTopology({ connectionString: address }).apply(planTopology(CONTRACT_TOPOLOGY, [], topics));
   const opened: ServiceBusMessageBus[] = [];
   const open = (): ServiceBusMessageBus => {
-    const bus = new ServiceBusMessageBus({ connectionString: address, clock: new SystemClock() });
+    const bus = new ServiceBusMessageBus({
+      connectionString: address,
+      clock: new SystemClock(),
+      operationTimeoutMs,
+      ...topics,
+    });
     opened.push(bus);
     return bus;
   };
@@ -56,6 +104,8 @@ async function realFixture(address: string): Promise<MessageBusFixture> {
     scheduled: 'hidden',
     now: () => instantFromMs(Date.now()),
     advance: (ms) => delay(ms),
+    // AMQP has properties of its own kinds, never a text of them.
+    sendRaw: (topic, raw) => (raw.properties === undefined ? sendRaw(address, topic, raw) : Promise.resolve(false)),
     reopen: async () => open(),
     dispose: async () => {
       await Promise.all(opened.map((bus) => bus.close()));

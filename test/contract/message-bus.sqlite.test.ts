@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import { SqliteMessageBus } from '../../src/adapters/sqlite/sqlite-message-bus';
 import { instantFromMs } from '../../src/domain/instant';
 import { CONTRACT_TOPOLOGY, messageBusContract } from './message-bus.contract';
@@ -21,6 +22,26 @@ messageBusContract('SQLite', async () => {
     now: () => instantFromMs(nowMs),
     advance: async (ms) => {
       nowMs += ms;
+    },
+    // As another program on this machine that writes into the file.
+    sendRaw: async (topic, { messageId, body, properties = '{"eventType":"Payments"}' }) => {
+      const file = new Database(join(folder, 'bus.db'));
+      try {
+        file.transaction(() => {
+          const seq = file
+            .prepare<[], { newest: number }>('UPDATE sequence SET newest = newest + 1 RETURNING newest')
+            .get()!.newest;
+          file
+            .prepare(
+              `INSERT INTO message (queue, seq, state, delivery_count, enqueued_at, message_id, properties, body)
+               SELECT 2 * id, ?, 0, 0, ?, ?, ?, CAST(? AS TEXT) FROM subscription WHERE topic = ? AND name = 'payments'`,
+            )
+            .run(seq, nowMs, messageId, properties, body, topic);
+        })();
+      } finally {
+        file.close();
+      }
+      return true;
     },
     reopen: async () => open(),
     dispose: async () => {

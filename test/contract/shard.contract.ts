@@ -2,10 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { InvariantViolation } from '../../src/domain/invariant';
 import { ROWS_PER_CALL_MAX, type OutboxChunk, type PaymentImport, type Shard } from '../../src/application/ports/shard';
 import { type SeedRow, type ShardSeed } from '../../src/adapters/shared/shard-seed';
-import { DATA_TYPES } from '../../src/domain/biller/data-type';
+import { DATA_TYPES, type DataType } from '../../src/domain/biller/data-type';
 import { type DpRow } from '../../src/domain/dp-record/dp-row';
 import { allowedPredecessors, ROW_STATUSES } from '../../src/domain/dp-record/row-status';
 import { billerId, chunkId, customerId, dpId, paymentId, type BillerId, type DpId } from '../../src/domain/identifiers';
+import { exerciseWitness } from './history-witness.contract';
 import { instant, instantFromMs, msOf, plusMs, type Instant } from '../../src/domain/instant';
 import { planChunks } from '../../src/domain/policies/chunking';
 
@@ -18,13 +19,15 @@ export interface ShardFixture {
   seed(seed: ShardSeed): Promise<unknown>;
   /** Engines that are no SQL Server at heart may refuse U+0000 in text; undefined: it is kept like any other. */
   readonly refusesNulCharacter?: boolean;
+  /** Gives a row a status that none is, below the shard; undefined: the engine keeps its own pages and types. */
+  readonly damage?: (dpId: DpId) => void;
   close(): Promise<void>;
 }
 
 const WATER = billerId('water');
 const GAS = billerId('gas');
 const PAST = instant('2026-01-01T08:00:00.000Z');
-const FAR = instant('2999-01-01T00:00:00.000Z');
+const FAR = instant('2099-01-01T00:00:00.000Z');
 
 /** A row whose customer, payment and biller exist; `number` makes the ids and, in milliseconds, the age. */
 function wholeRow(number: number, row: Partial<SeedRow> = {}): Required<ShardSeed> {
@@ -136,6 +139,25 @@ export function shardContract(name: string, makeFixture: () => Promise<ShardFixt
       ]);
       expect(await claimFrom(shard, [WATER])).toEqual([]);
       expect(await claimFrom(shard, [])).toEqual([]);
+    });
+
+    it('1: claims of the data types named, however many others wait before them (issue 8, no 19)', async () => {
+      await fixture.seed(numbered(1, 5, { dataType: 'AutoPay' }));
+      await fixture.seed(numbered(10, 2));
+      await fixture.seed(numbered(20, 1, { dataType: 'Paperless' }));
+      const claim = (dataTypes?: readonly DataType[]) =>
+        shard.claim({
+          billers: [WATER],
+          ...(dataTypes && { dataTypes }),
+          rowsMax: 3,
+          plan: (rows) => planChunks(rows, 10),
+          newChunkId: () => chunkId(randomUUID()),
+        });
+      expect([...(await idsOf(shard, await claim(['Payments', 'Paperless'])))].sort()).toEqual(['10', '11', '20']);
+      expect(await claim(['Payments', 'Paperless'])).toEqual([]);
+      expect(await claim([])).toEqual([]);
+      expect(await statusOf(shard, '1')).toBe('New');
+      expect(await idsOf(shard, await claim())).toHaveLength(3);
     });
 
     it('1: gives each chunk an outbox row that says what the chunk holds', async () => {
@@ -686,10 +708,16 @@ export function shardContract(name: string, makeFixture: () => Promise<ShardFixt
       expect(await shard.importPayments([payment(1), payment(2), payment(1), payment(4)])).toEqual({
         added: 3,
         known: 1,
+        knownAt: [2],
         conflicts: [],
       });
-      expect(await shard.importPayments([payment(2), payment(3)])).toEqual({ added: 1, known: 1, conflicts: [] });
-      expect(await shard.importPayments([])).toEqual({ added: 0, known: 0, conflicts: [] });
+      expect(await shard.importPayments([payment(2), payment(3)])).toEqual({
+        added: 1,
+        known: 1,
+        knownAt: [0],
+        conflicts: [],
+      });
+      expect(await shard.importPayments([])).toEqual({ added: 0, known: 0, knownAt: [], conflicts: [] });
       const [chunk] = await claimFrom(shard, [billerId('YZ')]);
       const rows = await shard.rowsOfChunk(chunk!.chunkId);
       expect(rows.map((row) => row.payment!.amount.minorUnits).sort()).toEqual([245_201, 245_202, 245_203, 245_204]);
@@ -738,6 +766,7 @@ export function shardContract(name: string, makeFixture: () => Promise<ShardFixt
       ).toEqual({
         added: 0,
         known: 1,
+        knownAt: [0],
         conflicts: [
           ...changed.map((_, index) => ({ index: index + 1, why: 'another-payment' })),
           { index: changed.length + 1, why: 'another-account' },
@@ -791,10 +820,81 @@ export function shardContract(name: string, makeFixture: () => Promise<ShardFixt
         source: source!,
         externalReference: externalReference!,
       }));
-      expect(await shard.importPayments(payments)).toEqual({ added: pairs.length, known: 0, conflicts: [] });
-      expect(await shard.importPayments(payments)).toEqual({ added: 0, known: pairs.length, conflicts: [] });
+      expect(await shard.importPayments(payments)).toMatchObject({ added: pairs.length, known: 0, conflicts: [] });
+      expect(await shard.importPayments(payments)).toMatchObject({ added: 0, known: pairs.length, conflicts: [] });
       for (const row of await shard.rowsByStatus({ statuses: ['New'], max: 100 }))
         expect(dpId(row.dpId)).toBe(row.dpId);
+    });
+
+    it('15: previews what an import would do with each payment, in their order, and writes nothing', async () => {
+      await shard.importPayments([payment(1)]);
+      const payments = [
+        payment(1),
+        payment(2),
+        payment(2),
+        { ...payment(1), invoiceType: 'loan' },
+        { ...payment(4), accountNumber: '000124' },
+        { ...payment(3), accountNumber: '000125' },
+        payment(6),
+      ];
+      const before = [await shard.rowsByStatus({ statuses: ['New'], max: 10 }), await shard.totals()];
+      const fates = ['added', 'known', 'another-payment', 'another-account'] as const;
+      const [added, known, otherPayment, otherAccount] = fates;
+      expect(await shard.previewPayments(payments)).toEqual([
+        known,
+        added,
+        known,
+        otherPayment,
+        otherAccount,
+        added,
+        otherAccount,
+      ]);
+      const corrected = await shard.previewPayments(payments, { anyAccount: true });
+      expect(corrected).toEqual([known, added, known, otherPayment, added, added, added]);
+      expect([await shard.rowsByStatus({ statuses: ['New'], max: 10 }), await shard.totals()]).toEqual(before);
+      const imported = await shard.importPayments(payments);
+      expect(imported).toEqual({
+        added: 2,
+        known: 2,
+        knownAt: [0, 2],
+        conflicts: [
+          { index: 3, why: otherPayment },
+          { index: 4, why: otherAccount },
+          { index: 6, why: otherAccount },
+        ],
+      });
+      expect(await shard.previewPayments([])).toEqual([]);
+    });
+
+    it('16: corrects a known customer once, for every row of it, and passes over unknown ones', async () => {
+      await shard.importPayments([payment(1), payment(2), payment(4)]);
+      const unchanged = { ...payment(2), customerName: 'Other name' };
+      const corrections = [
+        { ...payment(1), accountNumber: '000777', customerName: 'New name' },
+        unchanged,
+        { ...payment(3), accountNumber: '000778' },
+        { ...payment(1), accountNumber: '000779' },
+      ];
+      const accounts = async (): Promise<readonly unknown[]> =>
+        (await shard.rowsByStatus({ statuses: ['New'], max: 10 })).map(({ payment: each, customer }) => [
+          each!.amount.minorUnits - 245_200,
+          customer!.accountNumber,
+          customer!.name,
+        ]);
+      expect(await shard.correctCustomers(corrections, undefined)).toEqual([0]);
+      expect((await accounts()).map((each) => (each as string[])[1])).toEqual(['000123', '000123', '000123']);
+      const order = { by: `O'Hara 🌍`, reason: `the bank's letter; --` };
+      expect(await shard.correctCustomers(corrections, order)).toEqual([0]);
+      expect(await accounts()).toEqual([
+        [1, '000777', 'New name'],
+        [2, '000123', 'Customer'],
+        [4, '000777', 'New name'],
+      ]);
+      expect(await shard.correctCustomers(corrections.slice(0, 3), order)).toEqual([]);
+      expect(await shard.correctCustomers([], order)).toEqual([]);
+      // What was another account before is the stored one now.
+      expect((await shard.importPayments([{ ...payment(7), accountNumber: '000777' }])).added).toBe(1);
+      expect((await shard.importPayments([payment(10)])).conflicts).toEqual([{ index: 0, why: 'another-account' }]);
     });
 
     it('totals per biller, data type, status and currency; a choice carries no money', async () => {
@@ -838,6 +938,24 @@ export function shardContract(name: string, makeFixture: () => Promise<ShardFixt
       expect(new Set(await shard.billers())).toEqual(new Set([WATER, GAS, billerId('power')]));
     });
 
+    it('17: tells how many rows are due at no plausible time, so that they do not wait in silence', async () => {
+      const never = '2999-01-01T00:00:00.000Z' as Instant;
+      await fixture.seed(
+        merged([
+          wholeRow(1),
+          wholeRow(2, { dueAt: never }),
+          wholeRow(3, { dueAt: never }),
+          wholeRow(4, { dueAt: FAR }),
+        ]),
+      );
+      expect((await shard.totals()).map(({ count, neverDue }) => [count, neverDue])).toEqual([[4, 2]]);
+      expect((await claimFrom(shard, [WATER])).map(({ rows }) => rows)).toEqual([1]);
+      expect((await shard.totals()).map(({ status, count, neverDue }) => [status, count, neverDue]).sort()).toEqual([
+        ['New', 3, 2],
+        ['Queued', 1, undefined],
+      ]);
+    });
+
     it('lists rows by status, oldest first, page by page', async () => {
       await fixture.seed(
         merged(
@@ -863,11 +981,39 @@ export function shardContract(name: string, makeFixture: () => Promise<ShardFixt
       expect(await shard.rowsByStatus({ statuses: ['Failed'], billerId: WATER, max: 2 })).toEqual([]);
     });
 
+    it('18: a row that cannot be what was written is named and left out of lists, and stops no other', async () => {
+      await fixture.seed(numbered(1, 3));
+      const [chunk] = await claimFrom(shard, [WATER], 3);
+      expect((await shard.rowsOfChunk(chunk!.chunkId)).damaged ?? []).toEqual([]);
+      if (!fixture.damage) return;
+      fixture.damage(dpId('2'));
+      const rows = await shard.rowsOfChunk(chunk!.chunkId);
+      expect(rows.map((row) => row.dpId)).toEqual(['1', '3']);
+      expect(rows.damaged).toEqual([
+        expect.stringMatching(/table datapump, row 2 is damaged \(column Status\): restore it/),
+      ]);
+      await expect(shard.findRow(dpId('2'))).rejects.toMatchObject({ code: 'storage-damaged', facts: { dpId: '2' } });
+      expect((await shard.findRow(dpId('3')))?.dpId).toBe('3');
+    });
+
+    it('19: is a history witness by every law of one, whatever its rows do', async () => {
+      await fixture.seed(merged([wholeRow(1)]));
+      await exerciseWitness(shard, await fixture.another());
+      await claimFrom(shard, [WATER], 1);
+      expect(await shard.knownHistory()).toMatchObject({ ordinal: 3 });
+    });
+
     it('refuses more rows in one call than the port allows', async () => {
       const tooMany = ROWS_PER_CALL_MAX + 1;
       await expect(claimFrom(shard, [WATER], tooMany)).rejects.toThrow(InvariantViolation);
       await expect(shard.takeStalled({ before: PAST, max: tooMany })).rejects.toThrow(InvariantViolation);
       await expect(shard.rowsByStatus({ statuses: ['New'], max: tooMany })).rejects.toThrow(InvariantViolation);
+      for (const each of [
+        () => claimFrom(shard, [WATER], ROWS_PER_CALL_MAX),
+        () => shard.takeStalled({ before: PAST, max: ROWS_PER_CALL_MAX }),
+        () => shard.rowsByStatus({ statuses: ['New'], max: ROWS_PER_CALL_MAX }),
+      ])
+        expect(await each()).toEqual([]);
     });
   });
 }

@@ -6,7 +6,16 @@ import { createTestDatabase, NOT_RUN, SQL_SERVER, type TestDatabase } from '../s
 import { shardContract } from './shard.contract';
 
 const NAME = shardName('Shard-1');
-const TABLES = ['DpDetail', 'DpClaim', 'Outbox', 'datapump', 'Payment', 'Customer', 'BillerSettings'];
+const TABLES = [
+  'CustomerCorrection',
+  'DpDetail',
+  'DpClaim',
+  'Outbox',
+  'datapump',
+  'Payment',
+  'Customer',
+  'BillerSettings',
+];
 
 if (SQL_SERVER === undefined) {
   it.skip(`Shard laws on SQL Server, ${NOT_RUN}`, () => undefined);
@@ -26,7 +35,12 @@ if (SQL_SERVER === undefined) {
   afterAll(() => database.drop());
 
   shardContract('SQL Server', async () => {
-    await database.batch(TABLES.map((table) => `DELETE FROM dbo.${table};`).join('\n'));
+    await database.batch(
+      [
+        ...TABLES.map((table) => `DELETE FROM dbo.${table};`),
+        'UPDATE dbo.DpKnownHistory SET Ordinal = 0, Known = NULL;',
+      ].join('\n'),
+    );
     const open = () => new SqlServerShard({ name: NAME, connection: database.settings });
     const opened = [open()];
     const shard = opened[0]!;

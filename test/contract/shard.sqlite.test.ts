@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Database } from '../../src/adapters/shared/sqlite-driver';
 import { SqliteShard } from '../../src/adapters/sqlite/sqlite-shard';
 import { shardName } from '../../src/domain/identifiers';
 import { shardContract } from './shard.contract';
@@ -18,6 +19,11 @@ shardContract('SQLite', async () => {
       return other;
     },
     seed: (seed) => shard.seed(seed),
+    damage: (id) => {
+      const database = new Database(join(folder, 'shard.sqlite'));
+      database.prepare("UPDATE datapump SET Status = 'Queuef' WHERE DpId = ?").run(id);
+      database.close();
+    },
     close: async () => {
       await Promise.all(opened.map((each) => each.close()));
       rmSync(folder, { recursive: true, force: true });

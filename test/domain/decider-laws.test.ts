@@ -27,6 +27,7 @@ const recordCommand: fc.Arbitrary<DpRecordCommand> = fc.oneof(
   fc.record({ type: just('ParkDpRecord' as const), cause: fc.constantFrom<ParkCause>('biller-paused', 'throttled', 'attempt-open'), until: instants, attempt }, { requiredKeys: ['type', 'cause', 'until'] }),
   fc.record({ type: just('ScheduleRetry' as const), attempt, at: instants, spent: fc.boolean(), keyFirstUsedAt: instants }, { requiredKeys: ['type', 'attempt', 'at', 'spent'] }),
   fc.record({ type: just('HoldInDoubt' as const), attempt, cause: just('still-pending' as const) }),
+  fc.record({ type: just('HoldUnderLostHistory' as const), discovery: just(discoverFirst.discovery), attempt }),
   fc.record({ type: just('RecordDelivered' as const), attempt }),
   fc.record({ type: just('RecordDeclined' as const), attempt }),
   fc.record({ type: just('DeadLetterDpRecord' as const), reason: just('TooOld' as const), description: just(''), attempt }, { requiredKeys: ['type', 'reason', 'description'] }),

@@ -55,6 +55,11 @@ it('leaves a record in doubt to its person, once the row says so', () => {
 it('concludes a record in doubt whose attempt was closed', () => {
   expect(stepOf([...published(), held], [started(), accepted])).toEqual({ step: 'conclude', attempt: 1 });
 });
+it('keeps a time that was named before it looks at a gate: a park would take its place, and the gate may open before it', () => {
+  const throttled: DpRecordEvent = { type: 'DpRecordParked', data: { cause: 'throttled', until: atSecond(9) } };
+  expect(stepOf([...published(), throttled], [], { gate })).toEqual({ step: 'come-back', until: atSecond(9) });
+  expect(stepOf([...published(), throttled], [], { gate, now: atSecond(9) })).toEqual({ step: 'park', ...gate });
+});
 it('parks at a gate before a call', () => expect(stepOf(published(), [], { gate })).toEqual({ step: 'park', ...gate }));
 it('comes back when a retry is due, and starts the next number then', () => {
   expect(stepOf([...published(), retry])).toEqual({ step: 'come-back', until: atSecond(9) });

@@ -21,6 +21,14 @@ describe('an open attempt', () => {
   it('is owned anew by a resend', () => {
     expect(resolveDoubt(open(resent(30)), terms({ keys }), atSecond(49))).toEqual({ step: 'wait', until: atSecond(50) });
   });
+  it('is left alone for as long as the biller asked when it throttled a resend', () => {
+    const throttled: DeliveryAttemptEvent = {
+      type: 'DeliveryAttemptOutcomeUnknown', data: { code: 'resend-throttled', at: atSecond(12), retryAfterMs: 40_000 },
+    };
+    const attempt = open(resent(10), throttled);
+    expect(resolveDoubt(attempt, terms({ inquiry, keys }), atSecond(51))).toEqual({ step: 'wait', until: atSecond(52) });
+    expect(resolveDoubt(attempt, terms({ inquiry, keys }), atSecond(52))).toEqual({ step: 'inquire' });
+  });
   it('goes straight to the operator with neither inquiry nor keys', () => {
     expect(resolveDoubt(open(), terms({}), atSecond(30))).toEqual({ step: 'operator', cause: 'neither-inquiry-nor-keys' });
   });

@@ -3,7 +3,6 @@ import { type DpRow } from '../../src/domain/dp-record/dp-row';
 import { allowedPredecessors, ROW_STATUSES } from '../../src/domain/dp-record/row-status';
 import { billerId, customerId, dpId, parseRecordKey, paymentId } from '../../src/domain/identifiers';
 import { instant } from '../../src/domain/instant';
-import { decimalText, minorUnitsFromText } from '../../src/domain/money';
 import { planChunks } from '../../src/domain/policies/chunking';
 import { closingEventOf, closingEventOfResend } from '../../src/domain/policies/delivery-outcome';
 import { isOpen, nextOpening } from '../../src/domain/policies/delivery-window';
@@ -22,9 +21,9 @@ describe('chunking', () => {
 describe('validation', () => {
   const profile = { actions: ['Payment', 'ACHRejects', 'Paperless'], constraints: { allowedInvoiceTypes: ['bill'], skipNocs: true } } as unknown as BillerProfile;
   const good = {
-    billerId: billerId('1'), dataType: 'Payments', customerId: customerId('7'), paymentId: paymentId('9'),
+    billerId: billerId('1'), dataType: 'Payments', customerId: customerId('7'), paymentId: paymentId('9'), createdAt: instant('2026-11-20T08:00:00Z'),
     customer: { billerId: '1' }, biller: { active: true },
-    payment: { customerId: '7', billerId: '1', amount: { minorUnits: 1, currency: 'EUR' }, invoiceType: 'bill', achReturnCode: undefined },
+    payment: { customerId: '7', billerId: '1', amount: { minorUnits: 1, currency: 'EUR' }, invoiceType: 'bill', paidAt: instant('2026-11-20T00:00:00Z'), achReturnCode: undefined },
   } as unknown as DpRow;
   const paying = (over: object): DpRow => ({ ...good, payment: { ...good.payment!, ...over } });
   const money = (minorUnits: number, currency = 'EUR'): DpRow => paying({ amount: { minorUnits, currency } });
@@ -35,6 +34,10 @@ describe('validation', () => {
     ['biller-missing', { ...good, biller: undefined }], ['biller-inactive', { ...good, biller: { ...good.biller!, active: false } }],
     ['action-not-allowed', { ...good, dataType: 'AutoPay' }], ['amount-not-positive', money(0)], ['amount-not-positive', money(1.5)],
     ['amount-too-large', money(10_000_000_001)], ['currency-malformed', money(1, 'eur')],
+    ['currency-malformed', money(1, '')], ['currency-malformed', money(1, 'USD ')], ['currency-unknown', money(1, 'ZZZ')], ['currency-unknown', money(1, 'XAU')],
+    ['currency-unknown', money(1, 'HRK')], ['amount-not-positive', money(-0)], ['amount-not-positive', money(NaN)],
+    ...['0000-01-01T00:00:00.000Z', '0001-01-01T00:00:00.000Z', '1969-12-31T23:59:59.999Z', '2100-01-01T00:00:00.000Z', '2999-12-31T00:00:00.000Z', '2026-13-01T00:00:00.000Z', '+012026-01-01T00:00:00.000Z', 'soon', '']
+      .flatMap((at): [string, DpRow][] => [['date-implausible', paying({ paidAt: at })], ['date-implausible', { ...good, createdAt: at as DpRow['createdAt'] }]]),
   ])('rejects: %s', (reason, row) => expect(validateRow(row, profile)).toEqual({ verdict: 'rejected', reasons: [reason] }));
   it('tells every reason at once', () => {
     expect(validateRow({ ...good, customer: undefined, biller: undefined, payment: undefined }, profile))
@@ -92,13 +95,9 @@ describe('a delivery outcome', () => {
 });
 
 describe('values', () => {
-  it('money is exact text and minor units', () => {
-    expect([5, -5, 1234].map((minorUnits) => decimalText({ minorUnits, currency: 'EUR' }))).toEqual(['0.05', '-0.05', '12.34']);
-    expect(['12', '12.3', '-0.05', '.80'].map(minorUnitsFromText)).toEqual([1200, 1230, -5, 80]);
-    for (const text of ['1.234', '1,2', '', '.', '-', '5.', '1e3', ' 1']) expect(minorUnitsFromText(text)).toBeUndefined();
-  });
   it('an instant is brought to one form, and an impossible one is refused', () => {
     expect(instant('2026-11-20T09:00:00+01:00')).toBe('2026-11-20T08:00:00.000Z');
+    for (const text of ['0000-01-01T00:00:00Z', '0001-01-01T00:00:00Z', '2999-12-31T00:00:00Z', '2100-01-01T00:00:00Z', '1969-12-31T23:59:59Z']) expect(() => instant(text)).toThrow('a date from 1970 to 2099');
     for (const text of ['2026-99-99T99:99:99.999Z', '2026-11-20', '2026-11-20T09:00:00', 'x']) expect(() => instant(text)).toThrow(TypeError);
   });
   it('ids hold no colon, so a record key comes apart again', () => {

@@ -82,6 +82,7 @@ describe('bad input gets a clear error that names the place, before anything is 
     world.write('billers/EF.json', '{ "BillerID": ');
     world.write('billers/GH.json', { ...profile, Timeout: '70s', BaseUrl: 'https://elsewhere.test/v1' });
     world.write('billers/IJ.json', { ...profile, Timeout: '70s' });
+    world.write('billers/KL.json', { ...profile, BillerID: 'KL', Timeout: '70s' });
     await expectRefused('biller-check', ['biller', 'check']);
     await expectRefused('biller-check-files', ['biller', 'check', 'billers/AB.json', 'billers/none.json']);
     expect(existsSync(dataFolder())).toBe(false);

@@ -1,7 +1,7 @@
 import { instantiateTemplate } from '../../src/adapters/biller-profiles/instantiate-template';
 import { createProgram } from '../../src/bootstrap/command-line/program';
 import { TOKENS } from '../../src/bootstrap/container/tokens';
-import { billerId, type RecordKey } from '../../src/domain/identifiers';
+import { billerId, operatorOrdersStream, type RecordKey } from '../../src/domain/identifiers';
 import { datapump, demandBuilt, expectGolden, normalized, type Said } from '../support/command-line';
 import { template } from '../support/biller-fixtures';
 import { OperatorWorld } from '../support/operator-world';
@@ -223,6 +223,51 @@ describe('an operator', () => {
     );
   });
 
+  it('finds the way back of dead chunks and rejected rows, as status names it (issue 8, no 21)', async () => {
+    await load();
+    await world.giveUpChunkAndReject();
+    const by = ['--apply', '--reason', 'the row was mended', '--by', 'ada'];
+    await golden('status-dead-chunk', 0, 'status');
+    await world.holdAndGiveUp();
+    const { next } = JSON.parse((await run('status', '--json')).stdout) as { readonly next: readonly string[] };
+    const named = next.map((line) => /: datapump (.*)$/.exec(line)![1]!.split(' ')).filter(([noun]) => noun !== 'run');
+    expect(named.map((words) => words.join(' '))).toEqual([
+      'in-doubt list', 'deadletter list --type chunks', 'deadletter list --type payments', 'rejected list',
+    ]); // prettier-ignore
+    for (const words of named) {
+      const { code, stdout } = await run(...words);
+      // What status counts is there where it sends an operator.
+      expect({ code, stdout }).toEqual({ code: 0, stdout: expect.not.stringMatching(/^no /m) as string });
+    }
+    await golden('deadletter-list-chunks', 0, 'deadletter', 'list', '--type', 'chunks');
+    await golden('deadletter-list-summary', 0, 'deadletter', 'list', '--summary');
+    await golden('deadletter-list-biller', 0, 'deadletter', 'list', '--biller', 'YZ');
+    const redrive = ['deadletter', 'redrive', '--type', 'chunks', '--message', 'chunk-1'];
+    await golden('deadletter-redrive-chunk-plan', 0, ...redrive);
+    await golden('deadletter-redrive-chunk', 0, ...redrive, ...by);
+    await golden('deadletter-redrive-chunk-again', 1, ...redrive, ...by);
+    await golden('rejected-list', 0, 'rejected', 'list');
+    await golden('rejected-acknowledge-plan', 1, 'rejected', 'acknowledge', '--record', 'AB:bank.9', 'AB:bank.1');
+    await golden('rejected-acknowledge', 0, 'rejected', 'acknowledge', '--all', ...by);
+    await golden('rejected-list-empty', 0, 'rejected', 'list', '--biller', 'AB');
+    const [orders, chunks] = await world.inside(
+      async (container) =>
+        [
+          await container.get(TOKENS.eventStore).readStream(operatorOrdersStream(billerId('AB'))),
+          await container.get(TOKENS.bus).depth({ topic: 'datapump-outbox', subscription: 'fetcher' }),
+        ] as const,
+    );
+    expect(orders.map(({ type, data }) => [type, data])).toEqual([
+      [
+        'ChunkRedriven',
+        expect.objectContaining({ messageId: 'chunk-1', rows: 0, claimedBy: 'ada', reason: 'the row was mended' }),
+      ],
+      ['RejectionAcknowledged', expect.objectContaining({ dpId: 'bank.9', claimedBy: 'ada' })],
+      ['RejectionAcknowledged', expect.objectContaining({ dpId: 'bank.8', claimedBy: 'ada' })],
+    ]);
+    expect(chunks).toEqual({ active: 1, scheduled: 0, deadLettered: 0 });
+  });
+
   it('pauses, slows and resumes a biller; an order repeated changes nothing', async () => {
     await load();
     const by = ['--apply', '--reason', 'maintenance', '--by', 'ada'];
@@ -231,7 +276,7 @@ describe('an operator', () => {
     expect((await state()).paused).toBeUndefined();
     await golden('biller-pause', 0, 'biller', 'pause', 'AB', ...by);
     await golden('biller-pause-again', 0, 'biller', 'pause', 'AB', ...by);
-    expect((await state()).paused).toMatchObject({ by: 'ada', reason: 'maintenance' });
+    expect((await state()).paused).toMatchObject({ claimedBy: 'ada', reason: 'maintenance' });
     await golden('biller-rate', 0, 'biller', 'rate', 'AB', '--per-second', '5', ...by);
     await golden('biller-list-paused', 0, 'biller', 'list');
     await run('biller', 'rate', 'AB', '--clear', ...by);

@@ -33,6 +33,7 @@ export function callsOf(biller: Biller, key: string, notAfter: number, now: numb
     { how: 'dropped before the effect', outcome: unknown, biller, fault: true },
     { how: 'answer lost after the effect', outcome: unknown, biller: done, fault: true },
     { how: 'takes effect late', outcome: unknown, biller: { ...biller, late: [...biller.late, { key, until: notAfter + QUARANTINE_S }] }, fault: true },
+    { how: 'not sent, whatever the time', outcome: { kind: 'not-sent', lateByMs: 0, code: 'key-not-carried' }, biller, fault: true },
     { how: 'connection refused', outcome: { kind: 'not-executed', code: 'ECONNREFUSED' }, biller, fault: true },
   ];
   // A remembered key is answered from memory; else the biller may refuse and still remember the key.

@@ -79,13 +79,16 @@ export class ConsumerModel {
       case 'stop-history-behind':
         return [];
       case 'prepare':
-        return one(world.row.gone ? 'prepare: row is gone' : 'prepare', set(world, world.row.gone
-          ? this.verdict(self) : { doing: 'start', record: self.record, n: self.n, statedAt: world.now }));
+        return [
+          ...one(world.row.gone ? 'prepare: row is gone' : 'prepare', set(world, world.row.gone
+            ? this.verdict(self, this.withdraw()) : { doing: 'start', record: self.record, n: self.n, statedAt: world.now })),
+          ...this.throttled(world, self, set),
+        ];
       case 'claim': {
         if (attemptOf(world, self.n) !== ABSENT) return again('claim: conflict', world);
         const claimed = attempts.append(ABSENT, [this.started(world.now, self.record, self.n, world.now), notSent]);
         const next = withAttempt(world, self.n, claimed);
-        return one('claim the attempt without sending', set(next, { doing: 'append-record', record: self.record, commands: [this.withdraw()] }));
+        return one('claim the attempt without sending', set(next, { doing: 'append-record', record: self.record, commands: self.commands }));
       }
       case 'start':
         return this.start(world, self, set, again);
@@ -190,7 +193,7 @@ export class ConsumerModel {
       return { type: 'ParkDpRecord', cause: 'throttled', attempt: n, until: at(world.now + 1), keyFirstUsedAt };
     }
     const state = records.state(version) as KnownDpRecord;
-    const spent = closing.as !== 'not-sent';
+    const spent = closing.as !== 'not-sent' || closing.code !== undefined;
     const next = nextTry(RETRY, { spentTries: state.spentTries + (spent ? 1 : 0), openedAt: state.openedAt, now: at(world.now), chance: 0 });
     return next.retry === 'at'
       ? { type: 'ScheduleRetry', attempt: n, at: next.at, spent, keyFirstUsedAt }
@@ -291,8 +294,22 @@ export class ConsumerModel {
 
   private readonly withdraw = (): DpRecordCommand => ({ type: 'WithdrawDpRecord', at: at(0) });
 
-  private verdict({ record: version, n }: Is<'prepare'>): Doing {
-    return this.rules.claimsAttemptBeforeVerdict ? { doing: 'claim', record: version, n } : { doing: 'append-record', record: version, commands: [this.withdraw()] };
+  /** The biller has asked somebody else to slow down: no permit, for now, or no longer than its age allows. */
+  private throttled(world: World, self: Is<'prepare'>, set: (next: World, doing: Doing) => World): readonly Move[] {
+    if (world.faultsLeft === 0) return [];
+    const next = { ...world, faultsLeft: world.faultsLeft - 1 };
+    const tooOld: DpRecordCommand = { type: 'DeadLetterDpRecord', reason: 'TooOld', description: '', ...(this.rules.claimsAttemptBeforeVerdict ? { attempt: self.n } : {}) };
+    const parked = world.record === self.record ? this.decideRecord(self.record, [{ type: 'ParkDpRecord', cause: 'throttled', until: at(world.now + 1) }]) : undefined;
+    return [
+      parked === undefined
+        ? { label: 'park: conflict', to: set(next, this.look(next)) }
+        : { label: 'prepare: throttled, parks', to: set({ ...next, record: parked }, this.successor(world.now + 1)) },
+      { label: 'prepare: throttled until its time is over', to: set(next, this.verdict(self, tooOld)) },
+    ];
+  }
+
+  private verdict({ record: version, n }: Is<'prepare'>, ending: DpRecordCommand): Doing {
+    return this.rules.claimsAttemptBeforeVerdict ? { doing: 'claim', record: version, n, commands: [ending] } : { doing: 'append-record', record: version, commands: [ending] };
   }
 
   private successor(until: number): Doing {

@@ -29,6 +29,14 @@ describe('the delivery protocol, two consumers, every interleaving, neither doub
     expect(counterexample).toBeUndefined();
   }, 60_000);
 
+  it.each(BILLER_KINDS)('at a biller that offers %s, with an event store that is lost, a failing call and two acts of a person', (kind) => {
+    const rules = { ...realRules, onlyCallsFail: true, losesHistory: true };
+    const { states, ends, counterexample } = explore(rules, kind, { faults: 2, pauses: 0, operatorActs: 2, statesMax: STATES_MAX });
+    report(`${kind}, a lost history: ${states} states, ${ends} ends`);
+    expect(counterexample).toBeUndefined();
+    expect(ends).toBeGreaterThan(5);
+  }, 60_000);
+
   it('holds with every read apart too, the row before the attempt', () => {
     const { states, counterexample } = explore({ ...realRules, reads: 'row-before-attempt' }, 'neither', { faults: 0, pauses: 1, operatorActs: 0, statesMax: STATES_MAX });
     report(`reads apart: ${states} states`);
@@ -81,6 +89,26 @@ const MUTATIONS: readonly { readonly without: string; readonly kind: BillerKind;
   { without: 'reading the row before the attempt', kind: 'neither', faults: 0, rules: { reads: 'attempt-before-row' } },
   { without: 'a new message before a record leaves doubt', kind: 'neither', faults: 1, rules: { leavesDoubtWithNewMessage: false } },
   { without: 'the operator waiting for the quarantine', kind: 'neither', faults: 1, pauses: 1, operatorActs: 1, rules: { operatorWaitsForQuarantine: false } },
+  {
+    without: 'giving calls that left before a history was lost their time', kind: 'neither', faults: 2, pauses: 0, operatorActs: 1,
+    rules: { onlyCallsFail: true, losesHistory: true, lostCallsMayBeUnderWay: false },
+  },
+  {
+    without: 'the operator waiting for the quarantine of a lost history', kind: 'neither', faults: 2, pauses: 0, operatorActs: 1,
+    rules: { onlyCallsFail: true, losesHistory: true, operatorWaitsForQuarantine: false },
+  },
+  {
+    without: 'telling that no byte left from an unclear answer', kind: 'neither', faults: 1, pauses: 0,
+    rules: { closingEvent: (outcome, ofResend) => realRules.closingEvent(outcome.kind === 'unknown' ? { kind: 'not-sent', lateByMs: 0, code: 'hope' } : outcome, ofResend) },
+  },
+  {
+    without: 'keeping a resend that was not sent from closing the first call', kind: 'keys', faults: 3, pauses: 0,
+    rules: {
+      onlyCallsFail: true,
+      closingEvent: (outcome, ofResend) => (outcome.kind === 'not-sent' ? realRules.closingEvent(outcome, false) : realRules.closingEvent(outcome, ofResend)),
+      decideAttempt: (command, state) => realRules.decideAttempt(command.type === 'CloseAttempt' ? { ...command, resendsSeen: 99 } : command, state),
+    },
+  },
   {
     without: 'keeping the first refusal from closing a resent attempt', kind: 'keys', faults: 1,
     rules: { decideAttempt: (command, state) => realRules.decideAttempt(command.type === 'CloseAttempt' ? { ...command, resendsSeen: 99 } : command, state) },

@@ -30,6 +30,10 @@ export interface Rules {
   readonly operatorWaitsForQuarantine: boolean;
   /** A record leaves doubt for another attempt only after a message with an id never used before stands in the bus. */
   readonly leavesDoubtWithNewMessage: boolean;
+  /** The start that stands for a lost history gives the calls that may have left before it their time. */
+  readonly lostCallsMayBeUnderWay: boolean;
+  /** Lost histories alone go wrong, beside calls: fewer states. */
+  readonly losesHistory: boolean;
   /** With the row read before the attempt, a result in the row has its closing in the attempt. At once: fewer states. */
   readonly reads: 'all-at-once' | 'row-before-attempt' | 'attempt-before-row';
 }
@@ -48,6 +52,8 @@ export const realRules: Rules = {
   appendsInquiryAtRevisionRead: true,
   operatorWaitsForQuarantine: true,
   leavesDoubtWithNewMessage: true,
+  lostCallsMayBeUnderWay: true,
+  losesHistory: false,
   reads: 'all-at-once',
 };
 

@@ -4,7 +4,7 @@ import { doubtBeginsAt } from '../../src/domain/policies/in-doubt-resolution';
 import { takeEffect } from './biller-model';
 import { ConsumerModel, type Move, termsOf } from './consumer-model';
 import { type BillerKind, CALL_S, LAG_S, RETENTION_S, type Rules } from './rules';
-import { ABSENT, at, attemptOf, attempts, initialWorld, notSent, records, secondsOf, withAttempt, withMessage, type World } from './world';
+import { ABSENT, at, attemptOf, attempts, initialWorld, notSent, records, secondsOf, withAttempt, withHistoryLost, withMessage, type World } from './world';
 
 export interface Verdict {
   readonly states: number;
@@ -99,6 +99,10 @@ function movesOf(world: World, consumers: ConsumerModel, rules: Rules, kind: Bil
   if (next !== undefined && (!busy || world.pausesLeft > 0)) {
     moves.push({ label: `time passes to ${next} s`, to: { ...world, now: next, pausesLeft: world.pausesLeft - (busy ? 1 : 0) } });
   }
+  if (rules.losesHistory && world.faultsLeft > 0) {
+    const lost = withHistoryLost({ ...world, faultsLeft: world.faultsLeft - 1 }, rules);
+    if (lost) moves.push({ label: 'the event store is lost, and that is accepted', to: lost });
+  }
   if (world.faultsLeft > 0 && !rules.onlyCallsFail) moves.push(...surroundings({ ...world, faultsLeft: world.faultsLeft - 1 }, rules));
   return moves;
 }
@@ -167,7 +171,7 @@ const claimOf = ({ billerId, dpId, nextAttempt }: KnownDpRecord, now: number) =>
 function operatorActs(world: World, rules: Rules, kind: BillerKind): readonly Move[] {
   if (world.operatorActsLeft === 0) return [];
   const state = records.state(world.record) as KnownDpRecord;
-  const acted = withMessage({ ...world, operatorActsLeft: world.operatorActsLeft - 1 }, state.status === 'in-doubt' ? `x${state.nextAttempt}` : 'r', 0, world.now);
+  const acted = withMessage({ ...world, operatorActsLeft: world.operatorActsLeft - 1 }, state.status === 'in-doubt' ? `x${state.nextAttempt}` : `r${world.sent.filter((id) => id.startsWith('r')).length}`, 0, world.now);
   if (state.status === 'dead-lettered' && state.reconciled) {
     const decision = rules.decideRecord({ type: 'RedriveDpRecord', ordinal: state.redrives + 1, by: 'a person', reason: '', at: at(world.now) }, state);
     if (decision.outcome === 'refused') return [];

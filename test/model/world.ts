@@ -5,11 +5,11 @@ import { type DpRecordCommand } from '../../src/domain/dp-record/dp-record.decid
 import { type DpRecordEvent } from '../../src/domain/dp-record/dp-record.events';
 import { type DpRecord, evolveDpRecord, unknownDpRecord } from '../../src/domain/dp-record/dp-record.state';
 import { type RowStatus } from '../../src/domain/dp-record/row-status';
-import { billerId, customerId, dpId, shardName } from '../../src/domain/identifiers';
+import { billerId, customerId, dpId, profileVersion, shardName } from '../../src/domain/identifiers';
 import { type Instant, instantFromMs, msOf } from '../../src/domain/instant';
 import { type CallOutcome } from '../../src/domain/policies/delivery-outcome';
 import { type InquiryAnswer } from '../../src/domain/policies/in-doubt-resolution';
-import { LOCK_S } from './rules';
+import { CALL_S, LOCK_S, type Rules } from './rules';
 
 const instants: Instant[] = [];
 export const at = (seconds: number): Instant => (instants[seconds] ??= instantFromMs(seconds * 1000));
@@ -77,7 +77,7 @@ export type Doing =
   | { readonly doing: 'stop-history-behind' }
   | { readonly doing: 'prepare'; readonly record: number; readonly n: number }
   | { readonly doing: 'start'; readonly record: number; readonly n: number; readonly statedAt: number }
-  | { readonly doing: 'claim'; readonly record: number; readonly n: number }
+  | { readonly doing: 'claim'; readonly record: number; readonly n: number; readonly commands: readonly DpRecordCommand[] }
   | ({ readonly doing: 'send' } & Call)
   | ({ readonly doing: 'close'; readonly outcome: CallOutcome } & Call)
   | { readonly doing: 'ask'; readonly n: number; readonly attempt: number; readonly record: number }
@@ -118,11 +118,13 @@ export interface Biller {
 export const biller = billerId('12');
 export const record = dpId('100');
 
+const discovery = { billerId: biller, dpId: record, shard: shardName('Shard-12'), dataType: 'Payments', customerId: customerId('7'), at: at(0) } as const;
+
 export function initialWorld(bounds: { readonly faults: number; readonly pauses: number; readonly operatorActs: number }): World {
   return {
     now: 0,
     record: records.append(ABSENT, [
-      { type: 'DpRecordDiscovered', data: { billerId: biller, dpId: record, shard: shardName('Shard-12'), dataType: 'Payments', customerId: customerId('7'), at: at(0) } },
+      { type: 'DpRecordDiscovered', data: discovery },
       { type: 'DpRecordValidated', data: { validatedHash: 'hash' } },
     ]),
     attempts: [],
@@ -154,6 +156,31 @@ export function withMessage(world: World, chain: string, hop: number, visibleAt:
     messages: [...world.messages, { chain, hop, visibleAt: Math.max(visibleAt, world.now), lockedUntil: -1 }],
     sent: [...world.sent, id],
   };
+}
+
+/**
+ * The event store is gone, the processes have stopped, and a person has accepted it (hold-lost-row.ts): a row without an
+ * end is held under an attempt of its own. Calls may have left up to this moment, and the bus knows nothing of it.
+ */
+export function withHistoryLost(world: World, rules: Pick<Rules, 'decideRecord' | 'lostCallsMayBeUnderWay'>): World | undefined {
+  if (world.row.gone || !['Published', 'Failed', 'InDoubt'].includes(world.row.status)) return undefined;
+  const n = world.row.details + 1;
+  let version = ABSENT;
+  for (const command of [{ type: 'HoldUnderLostHistory', discovery, attempt: n }, { type: 'ConfirmReconciled', status: 'InDoubt' }] as const) {
+    const decision = rules.decideRecord(command, records.state(version));
+    if (decision.outcome === 'refused') throw new Error(`a lost record refuses ${command.type}`);
+    version = records.append(version, decision.events);
+  }
+  const notAfter = at(world.now + (rules.lostCallsMayBeUnderWay ? CALL_S : 0));
+  const start = {
+    billerId: biller, dpId: record, attempt: n, at: at(world.now), notAfter, idempotencyKey: 'key', requestHash: 'none',
+    profileVersion: profileVersion('v1'), keyFirstUsedAt: at(0), underLostHistory: true,
+  } as const;
+  const started = attempts.append(ABSENT, [{ type: 'DeliveryAttemptStarted', data: start }]);
+  // The numbers of a row's extra messages are drawn at the shard, which outlives the event store: none comes twice.
+  const sent = world.sent.filter((id) => !id.startsWith('x'));
+  const held = { ...world, sent, record: version, attempts: [], row: { ...world.row, status: 'InDoubt' }, consumers: [{ doing: 'idle' }, { doing: 'idle' }] } as const;
+  return withAttempt(held, n, started);
 }
 
 export const notSent: ClosingEvent = { type: 'DeliveryAttemptNotSent', data: { lateByMs: 0 } };

@@ -15,10 +15,21 @@ const IMMUNE: Readonly<Record<BrokenAssumptionName, Partial<Record<Capability, s
     inquiry: 'this biller has no keys to forget',
   },
   'slow-clocks': {},
+  'lying-inquiries': {
+    neither: 'this biller cannot be asked',
+    keys: 'this biller cannot be asked',
+  },
+  'wrong-operators': {},
+  'jumping-clocks': {},
 };
 
 /** Where nobody hears of the second effect: only a comparison with the biller's statement can tell it. */
-const UNHEARD: readonly BrokenAssumptionName[] = ['late-effects'];
+const UNHEARD: readonly BrokenAssumptionName[] = [
+  'late-effects',
+  'lying-inquiries',
+  'wrong-operators',
+  'jumping-clocks',
+];
 
 const COMBINATIONS = (Object.keys(BROKEN_ASSUMPTIONS) as BrokenAssumptionName[]).flatMap((broken) =>
   CAPABILITIES.map((capability) => ({ broken, capability, immune: IMMUNE[broken][capability] })),

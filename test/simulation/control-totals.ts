@@ -1,7 +1,7 @@
 import { SqliteRecordProjection } from '../../src/adapters/sqlite/sqlite-record-projection';
 import { type EventStore } from '../../src/application/ports/event-store';
 import { type Shard } from '../../src/application/ports/shard';
-import { type ControlLine, controlTotals, type End } from '../../src/application/queries/control-totals';
+import { controlTotals } from '../../src/application/queries/control-totals';
 import { projectRecords } from '../../src/application/queries/project-records';
 import { byPromise } from './world/at-once';
 import { type World } from './world/world';
@@ -15,7 +15,8 @@ export interface Balance {
 
 interface Sum {
   readonly count: number;
-  readonly minorUnits: number;
+  /** Minor units by currency: money of two currencies is never added. */
+  readonly amounts: Readonly<Record<string, number>>;
 }
 
 /**
@@ -40,18 +41,27 @@ export async function balance(world: World): Promise<Balance> {
     for (const { profile } of world.scenario.billers) {
       const { billerId } = profile;
       const lines = totals.eventStore.filter((line) => line.billerId === billerId);
-      const delivered = sumOf(lines, 'delivered');
-      const inDoubt = sumOf(lines, 'inDoubt');
+      const delivered = sumOf(lines.map(({ ends }) => ends.delivered));
+      const inDoubt = sumOf(lines.map(({ ends }) => ends.inDoubt));
       const posted = world.billers.ledger.filter(({ biller }) => biller === billerId);
-      const stated = { count: posted.length, minorUnits: posted.reduce((sum, { minorUnits }) => sum + minorUnits, 0) };
+      const stated = sumOf(
+        posted.map(({ currency, minorUnits }) => ({
+          count: 1,
+          amounts: currency === undefined ? {} : { [currency]: minorUnits },
+        })),
+      );
       const explained =
         between(stated.count, delivered.count, inDoubt.count) &&
-        between(stated.minorUnits, delivered.minorUnits, inDoubt.minorUnits);
+        [...new Set([stated, delivered, inDoubt].flatMap(({ amounts }) => Object.keys(amounts)))].every((currency) =>
+          between(
+            ...([stated, delivered, inDoubt].map(({ amounts }) => amounts[currency] ?? 0) as [number, number, number]),
+          ),
+        );
       if (!explained)
         statements.push(
           `biller ${billerId} states ${textOf(stated)}, our totals ${textOf(delivered)} delivered and ${textOf(inDoubt)} in doubt`,
         );
-      const { count } = sumOf(lines, 'open');
+      const { count } = sumOf(lines.map(({ ends }) => ends.open));
       if (count > 0) open.push(`${count} records of biller ${billerId} are still open`);
     }
     return { statements, open };
@@ -60,12 +70,15 @@ export async function balance(world: World): Promise<Balance> {
   }
 }
 
-const sumOf = (lines: readonly ControlLine[], end: End): Sum => ({
-  count: lines.reduce((sum, { ends }) => sum + ends[end].count, 0),
-  minorUnits: lines.reduce((sum, { ends }) => sum + (ends[end].amounts['USD'] ?? 0), 0),
-});
+function sumOf(parts: readonly Sum[]): Sum {
+  const amounts: Record<string, number> = {};
+  for (const part of parts)
+    for (const [currency, minorUnits] of Object.entries(part.amounts))
+      amounts[currency] = (amounts[currency] ?? 0) + minorUnits;
+  return { count: parts.reduce((sum, { count }) => sum + count, 0), amounts };
+}
 
 const between = (stated: number, delivered: number, inDoubt: number): boolean =>
   delivered <= stated && stated <= delivered + inDoubt;
 
-const textOf = ({ count, minorUnits }: Sum): string => `${count} (${minorUnits} cents)`;
+const textOf = ({ count, amounts }: Sum): string => `${count} (${JSON.stringify(amounts)} in minor units)`;

@@ -8,6 +8,8 @@ import { type Capability } from './world/scenario';
 /** What a worker is asked to run; plain values, since they travel between threads. */
 export interface SeedJob {
   readonly seed: number;
+  /** Which of the jobs of a kept run it is. */
+  readonly place?: number;
   /** Of a shrunk run: the only faults that may strike, and the only rows. */
   readonly only?: readonly string[];
   readonly rows?: readonly number[];

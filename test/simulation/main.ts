@@ -1,17 +1,19 @@
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { join, resolve } from 'node:path';
 import { brokenAssumptionJobs, judgeBrokenAssumptions } from './assumptions';
 import { type JobResult, runJob, type SeedJob } from './job';
 import { type Build, huntMutants } from './mutants/hunt';
-import { runJobs, WORKERS } from './pool';
+import { partsNamed, sampleMutants } from './mutants/sample/sample-mutants';
+import { digestOfProgram, KeptRun, wayOf, wayText } from './kept-run';
+import { type Choices, choicesOf, HELP, UsageError } from './options';
+import { runJobs } from './pool';
 import { repeatCommand, shrink } from './shrink';
 import { Summary, vacuities } from './summary';
-import { BROKEN_ASSUMPTIONS, type BrokenAssumptionName } from './world/broken-assumptions';
-import { FAULT_KINDS, type FaultKind } from './world/faults';
-import { type Capability } from './world/scenario';
 
 export interface Surroundings {
+  /** Aborts at Ctrl-C, once `endGently` was called; before, Ctrl-C ends the program. */
+  readonly interrupted: AbortSignal;
+  endGently(): void;
   readonly build: Build;
   /** The folder of the program that runs. */
   readonly built: string;
@@ -20,65 +22,70 @@ export interface Surroundings {
 
 const EVERY_CALL_PARTS = 64;
 const TOLD_MAX = 3;
-
-const OPTIONS = {
-  seeds: { type: 'string', default: '1..200' },
-  json: { type: 'boolean', default: false },
-  mutants: { type: 'boolean', default: false },
-  /** With --mutants: only those whose name holds this. */
-  named: { type: 'string' },
-  'every-call': { type: 'boolean', default: false },
-  assumptions: { type: 'boolean', default: false },
-  workers: { type: 'string', default: String(WORKERS) },
-  story: { type: 'boolean', default: false },
-  only: { type: 'string' },
-  rows: { type: 'string' },
-  capability: { type: 'string' },
-  /** The only kinds of faults that strike, each at its highest rate. */
-  kinds: { type: 'string' },
-  /** The name of an assumption. */
-  broken: { type: 'string' },
-  /** All seeds on the SQLite adapters, or with --no-sqlite none; else one in ten. */
-  sqlite: { type: 'boolean' },
-} as const;
+const EXIT_USAGE = 2;
+const EXIT_INTERRUPTED = 130;
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
 /** Regression seeds first, then the swarm, then what else was asked for. The exit code is 1 where a law was broken. */
 export async function main(args: readonly string[], surroundings: Surroundings): Promise<number> {
-  const { values } = parseArgs({ args: [...args], options: OPTIONS, allowNegative: true });
-  const [from = 1, to = from] = values.seeds.split('..').map(Number);
-  const workers = Number(values.workers);
-  const tell = (line: string): void => (values.json ? undefined : say(line));
-  if (values.mutants) return huntMutants(surroundings, { workers, say, json: values.json, named: values.named ?? '' });
+  try {
+    const choices = choicesOf(args);
+    if (choices.help) {
+      say(HELP);
+      return 0;
+    }
+    return await simulate(choices, surroundings);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    for (const problem of error.problems) process.stderr.write(`simulate: ${problem}\n`);
+    process.stderr.write('simulate: npm run simulate -- --help tells the options\n');
+    return EXIT_USAGE;
+  }
+}
 
-  const extra = {
-    ...(values.only === undefined ? {} : { only: values.only.split(',').filter((id) => id !== 'none') }),
-    ...(values.rows === undefined ? {} : { rows: values.rows.split(',').map(Number) }),
-    ...(values.capability === undefined ? {} : { capability: values.capability as Capability }),
-    ...(values.kinds === undefined ? {} : { kinds: kindsOf(values.kinds) }),
-    ...(values.sqlite === undefined ? {} : { sqlite: values.sqlite }),
-    ...(values.broken === undefined ? {} : { broken: brokenAssumption(values.broken) }),
-  };
+async function simulate(values: Choices, surroundings: Surroundings): Promise<number> {
+  const { workers, job: extra, seeds } = values;
+  const tell = (line: string): void => (values.json ? undefined : say(line));
+  if (values.mutants && values.sample !== undefined) {
+    const [count, seed] = [Number(values.sample), Number(values['sample-seed'])];
+    return sampleMutants(surroundings, { count, seed, parts: partsNamed(values.parts), say, json: values.json });
+  }
+  if (values.mutants) return huntMutants(surroundings, { workers, say, json: values.json, named: values.named });
+
   const usual = Object.keys(extra).length === 0;
-  if (values.story) return tellStory({ seed: from, ...extra });
+  if (values.story) return tellStory({ seed: seeds.from, ...extra });
 
   const started = performance.now();
-  const summary = new Summary();
-  const regressions = (
-    JSON.parse(readFileSync(join(surroundings.root, 'test/simulation/regression-seeds.json'), 'utf8')) as readonly {
-      readonly job: SeedJob;
-    }[]
-  ).map(({ job }) => job);
+  const regressions = usual
+    ? (
+        JSON.parse(readFileSync(join(surroundings.root, 'test/simulation/regression-seeds.json'), 'utf8')) as readonly {
+          readonly job: SeedJob;
+        }[]
+      ).map(({ job }) => job)
+    : [];
   const swarm = function* (): Generator<SeedJob> {
-    if (usual) yield* regressions;
-    for (let seed = from; seed <= to; seed++) yield { seed, ...extra };
+    yield* regressions;
+    for (let seed = seeds.from; seed <= seeds.to; seed++) yield { seed, ...extra };
   };
-  await runJobs(surroundings.built, swarm(), { workers, onResult: (result) => summary.add(result) });
-  const seconds = (performance.now() - started) / 1_000;
+  const total = regressions.length + seeds.to - seeds.from + 1;
+  const kept = values.kept ? keptRunOf(values, surroundings, { total, regressions: regressions.length }) : undefined;
+  const summary = kept?.summary ?? new Summary();
+  if (kept === undefined) {
+    await runJobs(surroundings.built, swarm(), { workers, onResult: (result) => summary.add(result) });
+  } else {
+    const isOver = (): boolean => surroundings.interrupted.aborted || Date.now() >= (values.until ?? Infinity);
+    surroundings.endGently();
+    const onResult = (result: JobResult): void => kept.add(result);
+    await runJobs(surroundings.built, kept.left(swarm()), { workers, onResult, enough: isOver });
+    kept.save();
+  }
+  const came = kept && wayOf(kept, { total, ...seeds, state: values.state });
+  const isWhole = kept === undefined || kept.done === total;
+  const seconds = kept?.seconds ?? (performance.now() - started) / 1_000;
 
   const everyCall = new Summary();
-  if (values['every-call']) {
+  if (values['every-call'] && isWhole) {
     const jobs = Array.from({ length: EVERY_CALL_PARTS }, (_, part) => ({
       seed: 1,
       everyCall: { part, parts: EVERY_CALL_PARTS },
@@ -87,12 +94,12 @@ export async function main(args: readonly string[], surroundings: Surroundings):
     await runJobs(surroundings.built, jobs, { workers, onResult: (result) => everyCall.add(result) });
   }
   const broken: JobResult[] = [];
-  if (values.assumptions)
+  if (values.assumptions && isWhole)
     await runJobs(surroundings.built, brokenAssumptionJobs(), {
       workers,
       onResult: (result) => void broken.push(result),
     });
-  const assumptions = values.assumptions ? judgeBrokenAssumptions(broken) : undefined;
+  const assumptions = values.assumptions && isWhole ? judgeBrokenAssumptions(broken) : undefined;
   const empty = [...vacuities(summary, { usual }), ...(assumptions?.unexpected ?? [])];
   const failed = [...summary.failed, ...everyCall.failed, ...(assumptions?.undetected ?? [])];
 
@@ -106,6 +113,7 @@ export async function main(args: readonly string[], surroundings: Surroundings):
           everyCall: everyCall.toJSON(),
           assumptions: assumptions?.lines ?? [],
           vacuities: empty,
+          ...(came === undefined ? {} : { kept: came }),
         },
         undefined,
         2,
@@ -123,7 +131,8 @@ export async function main(args: readonly string[], surroundings: Surroundings):
     );
     say(`faults: ${listed(summary.faults)}`);
     say(`ends: ${listed(summary.ends)}`);
-    if (values['every-call'])
+    if (came !== undefined) for (const line of wayText(came)) say(line);
+    if (values['every-call'] && isWhole)
       say(
         `every call: ${everyCall.seeds} runs (${everyCall.onSqlite} on the SQLite adapters), ${everyCall.failed.length} parts with violations`,
       );
@@ -138,20 +147,19 @@ export async function main(args: readonly string[], surroundings: Surroundings):
           .join(', ')}`,
       );
   }
-  return failed.length > 0 || empty.length > 0 ? 1 : 0;
+  if (failed.length > 0 || empty.length > 0) return 1;
+  return !isWhole && surroundings.interrupted.aborted ? EXIT_INTERRUPTED : 0;
 }
 
-function kindsOf(list: string): readonly FaultKind[] {
-  const kinds = list.split(',');
-  const unknown = kinds.filter((kind) => !(FAULT_KINDS as readonly string[]).includes(kind));
-  if (unknown.length > 0) throw new Error(`no kind of fault is called ${unknown.join(', ')}`);
-  return kinds as FaultKind[];
-}
-
-function brokenAssumption(name: string): BrokenAssumptionName {
-  if (!(name in BROKEN_ASSUMPTIONS))
-    throw new Error(`--broken takes one of ${Object.keys(BROKEN_ASSUMPTIONS).join(', ')}, found ${name}`);
-  return name as BrokenAssumptionName;
+function keptRunOf(
+  values: Choices,
+  { built, root }: Surroundings,
+  jobs: { readonly total: number; readonly regressions: number },
+): KeptRun {
+  const { regressions, total } = jobs;
+  const identity = { code: digestOfProgram(built), seeds: values.seeds, job: values.job, regressions };
+  const order = { resume: values.resume, fresh: values.fresh, evenIfChanged: values['even-if-changed'], total };
+  return KeptRun.open(resolve(root, values.state), identity, order);
 }
 
 const listed = (counts: Readonly<Record<string, number>>): string =>

@@ -35,6 +35,7 @@ export async function runJobs(
     new Promise((resolve, reject) => {
       const worker = new Worker(join(built, 'test/simulation/worker.js'));
       let limit: NodeJS.Timeout | undefined;
+      let current: SeedJob | undefined;
       const fail = (error: Error): void => {
         clearTimeout(limit);
         void worker.terminate().then(() => reject(error));
@@ -43,7 +44,8 @@ export async function runJobs(
         clearTimeout(limit);
         const job = options.enough?.() ? undefined : queue.next();
         if (job === undefined || job.done) return void worker.terminate().then(() => resolve());
-        worker.postMessage(job.value);
+        current = job.value;
+        worker.postMessage(current);
         const { limitMs } = options;
         if (limitMs !== undefined)
           limit = setTimeout(() => fail(new BrokenJob(job.value, `did not end within ${limitMs} ms`, true)), limitMs);
@@ -57,7 +59,8 @@ export async function runJobs(
           fail(error as Error);
         }
       });
-      worker.on('error', fail);
+      // An error that nobody took ends the thread: it is the job's, as one that was told.
+      worker.on('error', (error) => fail(current === undefined ? error : new BrokenJob(current, `broke: ${error.message}`, false)));
       next();
     });
   await Promise.all(Array.from({ length: options.workers }, one));

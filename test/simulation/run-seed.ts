@@ -1,19 +1,23 @@
 import { type EventStore, type Position, READ_EVENTS_MAX } from '../../src/application/ports/event-store';
 import { MESSAGES_PER_CALL_MAX, type MessageSource } from '../../src/application/ports/message-bus';
 import { ROWS_PER_CALL_MAX } from '../../src/application/ports/shard';
-import { FETCHER_SUBSCRIPTION, OUTBOX_TOPIC } from '../../src/application/topology';
+import { FETCHER_SUBSCRIPTION, OUTBOX_TOPIC } from '../../src/application/messaging/topology';
+import { type RetrySchedule } from '../../src/domain/biller/biller-profile';
+import { type DataType } from '../../src/domain/biller/data-type';
 import { type DpRow } from '../../src/domain/dp-record/dp-row';
 import { ROW_STATUSES } from '../../src/domain/dp-record/row-status';
 import { type RawEvent } from './checker/fold';
-import { type FinalState, finalCheck, type Verdict } from './checker/final-check';
+import { type FinalState, finalCheck, type OwnFault, type Verdict } from './checker/final-check';
+import { type TryLimits } from './checker/tries';
 import { balance } from './control-totals';
 import { type AtOnce } from './world/at-once';
 import { Dice } from './world/dice';
+import { planDisaster } from './world/disaster';
 import { type FiredFault } from './world/faults';
 import { letThingsHappen } from './world/happenings';
 import { Operator } from './world/operator';
 import { createProcesses } from './world/processes';
-import { planScenario, type ScenarioLimits } from './world/scenario';
+import { planScenario, type ScenarioLimits, type Trait } from './world/scenario';
 import { TOPOLOGY, World, type WorldOptions } from './world/world';
 
 export interface SeedOptions extends WorldOptions {
@@ -50,11 +54,12 @@ const ENDED = new Set(['Delivered', 'Declined', 'Rejected', 'Skipped', 'Withdraw
 export async function runSeed(options: SeedOptions): Promise<SeedResult> {
   const dice = new Dice(options.seed);
   const scenario = planScenario(dice, options.scenario);
-  const world = new World(options, scenario);
+  const world = new World({ ...options, plain: options.scenario?.plain ?? false }, scenario);
   const operator = new Operator(world);
   const processes = createProcesses(world, !options.scenario?.plain);
   for (const process of [...processes, operator.process]) process.start();
   letThingsHappen(world, operator);
+  if (world.hasDisaster) planDisaster(world, operator, processes);
 
   const { timeline } = world;
   const run = async (ms: number, until: () => boolean): Promise<string> =>
@@ -90,6 +95,7 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
     ...(lostMessages(world) ? [] : statements.map((what) => `totals: ${what}`)),
     ...world.watch.violations.map((what) => `watch: ${what}`),
     ...verdict.other.map((what) => `other: ${what}`),
+    ...(stuck ? [] : world.permitsHeld().map((what) => `permits: ${what}`)),
   ];
   await world.close();
   return {
@@ -112,7 +118,10 @@ function heal(world: World, processes: readonly { pausedUntil: number; skewMs: n
   world.faults.heal();
   world.wire.outages.clear();
   for (const process of processes) Object.assign(process, { pausedUntil: 0, skewMs: 0 });
-  for (const { profile } of world.scenario.billers) operator.resume(profile.billerId);
+  for (const { profile } of world.scenario.billers) {
+    operator.resume(profile.billerId);
+    world.goLiveAgain(profile.billerId);
+  }
 }
 
 const SOURCES: readonly MessageSource[] = [
@@ -165,12 +174,13 @@ async function finalState(world: World): Promise<FinalState> {
       rows.set(`${shard.name} ${row.dpId}`, row);
   }
   return {
-    records: scenario.rows.map(({ record, row, home }) => ({
+    records: scenario.rows.map(({ record, row, home, trait, seed }) => ({
       record,
       eligible: isLive(world, row.billerId),
       row: rows.get(`${home} ${row.dpId}`),
       effects: world.billers.effectsOf(record),
       refusedByBiller: world.billers.hasDeclined(record),
+      invalid: ownFault(trait, row.dataType, seed.payments?.[0]?.amount.currency),
     })),
     streams: await streamsOf(world.store),
     unpublishedChunks: unpublished(world),
@@ -181,11 +191,47 @@ async function finalState(world: World): Promise<FinalState> {
       `poison-chunk-${number}`,
     ]).flat(),
     quarantineMs: (biller, version) => world.profiles.versions.get(`${biller} ${version}`)?.quarantineMs ?? 0,
+    tryLimits: (biller) => tryLimitsOf(world.profiles.current.get(biller)!.retry),
     messagesWereLost: lostMessages(world),
+    overBefore: world.overBefore,
+    historyWasLost: world.storeLost,
   };
 }
 
-const lostMessages = (world: World): boolean => world.faults.fired.some(({ kind }) => kind === 'bus-message-lost');
+const tryLimitsOf = (retry: RetrySchedule): TryLimits =>
+  retry.kind === 'fixed'
+    ? { triesMax: retry.waitsMs.length + 1, maxAgeMs: retry.maxAgeMs, waitMaxMs: Math.max(...retry.waitsMs) }
+    : { triesMax: retry.attemptsMax, maxAgeMs: retry.maxAgeMs, waitMaxMs: retry.maxMs };
+
+/** What the scenario made wrong with a row; a type that carries no money has nothing of a payment to be wrong. */
+function ownFault(trait: Trait, dataType: DataType, currency: string | undefined): OwnFault | undefined {
+  const paid = dataType === 'Payments' || dataType === 'ACHRejects';
+  switch (trait) {
+    case 'customer-missing':
+      return { ends: 'Rejected', reason: 'customer-missing' };
+    case 'breaks-processing':
+      return { ends: 'Rejected', reason: 'row-breaks-processing' };
+    case 'payment-of-another':
+      return paid ? { ends: 'Rejected', reason: 'payment-of-another-customer' } : undefined;
+    case 'amount-negative':
+      return paid ? { ends: 'Rejected', reason: 'amount-not-positive' } : undefined;
+    case 'currency-unknown':
+      if (!paid) return undefined;
+      return {
+        ends: 'Rejected',
+        reason: /^[A-Z]{3}$/.test(currency ?? '') ? 'currency-unknown' : 'currency-malformed',
+      };
+    case 'constrained':
+      return paid ? { ends: 'Skipped', reason: 'AllowedInvoiceTypes' } : undefined;
+    case 'unbuildable':
+      return { ends: 'Failed', reason: 'CannotPrepare' };
+    default:
+      return undefined;
+  }
+}
+
+const lostMessages = (world: World): boolean =>
+  world.messagesLost || world.faults.fired.some(({ kind }) => kind === 'bus-message-lost');
 
 async function streamsOf(store: AtOnce<EventStore>): Promise<ReadonlyMap<string, readonly RawEvent[]>> {
   const streams = new Map<string, RawEvent[]>();

@@ -54,10 +54,14 @@ if (require.main === module) {
     rmSync(built, { recursive: true, force: true });
     process.exit(code);
   };
-  process.once('SIGINT', () => ended(130));
+  // Until the program says that it ends by itself; npm passes a Ctrl-C on that the terminal has sent already.
+  const interruption = new AbortController();
+  let interrupt = () => ended(130);
+  const endGently = () => (interrupt = () => interruption.abort());
+  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => interrupt());
   require('reflect-metadata');
   require(join(built, 'test/simulation/main.js'))
-    .main(process.argv.slice(2), { build, built, root })
+    .main(process.argv.slice(2), { build, built, root, interrupted: interruption.signal, endGently })
     .then(ended, (error) => {
       process.stderr.write(`${error.stack}\n`);
       ended(1);

@@ -19,6 +19,13 @@ export class Summary {
   /** Sum of the runs' traces: two runs of the same seeds have the same, in whatever order they ended. */
   traceHash = 0;
 
+  /** As it was written down. */
+  static from(stored: Summary): Summary {
+    const summary = new Summary();
+    const faults = { ...summary.faults, ...stored.faults };
+    return Object.assign(summary, stored, { faults });
+  }
+
   add(result: JobResult): void {
     this.seeds += result.runs;
     this.onSqlite += result.onSqlite;

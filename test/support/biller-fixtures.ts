@@ -6,6 +6,9 @@ import {
   problemText,
   validateProfileDocument,
 } from '../../src/adapters/biller-profiles/validate-profile-document';
+import { profileFromDocument } from '../../src/adapters/biller-profiles/profile-from-document';
+import { versionOf } from '../../src/adapters/biller-profiles/profile-version';
+import { type BillerDocument } from '../../src/adapters/shared/biller-document/biller-document';
 import { sha256Digest } from '../../src/adapters/system/sha256-digest';
 import { type BillerProfile } from '../../src/domain/biller/biller-profile';
 import { billerId, chunkId, customerId, dpId, paymentId, shardName } from '../../src/domain/identifiers';
@@ -36,6 +39,16 @@ export function profileOf(
   );
   if ('problems' in verdict) throw new Error(verdict.problems.map(problemText).join('\n'));
   return verdict.profile;
+}
+
+/** A version that stands in the event store since before today's rules: read as it is, not validated again. */
+export function storedProfileOf(
+  name: string,
+  baseUrl: string,
+  overrides: Readonly<Record<string, unknown>> = {},
+): BillerProfile {
+  const document = instantiateTemplate(template(name), { billerId: '12', baseUrl, overrides });
+  return profileFromDocument(document as unknown as BillerDocument, versionOf(document, sha256Digest));
 }
 
 export function paymentRow(changes: Partial<DpRow> = {}): DpRow {

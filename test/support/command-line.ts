@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { hostname, userInfo } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 
 const MAIN = resolve(__dirname, '../../dist/bootstrap/command-line.main.js');
@@ -32,10 +33,15 @@ export async function datapump(
   return { code, stdout, stderr };
 }
 
-/** What differs from run to run, made the same: instants, spans of time, speeds, processes, folders, versions. */
+const USER = `${userInfo().username}@${hostname()}`;
+
+/** What differs from run to run, made the same: instants, spans of time, speeds, processes, folders, versions, the user. */
 export function normalized(text: string, folder: string): string {
-  return text
+  // A table is as wide as the user's name in it, or as the age of what it lists.
+  const evenly = text.includes(`${USER} `) || /\d[smh] ago/.test(text) ? text.replace(/ {2,}/g, '  ').replace(/-{4,}/g, '----') : text;
+  return evenly
     .replaceAll(folder, '<folder>')
+    .replaceAll(`${USER} `, '<user@host> ')
     .replace(/\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\.\d{3}Z/g, '<instant>')
     .replace(/\b\d+[smh]( \d+[smh])? ago */g, '<span> ago  ')
     .replace(/ +\d+[smh]( \d+[smh])?$/gm, '  <age>')

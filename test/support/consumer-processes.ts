@@ -5,8 +5,8 @@ import { instantiateTemplate } from '../../src/adapters/biller-profiles/instanti
 import { SqliteMessageBus } from '../../src/adapters/sqlite/sqlite-message-bus';
 import { SqliteShard } from '../../src/adapters/sqlite/sqlite-shard';
 import { secretVariable } from '../../src/adapters/system/environment-secret-source';
-import { firstLink, recordMessage } from '../../src/application/message-chain';
-import { declareTopology } from '../../src/application/topology';
+import { firstLink, recordMessage } from '../../src/application/messaging/message-chain';
+import { declareTopology } from '../../src/application/messaging/topology';
 import { billerId, customerId, dpId, paymentId, recordKey, type RecordKey, shardName } from '../../src/domain/identifiers';
 import { instant } from '../../src/domain/instant';
 import { template } from '../support/biller-fixtures';
@@ -36,7 +36,7 @@ export class ConsumerProcesses {
   }
 
   async publish(): Promise<void> {
-    mkdirSync(join(this.folder, 'shards'));
+    mkdirSync(join(this.folder, 'shards'), { mode: 0o700 });
     mkdirSync(join(this.folder, 'billers'));
     for (const { id, template: name } of BILLERS) {
       const overrides = { Timeout: `${this.waits.timeoutSeconds}s`, Quarantine: '1s', Limits: { Concurrency: 8 } };
@@ -48,7 +48,7 @@ export class ConsumerProcesses {
       billers: BILLERS.map(({ id }) => ({ billerId: id, dba: `Biller ${id}`, active: true })),
       customers: this.each(({ biller, dp }) => ({ customerId: customerId(`c${dp}`), billerId: biller, accountNumber: 'A-1', name: 'Ada', email: undefined, paperless: false, autoPay: false })),
       payments: this.each(({ biller, dp }) => ({ paymentId: paymentId(`p${dp}`), customerId: customerId(`c${dp}`), billerId: biller, amount: { minorUnits: 1234, currency: 'EUR' }, invoiceType: 'Premium', paidAt: CREATED_AT, achReturnCode: undefined })),
-      rows: this.each(({ biller, dp }) => ({ dpId: dp, billerId: biller, dataType: 'Payments' as const, customerId: customerId(`c${dp}`), paymentId: paymentId(`p${dp}`), createdAt: CREATED_AT, status: 'Queued' as const })),
+      rows: this.each(({ biller, dp }) => ({ dpId: dp, billerId: biller, dataType: 'Payments' as const, customerId: customerId(`c${dp}`), paymentId: paymentId(`p${dp}`), createdAt: CREATED_AT, status: 'New' as const })),
     });
     await shard.close();
     const subscriptions = { Payments: 'payments', Paperless: 'paperless', AutoPay: 'autopay', ACHRejects: 'achrejects' };

@@ -2,11 +2,14 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { HttpBillerGateway } from '../../src/adapters/biller-http/http-biller-gateway';
+import { SqliteAnswerSnippets } from '../../src/adapters/sqlite/sqlite-answer-snippets';
 import { SqliteBillerAllowance } from '../../src/adapters/sqlite/sqlite-biller-allowance';
 import { EnvironmentSecretSource, secretVariable } from '../../src/adapters/system/environment-secret-source';
 import { InProcessTokenCache } from '../../src/adapters/system/in-process-token-cache';
 import { sha256Digest } from '../../src/adapters/system/sha256-digest';
+import { SystemChance } from '../../src/adapters/system/system-chance';
 import { SystemClock } from '../../src/adapters/system/system-clock';
+import { recordedTelemetry } from './recorded-telemetry';
 
 const NAMES = [
   'json-oauth2-keys-and-inquiry-client-id',
@@ -20,6 +23,8 @@ const NAMES = [
 export function openHttpGateway(options: { readonly trusted?: Buffer }) {
   const folder = mkdtempSync(join(tmpdir(), 'gateway-'));
   const clock = new SystemClock();
+  const recorded = recordedTelemetry();
+  const snippets = new SqliteAnswerSnippets({ path: ':memory:' });
   const allowance = new SqliteBillerAllowance({ path: join(folder, 'allowance.sqlite') });
   const gateway = new HttpBillerGateway({
     clock,
@@ -28,6 +33,9 @@ export function openHttpGateway(options: { readonly trusted?: Buffer }) {
       environment: Object.fromEntries(NAMES.map((name) => [secretVariable(name), `secret-of-${name}`])),
     }),
     tokens: new InProcessTokenCache(clock),
+    chance: new SystemChance(),
+    telemetry: recorded.telemetry,
+    snippets,
     allowance,
     hosts: { allowedHosts: ['*.example'], allowPlainLoopback: true },
     connectTimeoutMs: 1_000,
@@ -36,9 +44,12 @@ export function openHttpGateway(options: { readonly trusted?: Buffer }) {
   return {
     gateway,
     clock,
+    logged: recorded.lines,
+    snippets,
     close: async () => {
       await gateway.close();
       await allowance.close();
+      snippets.close();
       rmSync(folder, { recursive: true, force: true });
     },
   };

@@ -3,7 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Container } from 'inversify';
 import { instantiateTemplate } from '../../src/adapters/biller-profiles/instantiate-template';
-import { firstLink, recordMessage } from '../../src/application/message-chain';
+import { firstLink, recordMessage } from '../../src/application/messaging/message-chain';
+import {
+  FETCHER_SUBSCRIPTION,
+  OUTBOX_TOPIC,
+  VALIDATION_ERRORS_SUBSCRIPTION,
+  VALIDATION_ERRORS_TOPIC,
+} from '../../src/application/messaging/topology';
 import { loadSettings } from '../../src/bootstrap/configuration/load-settings';
 import { createContainer } from '../../src/bootstrap/container/create-container';
 import { TOKENS } from '../../src/bootstrap/container/tokens';
@@ -62,14 +68,30 @@ export class OperatorWorld {
     this.write('datapump.config.json', {
       Data: { Folder: join(this.folder, 'data') },
       Billers: { Folder: join(this.folder, 'billers'), AllowedHosts: ['*.example'] },
+      Secrets: { File: join(this.folder, 'secrets.json') },
     });
+    this.write(
+      'secrets.json',
+      Object.fromEntries(
+        [
+          'form-api-key-keys-api-key',
+          'json-basic-neither-user',
+          'json-basic-neither-password',
+          'json-oauth2-keys-and-inquiry-client-id',
+          'json-oauth2-keys-and-inquiry-client-secret',
+        ].map((name) => [name, 'secret']),
+      ),
+    );
     this.write('orders.mapping.json', MAPPING);
     this.write('orders.csv', CSV);
   }
 
   write(name: string, content: unknown): string {
     const file = join(this.folder, name);
-    writeFileSync(file, typeof content === 'string' ? content : JSON.stringify(content));
+    writeFileSync(
+      file,
+      typeof content === 'string' || content instanceof Uint8Array ? content : JSON.stringify(content),
+    );
     return file;
   }
 
@@ -137,6 +159,52 @@ export class OperatorWorld {
         { dpId: ids[1]!, to: 'Failed', from: ['New'] },
       ]);
       await this.deadLetter(container, 'AB:bank.2' as RecordKey);
+    });
+  }
+
+  /** A dead chunk of AB, and the notices of two rejected rows, one of which a broker gave up. */
+  async giveUpChunkAndReject(): Promise<void> {
+    await this.inside(async (container) => {
+      const bus = container.get(TOKENS.bus);
+      const body = {
+        billerId: 'AB',
+        dpStart: 'bank.1',
+        dpEnd: 'bank.2',
+        messageId: 'AB:bank.1+bank.2',
+        eventType: 'Payments',
+      };
+      await bus.send(OUTBOX_TOPIC, [
+        { messageId: 'chunk-1', body, properties: { eventType: 'Payments', billerId: 'AB' } },
+      ]);
+      const give = async (topic: string, subscription: string, reason: string, description: string): Promise<void> => {
+        const receiver = bus.receiver({ topic, subscription });
+        const [message] = await receiver.receive({ max: 1, waitMs: 1_000 });
+        await receiver.deadLetter(message!, { reason, description });
+        await receiver.close();
+      };
+      await give(OUTBOX_TOPIC, FETCHER_SUBSCRIPTION, 'ProcessingBroken', 'TypeError: a damaged row');
+      const notice = (dpId: string, reasons: readonly string[]) => ({
+        messageId: `AB:${dpId}:rejected`,
+        body: {
+          billerId: 'AB',
+          dpId,
+          eventType: 'Payments',
+          occurredAt: THEN,
+          version: 1,
+          messageId: `AB:${dpId}:rejected`,
+          reasons,
+        },
+        correlationId: 'AB',
+        properties: { eventType: 'Payments', billerId: 'AB' },
+      });
+      await bus.send(VALIDATION_ERRORS_TOPIC, [notice('bank.8', ['customer-missing'])]);
+      await give(
+        VALIDATION_ERRORS_TOPIC,
+        VALIDATION_ERRORS_SUBSCRIPTION,
+        'MaxDeliveryCountExceeded',
+        'received 10 times without being settled',
+      );
+      await bus.send(VALIDATION_ERRORS_TOPIC, [notice('bank.9', ['amount-not-positive', 'currency-malformed'])]);
     });
   }
 

@@ -1,22 +1,19 @@
-import {
-  bulkhead,
-  type BulkheadPolicy,
-  BrokenCircuitError,
-  circuitBreaker,
-  type CircuitBreakerPolicy,
-  CircuitState,
-  ConsecutiveBreaker,
-  handleWhenResult,
-} from 'cockatiel';
+import { bulkhead, type BulkheadPolicy } from 'cockatiel';
 import { type BillerAllowance } from '../../application/ports/biller-allowance';
 import { type Permit } from '../../application/ports/biller-gateway';
 import { type Clock } from '../../application/ports/clock';
 import { type BillerProfile } from '../../domain/biller/biller-profile';
 import { type CallOutcome } from '../../domain/policies/delivery-outcome';
+import { type BillerTrouble } from './backoff';
+import { Breaker } from './breaker';
+import { isFailure, saysNotThrottled } from './outcome-meaning';
+import { type Probe } from './probe';
 import { RateShare } from './rate-share';
 
 const WAITING_MAX = 10_000;
 const CONCURRENCY_RETRY_AFTER_MS = 250;
+/** Without a reason of ours an abort makes an error with its stack, for each record that waited. */
+const WAIT_OVER = 'the wait is over';
 
 export interface PermitOptions {
   readonly waitMs: number;
@@ -24,47 +21,51 @@ export interface PermitOptions {
   readonly signal?: AbortSignal;
 }
 
+type Refused = Extract<Permit, { granted: false }>;
+
+/** Calls stop here while it is shut; once its wait is over, one at a time may find out whether it still is. */
+interface Gate {
+  readonly probe: Probe;
+  isShut(): boolean;
+  remainingMs(): number;
+}
+
 /**
- * Who may call one biller now: its breaker, then a place within its concurrency, then its rate.
- *
- * The breaker is cockatiel's and is told of every outcome after the fact, so a call never waits inside it:
- * - closed: everyone may call;
- * - open: no one, until its time is over;
- * - time over: one probe at a time; its good outcome closes the breaker, a bad one opens it anew. A probe that is given
- *   back without an outcome (the record was not sent after all) leaves the place to the next.
+ * Who may call one biller now: its gates (breaker, throttle, credential), then a place within its concurrency, then its
+ * rate. The gates are told of every outcome after the fact, so a call never waits inside one. A permit granted while a
+ * gate is shut is its probe; one that is given back without an outcome (the record was not sent after all) leaves the
+ * place to the next.
  */
 export class Admission {
-  private readonly breaker: CircuitBreakerPolicy;
+  private readonly breaker: Breaker;
+  private readonly gates: readonly (readonly [Gate, Refused['cause']])[];
   private readonly places: BulkheadPolicy;
   private readonly rate: RateShare;
-  private openUntilMs = 0;
-  private probing = false;
 
   constructor(
     profile: BillerProfile,
     allowance: BillerAllowance,
     private readonly clock: Clock,
+    private readonly trouble: BillerTrouble,
   ) {
-    const { failuresToOpen, openMs } = profile.breaker;
-    this.breaker = circuitBreaker(
-      handleWhenResult((outcome) => isFailure(outcome as CallOutcome)),
-      { breaker: new ConsecutiveBreaker(failuresToOpen), halfOpenAfter: openMs },
-    );
-    this.breaker.onBreak(() => (this.openUntilMs = clock.monotonicMs() + openMs));
+    this.breaker = new Breaker(clock, profile.breaker);
+    this.gates = [
+      [this.breaker, 'breaker-open'],
+      [trouble.throttle, 'throttled'],
+      [trouble.token, 'token-unavailable'],
+    ];
     this.places = bulkhead(profile.limits.concurrency, WAITING_MAX);
     this.rate = new RateShare(profile.billerId, allowance, clock);
   }
 
-  /** Milliseconds until a probe is let through; 0 where calls are. */
-  openForMs(): number {
-    return this.breaker.state === CircuitState.Closed
-      ? 0
-      : Math.max(0, Math.ceil(this.openUntilMs - this.clock.monotonicMs()));
+  /** Milliseconds until the biller may be asked anything; 0 where it may. */
+  shutForMs(): number {
+    return Math.max(this.breaker.remainingMs(), this.trouble.throttle.remainingMs());
   }
 
   async permit(perSecond: number | undefined, options: PermitOptions): Promise<Permit> {
     const endsAt = this.clock.monotonicMs() + options.waitMs;
-    const refusal = this.refusalByBreaker();
+    const refusal = this.refusalByGates();
     if (refusal) return refusal;
     const release = await this.place(endsAt, options.signal);
     if (!release) return { granted: false, cause: 'allowance-used-up', retryAfterMs: CONCURRENCY_RETRY_AFTER_MS };
@@ -78,43 +79,48 @@ export class Admission {
       release();
       throw error;
     }
-    // The breaker may have opened during the wait.
-    const late = this.refusalByBreaker();
+    // A gate may have been shut during the wait.
+    const late = this.refusalByGates();
     if (late) {
       release();
       return late;
     }
-    const isProbe = this.breaker.state !== CircuitState.Closed;
-    if (isProbe) this.probing = true;
+    const probed = this.gates.filter(([gate]) => gate.isShut());
+    for (const [gate] of probed) gate.probe.begin();
     let held = true;
     return {
       granted: true,
       release: () => {
         if (!held) return;
         held = false;
-        if (isProbe) this.probing = false;
+        for (const [gate] of probed) gate.probe.end();
         release();
       },
     };
   }
 
-  /** Told of every outcome. A straggler's outcome while the breaker is open changes nothing. */
-  async note(outcome: CallOutcome): Promise<void> {
-    if (outcome.kind === 'not-sent') return;
-    try {
-      await this.breaker.execute(() => outcome);
-    } catch (error) {
-      if (!(error instanceof BrokenCircuitError)) throw error;
-    }
+  /** Told of every outcome; the same one, where the biller throttles with the wait that follows. */
+  note(outcome: CallOutcome): CallOutcome {
+    if (outcome.kind === 'not-sent') return outcome;
+    this.breaker.note(isFailure(outcome));
+    if (outcome.kind === 'throttled') return { kind: 'throttled', retryAfterMs: this.throttled(outcome.retryAfterMs) };
+    if (saysNotThrottled(outcome)) this.trouble.throttle.worked();
+    return outcome;
   }
 
-  private refusalByBreaker(): Permit | undefined {
-    if (this.breaker.state === CircuitState.Closed) return undefined;
-    const retryAfterMs = this.openForMs();
-    if (retryAfterMs > 0) return { granted: false, cause: 'breaker-open', retryAfterMs };
-    return this.probing
-      ? { granted: false, cause: 'breaker-open', retryAfterMs: CONCURRENCY_RETRY_AFTER_MS }
-      : undefined;
+  /** The wait that follows, `atLeastMs` or longer. */
+  throttled(atLeastMs: number): number {
+    return this.trouble.throttle.failed('throttled', atLeastMs);
+  }
+
+  private refusalByGates(): Refused | undefined {
+    for (const [gate, cause] of this.gates) {
+      if (!gate.isShut()) continue;
+      const remainingMs = gate.remainingMs();
+      if (remainingMs > 0) return { granted: false, cause, retryAfterMs: remainingMs };
+      if (gate.probe.underWay) return { granted: false, cause, retryAfterMs: gate.probe.waitMs() };
+    }
+    return undefined;
   }
 
   /**
@@ -123,37 +129,30 @@ export class Admission {
    */
   private place(endsAt: number, signal: AbortSignal | undefined): Promise<(() => void) | undefined> {
     return new Promise((resolve) => {
-      let over = signal?.aborted ?? false;
+      if (signal?.aborted) return resolve(undefined);
+      const remainingMs = endsAt - this.clock.monotonicMs();
+      const mustWait = this.places.executionSlots <= 0;
+      if (mustWait && remainingMs <= 0) return resolve(undefined);
+      let over = false;
+      const waiting = mustWait ? new AbortController() : undefined;
       const giveUp = (): void => {
         over = true;
-        clearTimeout(timer);
+        waiting?.abort(WAIT_OVER);
         signal?.removeEventListener('abort', giveUp);
         resolve(undefined);
       };
-      if (over) return resolve(undefined);
-      const remainingMs = endsAt - this.clock.monotonicMs();
-      if (this.places.executionSlots <= 0 && remainingMs <= 0) return resolve(undefined);
-      const timer = setTimeout(giveUp, Math.max(0, remainingMs));
-      signal?.addEventListener('abort', giveUp, { once: true });
+      if (mustWait) signal?.addEventListener('abort', giveUp, { once: true });
+      let placed = false;
       this.places
         .execute(() => {
           if (over) return undefined;
-          clearTimeout(timer);
+          placed = true;
+          waiting?.abort(WAIT_OVER);
           signal?.removeEventListener('abort', giveUp);
           return new Promise<void>((release) => resolve(release));
         })
         .catch(giveUp);
+      if (waiting) void this.clock.sleep(remainingMs, waiting.signal).then(() => placed || over || giveUp());
     });
   }
 }
-
-/** Throttling is the biller at work; so is a "no". Only silence, breakage and refused connections count. */
-const CONNECTION_CODES: ReadonlySet<string> = new Set([
-  'connection-refused',
-  'dns-failed',
-  'connect-timeout',
-  'tls-failed',
-  'connection-failed',
-]);
-const isFailure = (outcome: CallOutcome): boolean =>
-  outcome.kind === 'unknown' || (outcome.kind === 'not-executed' && CONNECTION_CODES.has(outcome.code));

@@ -1,13 +1,16 @@
-import { type CallOutcome } from '../../domain/policies/delivery-outcome';
+import { maskCardData } from '../../domain/policies/card-data';
+import { type CallOutcome, type UnclearAnswer } from '../../domain/policies/delivery-outcome';
 import { statusMatches } from '../shared/biller-document/biller-document';
 import { type Expression } from '../shared/biller-document/expression';
 import { parseBody, type ParsedBody } from './body-formats';
 import { type CompiledProfile, type CompiledRule } from './compiled-profile';
+import { retryAfterMs } from './retry-after';
 import { type ExchangeFailure, type HttpAnswer } from './undici-transport';
 
 /** References and codes of billers are short; a longer one is cut, so that no body hides in it. */
 const TEXT_MAX = 128;
-const RETRY_AFTER_DEFAULT_MS = 1_000;
+/** Enough that a card number, however spaced, is masked before its text is cut. */
+const LOOKED_AT_MAX = 1_024;
 
 export interface ReadAnswer {
   readonly status: number;
@@ -31,32 +34,38 @@ export function readAnswer(answer: HttpAnswer, expected: 'json' | 'xml'): ReadAn
  * request refused for its credentials was refused before it was carried out), and a rule may overrule both.
  * `accepted` and `declined` are final, so they also need a body that is what it claims to be.
  */
-export async function classify(compiled: CompiledProfile, answer: ReadAnswer, nowMs: number): Promise<CallOutcome> {
+export async function classify(
+  compiled: CompiledProfile,
+  answer: ReadAnswer,
+  time: { readonly nowMs: number; readonly isOver: () => boolean },
+): Promise<CallOutcome> {
   const { status } = answer;
-  const rule = await firstMatch(compiled.answers, answer);
-  if (rule === 'failed') return { kind: 'unknown', code: 'rule-failed' };
+  const rule = await firstMatch(compiled.answers, answer, time.isOver);
+  const unknown = (code: string): CallOutcome => ({
+    kind: 'unknown',
+    code,
+    answer: unclear(answer, rule === 'unknown'),
+  });
+  if (rule === 'failed') return unknown('rule-failed');
   const result = rule ?? (status === 429 ? 'throttled' : status === 401 ? 'unauthorized' : undefined);
   switch (result) {
     case 'accepted':
-      if (!answer.wellFormed) return { kind: 'unknown', code: 'body-malformed' };
+      if (!answer.wellFormed) return unknown('body-malformed');
       return { kind: 'accepted', httpStatus: status, billerReference: await textOf(compiled.reference, answer) };
     case 'declined':
-      if (!answer.wellFormed) return { kind: 'unknown', code: 'body-malformed' };
+      if (!answer.wellFormed) return unknown('body-malformed');
       return { kind: 'declined', httpStatus: status, code: await textOf(compiled.code, answer) };
     case 'throttled':
-      return { kind: 'throttled', retryAfterMs: retryAfterMs(answer.headers['retry-after'], nowMs) };
+      return { kind: 'throttled', retryAfterMs: retryAfterMs(answer.headers['retry-after'], time.nowMs) ?? 0 };
     case 'not-executed':
       return { kind: 'not-executed', code: (await textOf(compiled.code, answer)) ?? `http-${status}` };
     case 'unauthorized':
       return { kind: 'not-executed', code: 'unauthorized' };
     case 'unknown':
-      return { kind: 'unknown', code: (await textOf(compiled.code, answer)) ?? `http-${status}` };
+      return unknown((await textOf(compiled.code, answer)) ?? `http-${status}`);
     case undefined:
-      if (!answer.wellFormed) return { kind: 'unknown', code: 'body-malformed' };
-      return {
-        kind: 'unknown',
-        code: status === 409 && compiled.document.Idempotency ? 'key-conflict' : `http-${status}`,
-      };
+      if (!answer.wellFormed) return unknown('body-malformed');
+      return unknown(status === 409 && compiled.document.Idempotency ? 'key-conflict' : `http-${status}`);
   }
 }
 
@@ -64,16 +73,21 @@ export async function classify(compiled: CompiledProfile, answer: ReadAnswer, no
 export function classifyFailure(failure: ExchangeFailure, lateByMs: number): CallOutcome {
   if (failure.left) return { kind: 'unknown', code: failure.code };
   if (failure.code === 'too-late') return { kind: 'not-sent', lateByMs };
+  // Looking again would find the same: it spends a try, so that the schedule bounds it.
+  if (failure.code === 'key-not-carried') return { kind: 'not-sent', lateByMs: 0, code: failure.code };
   return { kind: 'not-executed', code: failure.code };
 }
 
 export async function firstMatch<Result>(
   rules: readonly CompiledRule<Result>[],
   answer: ReadAnswer,
+  isOver: () => boolean,
 ): Promise<Result | 'failed' | undefined> {
   for (const rule of rules) {
     if (!statusMatches(rule.status, answer.status)) continue;
     if (!rule.when) return rule.result;
+    // Each evaluation is bounded; many slow ones in a row must be too.
+    if (isOver()) return 'failed';
     try {
       if ((await rule.when.evaluate(answer)) === true) return rule.result;
     } catch {
@@ -90,17 +104,17 @@ export async function textOf(expression: Expression | undefined, answer: ReadAns
   try {
     const value = await expression.evaluate(answer);
     if (typeof value !== 'string' && typeof value !== 'number') return undefined;
-    const text = String(value).trim().slice(0, TEXT_MAX);
+    const text = maskCardData(String(value).trim().slice(0, LOOKED_AT_MAX)).slice(0, TEXT_MAX);
     return text === '' ? undefined : text;
   } catch {
     return undefined;
   }
 }
 
-/** Seconds or an HTTP date (RFC 9110 §10.2.3). */
-export function retryAfterMs(header: string | undefined, nowMs: number): number {
-  if (header === undefined) return RETRY_AFTER_DEFAULT_MS;
-  if (/^\d{1,9}$/.test(header)) return Number(header) * 1_000;
-  const at = Date.parse(header);
-  return Number.isNaN(at) ? RETRY_AFTER_DEFAULT_MS : Math.max(0, at - nowMs);
+/** Type and subtype alone: parameters may hold anything. */
+const MEDIA_TYPE = /^[a-z0-9!#$&^_.+-]{1,63}\/[a-z0-9!#$&^_.+-]{1,63}(?=\s*(?:;|$))/i;
+
+export function unclear({ status, wellFormed, headers }: ReadAnswer, byRule: boolean): UnclearAnswer {
+  const contentType = MEDIA_TYPE.exec(headers['content-type'] ?? '')?.[0].toLowerCase();
+  return { httpStatus: status, byRule, wellFormed, ...(contentType !== undefined && { contentType }) };
 }

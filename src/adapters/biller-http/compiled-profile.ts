@@ -1,5 +1,6 @@
 import { type BillerProfile } from '../../domain/biller/biller-profile';
 import { type Action, ACTIONS } from '../../domain/biller/data-type';
+import { type BillerId } from '../../domain/identifiers';
 import {
   type AnswerRuleDocument,
   type BillerDocument,
@@ -9,8 +10,10 @@ import {
   type RequestDocument,
   type StatusPattern,
 } from '../shared/biller-document/biller-document';
-import { compileExpression, type Expression } from '../shared/biller-document/expression';
+import { compileExpression, type EvaluateElsewhere, type Expression } from '../shared/biller-document/expression';
 import { parsePathTemplate, type PathTemplate } from '../shared/biller-document/path-template';
+import { headerProblems } from '../shared/biller-document/profile-headers';
+import { compileRequestBody, type RequestBody } from '../shared/biller-document/request-body';
 
 /** A profile made ready for calls: expressions compiled, templates taken apart, once per version. */
 export interface CompiledProfile {
@@ -20,6 +23,8 @@ export interface CompiledProfile {
   readonly reference: Expression | undefined;
   readonly code: Expression | undefined;
   readonly inquiry: CompiledInquiry | undefined;
+  /** Why no request may be built: a version stored under older rules may name headers that do not arrive. */
+  readonly headerProblem: string | undefined;
 }
 
 export interface CompiledRequest {
@@ -28,7 +33,7 @@ export interface CompiledRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly format: BodyFormat;
   readonly rootElement: string | undefined;
-  readonly body: Expression;
+  readonly body: RequestBody;
 }
 
 export interface CompiledRule<Result> {
@@ -43,6 +48,7 @@ export interface CompiledInquiry {
   readonly answers: readonly CompiledRule<InquiryRuleDocument['Answer']>[];
   readonly reference: Expression | undefined;
   readonly amountMinorUnits: Expression | undefined;
+  readonly amount: Expression | undefined;
   readonly timeoutMs: number;
 }
 
@@ -53,6 +59,9 @@ const COMPILED_MAX = 512;
 export class CompiledProfiles {
   private readonly kept = new Map<string, CompiledProfile>();
 
+  /** Where a biller's expressions are evaluated, unless they are plain. */
+  constructor(private readonly elsewhere: (biller: BillerId) => EvaluateElsewhere) {}
+
   of(profile: BillerProfile): CompiledProfile {
     const key = `${profile.billerId}:${profile.version}`;
     const known = this.kept.get(key);
@@ -62,14 +71,17 @@ export class CompiledProfiles {
       this.kept.set(key, known);
       return known;
     }
-    const compiled = compile(profile.document as unknown as BillerDocument);
+    const compiled = compile(profile.document as unknown as BillerDocument, this.elsewhere(profile.billerId));
     this.kept.set(key, compiled);
     if (this.kept.size > COMPILED_MAX) this.kept.delete(this.kept.keys().next().value!);
     return compiled;
   }
 }
 
-function compile(document: BillerDocument): CompiledProfile {
+function compile(document: BillerDocument, elsewhere: EvaluateElsewhere): CompiledProfile {
+  const expression = (text: string): Expression => compileExpression(text, elsewhere);
+  const optionally = (text: string | undefined): Expression | undefined =>
+    text === undefined ? undefined : expression(text);
   const requests = new Map<Action, CompiledRequest>();
   for (const action of ACTIONS) {
     const request = document.Requests[action];
@@ -80,12 +92,14 @@ function compile(document: BillerDocument): CompiledProfile {
       headers: request.Headers ?? {},
       format: request.Format,
       rootElement: request.RootElement,
-      body: compileExpression(request.Body),
+      body: compileRequestBody(request.Body, request.Optional, elsewhere),
     });
   }
   const { StatusInquiry: inquiry } = document;
+  const [headerProblem] = headerProblems(document);
   return {
     document,
+    headerProblem: headerProblem?.join(': '),
     requests,
     answers: document.Answers.map((rule) => ({
       status: rule.Status,
@@ -104,10 +118,8 @@ function compile(document: BillerDocument): CompiledProfile {
       })),
       reference: optionally(inquiry.Reference),
       amountMinorUnits: optionally(inquiry.AmountMinorUnits),
+      amount: optionally(inquiry.Amount),
       timeoutMs: inquiry.Timeout === undefined ? INQUIRY_TIMEOUT_DEFAULT_MS : durationMs(inquiry.Timeout),
     },
   };
 }
-
-const optionally = (text: string | undefined): Expression | undefined =>
-  text === undefined ? undefined : compileExpression(text);

@@ -1,3 +1,4 @@
+import { type Clock } from '../../application/ports/clock';
 import { PortFailure } from '../../application/ports/failures';
 import { type SecretSource } from '../../application/ports/secret-source';
 import { type TokenCache } from '../../application/ports/token-cache';
@@ -21,7 +22,7 @@ export class Credentials {
     private readonly transport: UndiciTransport,
     private readonly source: SecretSource,
     private readonly tokens: TokenCache,
-    private readonly monotonicMs: () => number,
+    private readonly clock: Clock,
     private readonly authority: string | undefined,
   ) {}
 
@@ -62,7 +63,7 @@ export class Credentials {
             return await fetchToken(
               this.transport,
               { billerId: document.BillerID, tokenUrl, clientId, clientSecret, scope: auth.Scope },
-              this.monotonicMs,
+              this.clock,
             );
           } catch (error) {
             // The secret may have been renewed: read it again next time.

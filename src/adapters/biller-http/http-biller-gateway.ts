@@ -1,3 +1,5 @@
+import { type lookup as systemLookup } from 'node:dns';
+import { type AnswerSnippets } from '../../application/ports/answer-snippets';
 import { type BillerAllowance } from '../../application/ports/biller-allowance';
 import {
   type BillerGateway,
@@ -6,24 +8,38 @@ import {
   type PrepareRequest,
   type SendTiming,
 } from '../../application/ports/biller-gateway';
+import { type Chance } from '../../application/ports/chance';
 import { type Clock } from '../../application/ports/clock';
 import { type Digest } from '../../application/ports/digest';
 import { PortFailure } from '../../application/ports/failures';
 import { type SecretSource } from '../../application/ports/secret-source';
+import { type Telemetry } from '../../application/ports/telemetry';
 import { type TokenCache } from '../../application/ports/token-cache';
 import { type BillerProfile } from '../../domain/biller/biller-profile';
 import { actionOf } from '../../domain/biller/data-type';
+import { type BillerId } from '../../domain/identifiers';
 import { msOf } from '../../domain/instant';
 import { type CallOutcome } from '../../domain/policies/delivery-outcome';
 import { type InquiryAnswer } from '../../domain/policies/in-doubt-resolution';
 import { type AllowedHosts } from '../shared/biller-document/allowed-hosts';
 import { Admission, type PermitOptions } from './admission';
+import { BillerTrouble } from './backoff';
 import { classify, classifyFailure, readAnswer } from './answer-classifier';
 import { type CompiledProfile, CompiledProfiles } from './compiled-profile';
 import { type Credential, Credentials } from './credentials';
+import { ExpressionPool } from './expression-pool';
 import { buildRequest } from './request-builder';
+import { retryAfterMs } from './retry-after';
 import { askStatus, type InquireRequest } from './status-inquiry';
-import { type Deadline, ExchangeFailure, type HttpAnswer, type HttpRequest, UndiciTransport } from './undici-transport';
+import {
+  type Carrier,
+  type Deadline,
+  ExchangeFailure,
+  type HttpAnswer,
+  type HttpRequest,
+  UndiciTransport,
+} from './undici-transport';
+import { privateValues, withSnippet } from './unclear-answer';
 import { withinDeadline } from './within-deadline';
 
 export interface HttpBillerGatewayOptions {
@@ -32,36 +48,52 @@ export interface HttpBillerGatewayOptions {
   readonly secrets: SecretSource;
   readonly tokens: TokenCache;
   readonly allowance: BillerAllowance;
+  readonly chance: Chance;
+  /** Where masked pieces of answers that settle nothing are kept; nowhere, where left out. */
+  readonly snippets?: AnswerSnippets;
+  readonly telemetry: Pick<Telemetry, 'info' | 'warn' | 'count'>;
   readonly hosts: AllowedHosts;
   /** `Auth:Authority`: where tokens come from when a profile names no TokenUrl. */
   readonly tokenAuthority?: string;
   readonly connectTimeoutMs?: number;
   /** A certificate to trust beside those that Node brings. */
   readonly trusted?: Buffer;
+  /** How names become addresses; the system's where left out. */
+  readonly lookup?: typeof systemLookup;
+  /** What carries requests; undici's agent where left out. */
+  readonly carrier?: Carrier;
 }
 
 const ADMISSIONS_MAX = 4_096;
+/** No further rule of a profile is tried on an answer after so long; by then something is slow, and a doubt is honest. */
+const JUDGING_MAX_MS = 2_000;
 
 /** The port's laws over axios and undici: build, authenticate, send once, classify by the profile's words. */
 export class HttpBillerGateway implements BillerGateway {
-  private readonly compiled = new CompiledProfiles();
+  private readonly expressions = new ExpressionPool();
+  private readonly compiled = new CompiledProfiles(
+    (biller) => (text, context, guards) => this.expressions.evaluate(biller, text, context, guards),
+  );
   private readonly transport: UndiciTransport;
   private readonly credentials: Credentials;
   private readonly clock: Clock;
   private readonly admissions = new Map<string, Admission>();
+  private readonly troubles = new Map<BillerId, BillerTrouble>();
 
   constructor(private readonly options: HttpBillerGatewayOptions) {
     this.clock = options.clock;
-    const { hosts, connectTimeoutMs, trusted } = options;
+    const { hosts, connectTimeoutMs, trusted, lookup, carrier } = options;
     this.transport = new UndiciTransport(hosts, {
       ...(connectTimeoutMs === undefined ? {} : { connectTimeoutMs }),
       ...(trusted === undefined ? {} : { trusted }),
+      ...(lookup === undefined ? {} : { lookup }),
+      ...(carrier === undefined ? {} : { carrier }),
     });
     this.credentials = new Credentials(
       this.transport,
       options.secrets,
       options.tokens,
-      () => this.clock.monotonicMs(),
+      this.clock,
       options.tokenAuthority,
     );
   }
@@ -69,21 +101,20 @@ export class HttpBillerGateway implements BillerGateway {
   async prepare(request: PrepareRequest): Promise<PreparedCall> {
     const compiled = this.compile(request.profile);
     const built = await buildRequest(compiled, request);
-    const credential = await this.credentials.of(compiled.document);
+    const credential = await this.credential(request.profile, compiled);
     const expected = compiled.requests.get(actionOf(request.row.dataType))?.format === 'xml' ? 'xml' : 'json';
     return {
       requestHash: this.options.digest(`${built.method}\n${built.url}\n${built.body}`),
       send: async (timing) => {
-        const outcome = await this.send(compiled, built, credential, expected, timing);
-        await this.admission(request.profile).note(outcome);
-        return outcome;
+        const outcome = await this.send(request, compiled, built, credential, expected, timing);
+        return this.admission(request.profile).note(outcome);
       },
     };
   }
 
   async inquire(request: InquireRequest): Promise<InquiryAnswer> {
     try {
-      if (this.admission(request.profile).openForMs() > 0) return { answer: 'unavailable' };
+      if (this.admission(request.profile).shutForMs() > 0) return { answer: 'unavailable' };
       const compiled = this.compile(request.profile);
       const deadline = this.deadline({
         since: this.clock.monotonicMs(),
@@ -100,11 +131,13 @@ export class HttpBillerGateway implements BillerGateway {
   }
 
   /** Waits for the answers under way; new calls are refused by the transport. */
-  close(): Promise<void> {
-    return this.transport.close();
+  async close(): Promise<void> {
+    await this.transport.close();
+    await this.expressions.close();
   }
 
   private async send(
+    { profile, row }: PrepareRequest,
     compiled: CompiledProfile,
     built: HttpRequest,
     credential: Credential,
@@ -117,8 +150,12 @@ export class HttpBillerGateway implements BillerGateway {
     try {
       let answer = await this.transport.exchange(withCredential(built, credential), deadline);
       if (answer.status === 401)
-        answer = (await this.repeatWithNewCredential(compiled, built, credential, deadline)) ?? answer;
-      return await classify(compiled, readAnswer(answer, expected), msOf(this.clock.now()));
+        answer = (await this.repeatWithNewCredential(profile, compiled, built, credential, deadline)) ?? answer;
+      const read = readAnswer(answer, expected);
+      const judgedFromMs = this.clock.monotonicMs();
+      const isOver = (): boolean => this.clock.monotonicMs() - judgedFromMs > JUDGING_MAX_MS;
+      const outcome = await classify(compiled, read, { nowMs: msOf(this.clock.now()), isOver });
+      return withSnippet(this.options, outcome, answer.body, () => privateValues(row, credential.headers));
     } catch (error) {
       if (error instanceof ExchangeFailure) return classifyFailure(error, lateByMs());
       // Never thrown on: the request may have left, and only `unknown` is true of that.
@@ -128,6 +165,7 @@ export class HttpBillerGateway implements BillerGateway {
 
   /** Undefined: there was no new credential or no time left, and nothing more was sent. */
   private async repeatWithNewCredential(
+    profile: BillerProfile,
     compiled: CompiledProfile,
     built: HttpRequest,
     refused: Credential,
@@ -135,7 +173,7 @@ export class HttpBillerGateway implements BillerGateway {
   ): Promise<HttpAnswer | undefined> {
     const renewed = await withinDeadline(deadline, async () => {
       await refused.forget();
-      return this.credentials.of(compiled.document);
+      return this.credential(profile, compiled);
     }).catch(() => undefined);
     if (!renewed || deadline.remainingMs() <= 0) return undefined;
     try {
@@ -148,16 +186,50 @@ export class HttpBillerGateway implements BillerGateway {
   }
 
   private async ask(compiled: CompiledProfile, request: InquireRequest, deadline: Deadline): Promise<InquiryAnswer> {
-    let credential = await this.credentials.of(compiled.document);
+    const { profile } = request;
+    let credential = await this.credential(profile, compiled);
     const exchange = (asked: HttpRequest): Promise<HttpAnswer> =>
       this.transport.exchange(withCredential(asked, credential), deadline);
     return askStatus(compiled, request, async (asked) => {
-      const answer = await exchange(asked);
-      if (answer.status !== 401) return answer;
-      await credential.forget();
-      credential = await this.credentials.of(compiled.document);
-      return exchange(asked);
+      let answer = await exchange(asked);
+      if (answer.status === 401) {
+        await credential.forget();
+        credential = await this.credential(profile, compiled);
+        answer = await exchange(asked);
+      }
+      if (answer.status === 429)
+        this.admission(profile).throttled(retryAfterMs(answer.headers['retry-after'], msOf(this.clock.now())) ?? 0);
+      return answer;
     });
+  }
+
+  /**
+   * One biller's credential. Where it cannot be had, nobody asks again until the wait is over, and then one at a time:
+   * everyone else hears at once what the last one heard.
+   */
+  private async credential(profile: BillerProfile, compiled: CompiledProfile): Promise<Credential> {
+    const trouble = this.trouble(profile.billerId);
+    const { token, asking } = trouble;
+    const shut = token.isShut();
+    if (shut && trouble.credentialFailure && (token.remainingMs() > 0 || asking.underWay)) {
+      const { message, code, retryable, facts } = trouble.credentialFailure;
+      const waitMs = token.remainingMs() || asking.waitMs();
+      throw new PortFailure(message, { code, retryable, retryAfterMs: waitMs, facts });
+    }
+    if (shut) asking.begin();
+    try {
+      const credential = await this.credentials.of(compiled.document);
+      token.worked();
+      return credential;
+    } catch (error) {
+      if (!(error instanceof PortFailure)) throw error;
+      const { message, code, retryable, facts, cause } = error;
+      trouble.credentialFailure = error;
+      const waitMs = token.failed(code, error.retryAfterMs);
+      throw new PortFailure(message, { code, retryable, retryAfterMs: waitMs, facts, cause });
+    } finally {
+      if (shut) asking.end();
+    }
   }
 
   private compile(profile: BillerProfile): CompiledProfile {
@@ -183,10 +255,19 @@ export class HttpBillerGateway implements BillerGateway {
     const key = [profile.billerId, limits.concurrency, breaker.failuresToOpen, breaker.openMs].join('|');
     const known = this.admissions.get(key);
     if (known) return known;
-    const admission = new Admission(profile, this.options.allowance, this.clock);
+    const admission = new Admission(profile, this.options.allowance, this.clock, this.trouble(profile.billerId));
     this.admissions.set(key, admission);
     if (this.admissions.size > ADMISSIONS_MAX) this.admissions.delete(this.admissions.keys().next().value!);
     return admission;
+  }
+
+  private trouble(biller: BillerId): BillerTrouble {
+    const known = this.troubles.get(biller);
+    if (known) return known;
+    const trouble = new BillerTrouble(this.options, biller);
+    this.troubles.set(biller, trouble);
+    if (this.troubles.size > ADMISSIONS_MAX) this.troubles.delete(this.troubles.keys().next().value!);
+    return trouble;
   }
 
   private deadline({ since, sendWithinMs }: SendTiming): Deadline {

@@ -3,8 +3,10 @@ import { type PrepareRequest } from '../../application/ports/biller-gateway';
 import { actionOf } from '../../domain/biller/data-type';
 import { CONTENT_TYPE, writeBody } from './body-formats';
 import { type CompiledProfile } from './compiled-profile';
+import { EvaluationFailure } from './expression-pool';
 import { requestContext } from './request-context';
 import { renderPath } from '../shared/biller-document/path-template';
+import { MissingValue } from '../shared/biller-document/expression';
 import { type HttpRequest } from './undici-transport';
 
 /** The business request without its credentials. The same row, profile and key give the same bytes. */
@@ -23,15 +25,23 @@ export async function buildRequest(
       facts,
     });
   }
+  if (compiled.headerProblem !== undefined) throw unbuildable('headers', facts, compiled.headerProblem);
   const context = requestContext(profile, row, idempotencyKey);
   const url = atStep('Path', facts, () => urlOf(compiled, renderPath(request.path, context)));
   let value: unknown;
   try {
     value = await request.body.evaluate(context);
   } catch (error) {
+    if (error instanceof MissingValue) throw unbuildable('Body', facts, error.message);
+    if (error instanceof EvaluationFailure && error.transient) {
+      throw new PortFailure(`failed to evaluate the ${action} request of ${profile.billerId}:${row.dpId}`, {
+        code: 'unavailable',
+        retryable: true,
+        facts: { ...facts, reason: error.code },
+      });
+    }
     // JSONata's messages quote the data they failed on; only its code goes further.
-    const code = String((error as { code?: unknown }).code ?? 'the expression failed');
-    throw unbuildable('Body', facts, code, code === EVALUATION_TIMEOUT);
+    throw unbuildable('Body', facts, String((error as { code?: unknown }).code ?? 'the expression failed'));
   }
   const body = atStep('Body', facts, () => writeBody(request.format, request.rootElement, value));
   const { Idempotency: keys } = compiled.document;
@@ -39,6 +49,7 @@ export async function buildRequest(
     method: request.method,
     url,
     body,
+    ...(keys && { carries: { header: keys.Header, value: idempotencyKey } }),
     headers: {
       ...request.headers,
       'Content-Type': CONTENT_TYPE[request.format],
@@ -61,11 +72,8 @@ function atStep<T>(part: string, facts: Facts, work: () => T): T {
   }
 }
 
-/** JSONata's guard against endless loops; a process that was stopped for a while runs into it too. */
-const EVALUATION_TIMEOUT = 'D1012';
-
-const unbuildable = (part: string, facts: Facts, why: string, retryable = false): PortFailure =>
+const unbuildable = (part: string, facts: Facts, why: string): PortFailure =>
   new PortFailure(
     `failed to build the ${facts['action']} request of ${facts['billerId']}:${facts['dpId']}: ${part}: ${why}`,
-    { code: 'request-unbuildable', retryable, facts },
+    { code: 'request-unbuildable', retryable: false, facts },
   );

@@ -1,5 +1,6 @@
 import { type BillerGateway } from '../../application/ports/biller-gateway';
-import { type Money } from '../../domain/money';
+import { exponentOf } from '../../domain/currencies';
+import { minorUnitsFromText, type Money } from '../../domain/money';
 import { type InquiryAnswer } from '../../domain/policies/in-doubt-resolution';
 import { renderPath } from '../shared/biller-document/path-template';
 import { firstMatch, readAnswer, type ReadAnswer, textOf } from './answer-classifier';
@@ -20,7 +21,7 @@ export async function askStatus(
   exchange: (asked: HttpRequest) => Promise<HttpAnswer>,
 ): Promise<InquiryAnswer> {
   const { inquiry } = compiled;
-  if (!inquiry) return { answer: 'unavailable' };
+  if (!inquiry || compiled.headerProblem !== undefined) return { answer: 'unavailable' };
   const { profile, row, record, idempotencyKey } = request;
   const context = row
     ? requestContext(profile, row, idempotencyKey)
@@ -32,7 +33,7 @@ export async function askStatus(
     expected,
   );
   if (!answer.wellFormed) return { answer: 'unavailable' };
-  const told = await firstMatch(inquiry.answers, answer);
+  const told = await firstMatch(inquiry.answers, answer, () => false);
   switch (told) {
     case 'delivered':
       return delivered(inquiry, request, answer);
@@ -54,11 +55,13 @@ async function delivered(
   answer: ReadAnswer,
 ): Promise<InquiryAnswer> {
   const billerReference = await textOf(inquiry.reference, answer);
-  const text = await textOf(inquiry.amountMinorUnits, answer);
+  const text = await textOf(inquiry.amountMinorUnits ?? inquiry.amount, answer);
   if (text === undefined) return { answer: 'delivered', billerReference, amount: undefined };
-  const minorUnits = Number(text);
-  // An amount that is none says nothing about this payment: a person has to look.
-  if (!/^-?\d{1,15}$/.test(text)) return { answer: 'cannot-tell' };
+  // An amount that is none, has more decimals than the currency, or whose currency went with its row, says nothing about
+  // this payment: a person has to look.
+  const exponent = inquiry.amountMinorUnits ? 0 : exponentOf(request.row?.payment?.amount.currency ?? '');
+  const minorUnits = exponent === undefined ? undefined : minorUnitsFromText(text, exponent);
+  if (typeof minorUnits !== 'number') return { answer: 'cannot-tell' };
   return { answer: 'delivered', billerReference, amount: amountOf(minorUnits, request) };
 }
 

@@ -1,5 +1,8 @@
+import { type Clock } from '../../application/ports/clock';
 import { PortFailure } from '../../application/ports/failures';
 import { type FetchedToken } from '../../application/ports/token-cache';
+import { msOf } from '../../domain/instant';
+import { retryAfterMs } from './retry-after';
 import { ExchangeFailure, type HttpAnswer, type UndiciTransport } from './undici-transport';
 
 const TOKEN_TIMEOUT_MS = 5_000;
@@ -20,7 +23,7 @@ export interface TokenRequest {
 export async function fetchToken(
   transport: UndiciTransport,
   request: TokenRequest,
-  monotonicMs: () => number,
+  clock: Clock,
 ): Promise<FetchedToken> {
   const facts = { billerId: request.billerId, tokenHost: new URL(request.tokenUrl).host };
   const step = `failed to get an access token for biller ${request.billerId}`;
@@ -28,7 +31,7 @@ export async function fetchToken(
     grant_type: 'client_credentials',
     ...(request.scope !== undefined && { scope: request.scope }),
   });
-  const endsAt = monotonicMs() + TOKEN_TIMEOUT_MS;
+  const endsAt = clock.monotonicMs() + TOKEN_TIMEOUT_MS;
   let answer: HttpAnswer;
   try {
     answer = await transport.exchange(
@@ -41,7 +44,7 @@ export async function fetchToken(
           Authorization: basicHeader(encodeURIComponent(request.clientId), encodeURIComponent(request.clientSecret)),
         },
       },
-      { remainingMs: () => endsAt - monotonicMs() },
+      { remainingMs: () => endsAt - clock.monotonicMs() },
     );
   } catch (error) {
     const code = error instanceof ExchangeFailure ? error.code : 'connection-failed';
@@ -56,10 +59,12 @@ export async function fetchToken(
     });
   }
   const token = answer.status === 200 ? readToken(answer) : undefined;
+  const asked = retryAfterMs(answer.headers['retry-after'], msOf(clock.now()));
   if (!token)
     throw new PortFailure(step, {
       code: 'unavailable',
       retryable: true,
+      ...(asked !== undefined && { retryAfterMs: asked }),
       facts: { ...facts, httpStatus: answer.status },
     });
   return token;

@@ -1,7 +1,10 @@
+import { type lookup as systemLookup } from 'node:dns';
 import { rootCertificates } from 'node:tls';
 import { Axios, type AxiosAdapter } from 'axios';
-import { Agent } from 'undici';
-import { type AllowedHosts, urlProblem } from '../shared/biller-document/allowed-hosts';
+import { Agent, type Dispatcher } from 'undici';
+import { type AllowedHosts, problemOfUrl } from '../shared/biller-document/allowed-hosts';
+import { repeatedNames } from '../shared/biller-document/header-names';
+import { ADDRESS_REFUSED, addressAllowed, guardedLookup, literalAddress } from './reachable-address';
 
 /** Answers of biller APIs are small; a bigger one is not read on. */
 export const RESPONSE_BYTES_MAX = 256 * 1024;
@@ -9,11 +12,16 @@ export const RESPONSE_BYTES_MAX = 256 * 1024;
 export const CONNECTIONS_PER_ORIGIN_MAX = 1_024;
 const KEEP_ALIVE_MS = 30_000;
 
+/** What carries requests: undici's agent, or what plays it. */
+export type Carrier = Pick<Dispatcher, 'dispatch' | 'close'>;
+
 export interface HttpRequest {
   readonly method: string;
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | undefined;
+  /** The idempotency key: seen on the finished request, once and whole, or nothing leaves. */
+  readonly carries?: { readonly header: string; readonly value: string };
 }
 
 export type HttpAnswer = {
@@ -30,6 +38,7 @@ export type ExchangeFailureCode =
   | 'tls-failed'
   | 'connection-failed'
   | 'host-not-allowed'
+  | 'key-not-carried'
   | 'too-late'
   | 'reset'
   | 'timed-out'
@@ -74,7 +83,7 @@ const HEADERS = {
  * a connection can therefore never make bytes leave late.
  */
 export class UndiciTransport {
-  private readonly agent: Agent;
+  private readonly carrier: Carrier;
   /**
    * Without axios' defaults: each request merges them anew, which cost half of axios' share of a call. So nothing
    * converts bodies, no status is an error, and headers are the ones given.
@@ -83,20 +92,28 @@ export class UndiciTransport {
 
   constructor(
     private readonly hosts: AllowedHosts,
-    options: { readonly connectTimeoutMs?: number; readonly trusted?: Buffer } = {},
+    options: {
+      readonly connectTimeoutMs?: number;
+      readonly trusted?: Buffer;
+      readonly lookup?: typeof systemLookup;
+      readonly carrier?: Carrier;
+    } = {},
   ) {
-    this.agent = new Agent({
-      connections: CONNECTIONS_PER_ORIGIN_MAX,
-      pipelining: 1,
-      keepAliveTimeout: KEEP_ALIVE_MS,
-      headersTimeout: 0,
-      bodyTimeout: 0,
-      maxHeaderSize: 16 * 1024,
-      connect: {
-        timeout: options.connectTimeoutMs ?? 5_000,
-        ...(options.trusted === undefined ? {} : { ca: [...rootCertificates, options.trusted] }),
-      },
-    });
+    this.carrier =
+      options.carrier ??
+      new Agent({
+        connections: CONNECTIONS_PER_ORIGIN_MAX,
+        pipelining: 1,
+        keepAliveTimeout: KEEP_ALIVE_MS,
+        headersTimeout: 0,
+        bodyTimeout: 0,
+        maxHeaderSize: 16 * 1024,
+        connect: {
+          timeout: options.connectTimeoutMs ?? 5_000,
+          lookup: guardedLookup(hosts, options.lookup),
+          ...(options.trusted === undefined ? {} : { ca: [...rootCertificates, options.trusted] }),
+        },
+      });
   }
 
   /** Throws ExchangeFailure and nothing else. */
@@ -104,12 +121,14 @@ export class UndiciTransport {
     const wire: Wire = { started: false };
     try {
       const { method, url, headers, body } = request;
+      // Two spellings of one name: axios would keep the last of them, a biller may read the first.
+      if (repeatedNames(Object.keys(headers)).length > 0) throw new ExchangeFailure('key-not-carried', false);
       const response = await this.client.request<Buffer>({
         method,
         url,
         headers: { ...HEADERS, ...headers },
         data: body,
-        adapter: this.adapter(deadline, wire),
+        adapter: this.adapter(deadline, wire, request.carries),
       });
       return { status: response.status, headers: response.headers as Record<string, string>, body: response.data };
     } catch (error) {
@@ -123,15 +142,21 @@ export class UndiciTransport {
 
   /** Closes idle connections at once and the others after their answers. */
   async close(): Promise<void> {
-    await this.agent.close();
+    await this.carrier.close();
   }
 
-  private adapter(deadline: Deadline, wire: Wire): AxiosAdapter {
+  private adapter(deadline: Deadline, wire: Wire, carries: HttpRequest['carries']): AxiosAdapter {
     return (config) => {
       // Looked at again here and not only when the profile was loaded: an old version may name a host no longer allowed.
-      if (config.url === undefined || urlProblem(config.url, this.hosts) !== undefined)
+      const url = config.url !== undefined && URL.canParse(config.url) ? new URL(config.url) : undefined;
+      if (url === undefined || problemOfUrl(url, this.hosts) !== undefined)
         return Promise.reject(new ExchangeFailure('host-not-allowed', false));
-      const url = new URL(config.url);
+      const headers = config.headers.toJSON() as Record<string, string>;
+      if (carries && !carriesOnce(headers, carries))
+        return Promise.reject(new ExchangeFailure('key-not-carried', false));
+      const address = literalAddress(url.hostname);
+      if (address !== undefined && !addressAllowed(address, url.hostname, this.hosts))
+        return Promise.reject(new ExchangeFailure('host-not-allowed', false));
       return new Promise((resolve, reject) => {
         let settled = false;
         let abort: (() => void) | undefined;
@@ -154,12 +179,12 @@ export class UndiciTransport {
         let answerHeaders: Record<string, string> = {};
         const chunks: Buffer[] = [];
         let size = 0;
-        this.agent.dispatch(
+        this.carrier.dispatch(
           {
             origin: url.origin,
             path: url.pathname + url.search,
             method: config.method!.toUpperCase(),
-            headers: config.headers.toJSON() as Record<string, string>,
+            headers,
             body: (config.data as string | undefined) ?? null,
           },
           {
@@ -204,6 +229,16 @@ export class UndiciTransport {
   }
 }
 
+/** Whether exactly one header of this name, in any case, stands on the request, with exactly this value. */
+function carriesOnce(
+  headers: Readonly<Record<string, unknown>>,
+  { header, value }: NonNullable<HttpRequest['carries']>,
+): boolean {
+  const low = header.toLowerCase();
+  const found = Object.entries(headers).filter(([name]) => name.toLowerCase() === low);
+  return value !== '' && found.length === 1 && found[0]![1] === value;
+}
+
 function flatHeaders(headers: Readonly<Record<string, string | string[] | undefined>>): Record<string, string> {
   const flat: Record<string, string> = {};
   for (const [name, value] of Object.entries(headers))
@@ -220,6 +255,7 @@ function failureOf(error: unknown, started: boolean): ExchangeFailure {
         : 'reset',
       true,
     );
+  if (code === ADDRESS_REFUSED) return new ExchangeFailure('host-not-allowed', false);
   if (code === 'ECONNREFUSED') return new ExchangeFailure('connection-refused', false);
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return new ExchangeFailure('dns-failed', false);
   if (code === 'UND_ERR_CONNECT_TIMEOUT' || code === 'ETIMEDOUT') return new ExchangeFailure('connect-timeout', false);

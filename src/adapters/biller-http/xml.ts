@@ -1,11 +1,18 @@
+import * as sax from 'sax';
+
 /*
  * The small part of XML that biller APIs use: elements, attributes, text, CDATA, comments, the five named entities and
- * character references. A document type is refused, so there are no external entities and no entity bombs.
+ * character references. A document type is refused, so there are no external entities and no entity bombs. Reading is
+ * linear in the length of the text, which RESPONSE_BYTES_MAX bounds.
  */
 const NAME = /^[A-Za-z_][\w.-]*$/;
 const DEPTH_MAX = 32;
+export const XML_ELEMENTS_MAX = 20_000;
+export const XML_ATTRIBUTES_MAX = 64;
+export const XML_NAME_LENGTH_MAX = 256;
 const NAMED: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
 
+/** Characters that stand in no XML text, neither written as they are nor by reference (XML 1.0 §2.2). */
 const UNWRITABLE = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/;
 
 /** Members become elements, `@name` members attributes, arrays repeat their element. Throws on what XML cannot carry. */
@@ -35,84 +42,147 @@ function escaped(text: string): string {
 
 /**
  * The content of the outermost element: text where an element holds only text, else an object of its children (an array
- * where a name repeats; attributes as `@name`). Namespace prefixes are dropped. Throws where the text is not well-formed.
+ * where a name repeats; attributes as `@name`). Namespace prefixes are dropped. Throws where the text is not well-formed,
+ * or holds more than the limits above.
  */
 export function readXml(text: string): unknown {
-  const tokens =
-    /<!--[\s\S]*?-->|<!\[CDATA\[([\s\S]*?)\]\]>|<\?[\s\S]*?\?>|<\/([^\s<>]+)\s*>|<([A-Za-z_][\w.:-]*)((?:\s+[\w.:-]+\s*=\s*(?:"[^"<]*"|'[^'<]*'))*)\s*(\/?)>|([^<]+)/gy;
-  const open: Node[] = [];
-  let root: Node | undefined;
-  let at = text.startsWith('\ufeff') ? 1 : 0;
-  while (at < text.length) {
-    tokens.lastIndex = at;
-    const token = tokens.exec(text);
-    if (!token) throw malformed(at);
-    at = tokens.lastIndex;
-    const [, cdata, closing, opening, attributes, empty, content] = token;
-    const parent = open.at(-1);
-    if (opening !== undefined) {
-      if ((!parent && root) || open.length >= DEPTH_MAX) throw malformed(at);
-      const node: Node = {
-        name: opening,
-        text: '',
-        children: Object.create(null) as Record<string, unknown>,
-        hasChildren: false,
-      };
-      readAttributes(attributes ?? '', node);
-      if (!parent) root = node;
-      if (empty === '/') closeInto(parent, node);
-      else open.push(node);
-    } else if (closing !== undefined) {
-      if (parent?.name !== closing) throw malformed(at);
-      open.pop();
-      closeInto(open.at(-1), parent);
-    } else if (cdata !== undefined || content !== undefined) {
-      if (parent) parent.text += cdata ?? unescaped(content!);
-      else if (cdata !== undefined || content!.trim() !== '') throw malformed(at);
-    }
+  if (UNWRITABLE.test(text)) throw malformed();
+  const tree = new Tree();
+  const parser = strictParser(tree);
+  let from = 0;
+  for (let at = text.indexOf('<'); at >= 0; at = text.indexOf('<', at + 1)) {
+    parser.write(text.slice(from, at));
+    from = at;
+    demandMarkup(parser, text, at);
   }
-  if (!root || open.length > 0) throw malformed(at);
-  return valueOf(root);
+  parser.write(text.slice(from)).close();
+  return tree.content();
 }
+
+const STATE = (sax as unknown as { readonly STATE: Readonly<Record<string, number>> }).STATE;
+/**
+ * What stands where markup may begin. Looked at here, since the parser skips spaces there, and takes a time that grows
+ * with the square of its length over a declaration that is neither a comment nor CDATA.
+ */
+const MARKUP = /^<(?:\?|!--|!\[CDATA\[|\/?[^\s/>!?])/;
+
+function demandMarkup(parser: sax.SAXParser, text: string, at: number): void {
+  const { state } = parser as unknown as { readonly state: number };
+  if (state === STATE['ATTRIB_VALUE_QUOTED']) throw malformed();
+  if (state !== STATE['TEXT'] && state !== STATE['BEGIN'] && state !== STATE['BEGIN_WHITESPACE']) return;
+  if (!MARKUP.test(text.slice(at, at + '<![CDATA['.length))) throw malformed();
+}
+
+/**
+ * sax is a kept parser, and lenient where it may be: in strict mode too it drops a repeated attribute, takes a second
+ * root and `&AMP;`, finds `&constructor;` among its entities, and goes on after an error. None of that is well-formed.
+ */
+function strictParser(tree: Tree): sax.SAXParser {
+  // Without positions it has no buffer limits of its own either: they would cut text and refuse a long attribute.
+  const parser = sax.parser(true, { position: false });
+  const refuse = (): never => {
+    throw malformed();
+  };
+  parser.onerror = refuse;
+  parser.onopentagstart = (tag) => {
+    (tag as { attributes: unknown }).attributes = NO_ATTRIBUTES;
+    tree.open(tag.name);
+  };
+  parser.onattribute = ({ name, value }) => tree.attribute(name, value);
+  parser.onclosetag = () => tree.close();
+  parser.ontext = (content) => tree.text(content);
+  parser.oncdata = (content) => tree.text(content);
+  parser.onopencdata = () => tree.demandOpen();
+  (parser as unknown as { ENTITIES: unknown }).ENTITIES = new Proxy({}, { get: (_target, name) => referenced(name) });
+  return parser;
+}
+
+/** sax keeps attributes here and says nothing of one it has already: it finds none, so each is told, and told once. */
+const NO_ATTRIBUTES: unknown = Object.freeze(
+  Object.assign(Object.create(null) as object, { hasOwnProperty: () => false }),
+);
 
 interface Node {
   readonly name: string;
   text: string;
+  readonly attributes: Set<string>;
   readonly children: Record<string, unknown>;
   hasChildren: boolean;
 }
 
-const malformed = (at: number): SyntaxError => new SyntaxError(`not well-formed XML near character ${at}`);
-const localName = (name: string): string => name.slice(name.indexOf(':') + 1);
-const valueOf = (node: Node): unknown => (node.hasChildren ? { ...node.children } : node.text);
+/** The elements that are open, and what has been read of them. */
+class Tree {
+  private readonly opened: Node[] = [];
+  private root: Node | undefined;
+  private elements = 0;
 
-function closeInto(parent: Node | undefined, node: Node): void {
-  if (parent) addChild(parent, localName(node.name), valueOf(node));
-}
+  open(name: string): void {
+    const hasRoot = this.root !== undefined;
+    if ((this.opened.length === 0 && hasRoot) || this.opened.length >= DEPTH_MAX) throw malformed();
+    if (++this.elements > XML_ELEMENTS_MAX) throw malformed();
+    const children = Object.create(null) as Record<string, unknown>;
+    const node: Node = { name: localName(name), text: '', attributes: new Set(), children, hasChildren: false };
+    this.root ??= node;
+    this.opened.push(node);
+  }
 
-function addChild(parent: Node, name: string, value: unknown): void {
-  const before = parent.children[name];
-  parent.children[name] =
-    before === undefined ? value : Array.isArray(before) ? [...(before as unknown[]), value] : [before, value];
-  parent.hasChildren = true;
-}
+  attribute(name: string, value: string): void {
+    const node = this.demandOpen();
+    if (node.attributes.has(name) || node.attributes.size >= XML_ATTRIBUTES_MAX) throw malformed();
+    node.attributes.add(name);
+    const local = localName(name);
+    if (!name.startsWith('xmlns')) addChild(node, `@${local}`, value);
+  }
 
-function readAttributes(text: string, node: Node): void {
-  for (const [, name, double, single] of text.matchAll(/([\w.:-]+)\s*=\s*(?:"([^"]*)"|'([^']*)')/g)) {
-    if (!name!.startsWith('xmlns')) addChild(node, `@${localName(name!)}`, unescaped(double ?? single ?? ''));
+  text(content: string): void {
+    const node = this.opened.at(-1);
+    if (node) node.text += content;
+    else if (content.trim() !== '') throw malformed();
+  }
+
+  close(): void {
+    const node = this.opened.pop()!;
+    const parent = this.opened.at(-1);
+    if (parent) addChild(parent, node.name, valueOf(node));
+  }
+
+  demandOpen(): Node {
+    const node = this.opened.at(-1);
+    if (!node) throw malformed();
+    return node;
+  }
+
+  content(): unknown {
+    if (!this.root || this.opened.length > 0) throw malformed();
+    return valueOf(this.root);
   }
 }
 
-function unescaped(text: string): string {
-  return text.replace(/&([^;&\s]{0,12});?/g, (whole, name: string) => {
-    if (!whole.endsWith(';')) throw malformed(0);
-    if (Object.hasOwn(NAMED, name)) return NAMED[name]!;
-    const point = /^#x[0-9a-f]{1,6}$/i.test(name)
-      ? parseInt(name.slice(2), 16)
-      : /^#\d{1,7}$/.test(name)
-        ? Number(name.slice(1))
-        : NaN;
-    if (!(point > 0 && point <= 0x10ffff)) throw malformed(0);
-    return String.fromCodePoint(point);
-  });
+const malformed = (): SyntaxError => new SyntaxError('not well-formed XML, or more of it than an answer may hold');
+const valueOf = (node: Node): unknown => (node.hasChildren ? { ...node.children } : node.text);
+
+function localName(name: string): string {
+  const local = name.slice(name.indexOf(':') + 1);
+  if (local === '' || name.length > XML_NAME_LENGTH_MAX) throw malformed();
+  return local;
+}
+
+/** No child's value is an array by itself, so an array is one that was made here and may grow. */
+function addChild(parent: Node, name: string, value: unknown): void {
+  const before = parent.children[name];
+  if (before === undefined) parent.children[name] = value;
+  else if (Array.isArray(before)) before.push(value);
+  else parent.children[name] = [before, value];
+  parent.hasChildren = true;
+}
+
+function referenced(name: string | symbol): string {
+  const text = String(name);
+  if (Object.hasOwn(NAMED, text)) return NAMED[text]!;
+  const [, hex, decimal] = /^#(?:x([0-9a-f]{1,6})|(\d{1,7}))$/i.exec(text) ?? [];
+  const point = hex === undefined ? Number(decimal ?? NaN) : parseInt(hex, 16);
+  if (!(point > 0 && point <= 0x10ffff) || (point >= 0xd800 && point <= 0xdfff)) throw malformed();
+  const character = String.fromCodePoint(point);
+  if (UNWRITABLE.test(character)) throw malformed();
+  return character;
 }

@@ -9,15 +9,12 @@ import { type Telemetry } from '../../application/ports/telemetry';
 import { type BillerProfile } from '../../domain/biller/biller-profile';
 import { type BillerId, type ProfileVersion } from '../../domain/identifiers';
 import { ProfileHistory } from './profile-history';
-import {
-  problemText,
-  type ProfileProblem,
-  type ProfileRules,
-  validateProfileDocument,
-} from './validate-profile-document';
+import { type AssembledBiller, assembleProfiles } from './assemble-profiles';
+import { type ProfileFragment, PROFILES_FILE_BYTES_MAX, readFragments, tooLarge } from './profile-fragments';
+import { problemText, type ProfileProblem, type ProfileRules } from './validate-profile-document';
 
 export interface FileBillerProfilesOptions extends ProfileRules {
-  /** Every `*.json` directly in it is one profile; folders in it (billers/templates) are not looked into. */
+  /** Every `*.json` directly in it is read: a profile, a list of them, or a part of one; folders in it are not looked into. */
   readonly folder: string;
   readonly eventStore: EventStore;
   readonly clock: Clock;
@@ -29,14 +26,16 @@ export interface FileBillerProfilesOptions extends ProfileRules {
 }
 
 const REFRESH_DEFAULT_MS = 10_000;
-/** A larger file is no profile. */
-export const PROFILE_BYTES_MAX = 256 * 1024;
 
-/** Per file: unread → valid (its profile is registered, then current) ⇄ invalid (the last valid profile stays current). */
 interface KnownFile {
   readonly stamp: string;
-  readonly profile: BillerProfile | undefined;
+  readonly fragments: readonly ProfileFragment[];
   readonly problems: readonly ProfileProblem[];
+}
+
+/** Per biller: unread → valid (its profile is registered, then current) ⇄ invalid (the last valid profile stays current). */
+interface KnownBiller extends AssembledBiller {
+  readonly current: BillerProfile | undefined;
 }
 
 /**
@@ -46,8 +45,8 @@ interface KnownFile {
 export class FileBillerProfiles implements BillerProfiles {
   private readonly history: ProfileHistory;
   private files = new Map<string, KnownFile>();
+  private billers = new Map<string, KnownBiller>();
   private profiles = new Map<BillerId, BillerProfile>();
-  private duplicates: readonly ProfileProblem[] = [];
   private lookedAtMs: number | undefined;
   private looking: Promise<void> | undefined;
 
@@ -69,10 +68,20 @@ export class FileBillerProfiles implements BillerProfiles {
     return this.history.version(biller, version);
   }
 
+  tenants(biller: BillerId): Promise<readonly string[]> {
+    return this.history.tenants(biller);
+  }
+
   /** Everything wrong with the files at the last look, all files at once. */
   async problems(): Promise<readonly ProfileProblem[]> {
     await this.lookIfDue();
-    return [...[...this.files.values()].flatMap((file) => file.problems), ...this.duplicates];
+    return [...this.files.values(), ...this.billers.values()].flatMap(({ problems }) => problems);
+  }
+
+  /** Billers that are known by the keys of the former system alone: no problem, and not delivered to. */
+  async undeliverable(): Promise<readonly AssembledBiller[]> {
+    await this.lookIfDue();
+    return [...this.billers.values()].filter((biller) => biller.undeliverable);
   }
 
   private async lookIfDue(): Promise<void> {
@@ -91,23 +100,34 @@ export class FileBillerProfiles implements BillerProfiles {
       const known = await this.read(name);
       if (known) files.set(name, known);
     }
-    const profiles = new Map<BillerId, BillerProfile>();
-    const duplicates: ProfileProblem[] = [];
-    for (const [name, { profile }] of files) {
-      if (!profile) continue;
-      if (profiles.has(profile.billerId))
-        duplicates.push({
-          file: name,
-          path: '/BillerID',
-          expected: `another file describes biller ${profile.billerId} already`,
-        });
-      else profiles.set(profile.billerId, profile);
-    }
-    if (duplicates.length > this.duplicates.length) this.warn(duplicates);
+    const assembled = assembleProfiles(
+      [...files.values()].flatMap(({ fragments }) => fragments),
+      this.options,
+      (billerId, fragments) => {
+        const before = this.billers.get(billerId);
+        return before && sameFragments(before.fragments, fragments) ? before : undefined;
+      },
+    );
+    const billers = new Map<string, KnownBiller>();
+    for (const one of assembled) billers.set(one.billerId, await this.known(one));
+    const profiles = [...billers.values()].flatMap(({ current }) =>
+      current ? [[current.billerId, current] as const] : [],
+    );
     this.files = files;
-    this.profiles = profiles;
-    this.duplicates = duplicates;
+    this.billers = billers;
+    this.profiles = new Map(profiles);
     this.lookedAtMs = this.options.clock.monotonicMs();
+  }
+
+  /** Registers a valid profile before it is handed out; keeps the last valid one where this one is not. */
+  private async known(assembled: AssembledBiller): Promise<KnownBiller> {
+    const before = this.billers.get(assembled.billerId);
+    if (before && sameFragments(before.fragments, assembled.fragments)) return before;
+    const { profile, problems, undeliverable } = assembled;
+    if (problems.length > 0) this.warn(problems);
+    if (profile) await this.history.register(profile);
+    if (profile ?? undeliverable) return { ...assembled, current: profile };
+    return { ...assembled, current: before?.current ?? (await this.history.newest(assembled.billerId as BillerId)) };
   }
 
   /** Undefined where the file vanished or is a folder. */
@@ -118,38 +138,14 @@ export class FileBillerProfiles implements BillerProfiles {
     if (!facts?.isFile()) return undefined;
     const stamp = `${facts.mtimeMs}:${facts.size}:${facts.ino}`;
     if (before?.stamp === stamp) return before;
-    if (facts.size > PROFILE_BYTES_MAX)
-      return this.invalid(stamp, before, undefined, [
-        { file: name, path: '', expected: `at most ${PROFILE_BYTES_MAX} bytes were expected` },
-      ]);
-    let document: unknown;
-    try {
-      document = JSON.parse(await readFile(file, 'utf8'));
-    } catch (error) {
-      return this.invalid(stamp, before, undefined, [
-        { file: name, path: '', expected: `JSON was expected: ${(error as Error).message}` },
-      ]);
-    }
-    const verdict = validateProfileDocument(document, name, this.options);
-    if ('problems' in verdict) return this.invalid(stamp, before, document, verdict.problems);
-    await this.history.register(verdict.profile);
-    return { stamp, profile: verdict.profile, problems: [] };
-  }
-
-  private async invalid(
-    stamp: string,
-    before: KnownFile | undefined,
-    document: unknown,
-    problems: readonly ProfileProblem[],
-  ): Promise<KnownFile> {
-    this.warn(problems);
-    return { stamp, profile: before?.profile ?? (await this.lastValid(document)), problems };
-  }
-
-  private async lastValid(document: unknown): Promise<BillerProfile | undefined> {
-    const id =
-      typeof document === 'object' && document !== null ? (document as { BillerID?: unknown }).BillerID : undefined;
-    return typeof id === 'string' ? this.history.newest(id as BillerId) : undefined;
+    const found =
+      facts.size > PROFILES_FILE_BYTES_MAX
+        ? { fragments: [], problems: [{ file: name, path: '', expected: tooLarge(PROFILES_FILE_BYTES_MAX) }] }
+        : readFragments(await readFile(file, 'utf8'), name, name.replace(/\.json$/, ''));
+    if (found.problems.length > 0) this.warn(found.problems);
+    // A file that cannot be read any more speaks as it last did; its billers go on.
+    const fragments = found.fragments.length > 0 || found.problems.length === 0 ? found.fragments : before?.fragments;
+    return { stamp, fragments: fragments ?? [], problems: found.problems };
   }
 
   private warn(problems: readonly ProfileProblem[]): void {
@@ -171,3 +167,7 @@ export class FileBillerProfiles implements BillerProfiles {
     }
   }
 }
+
+/** A file that was not read again hands out the very fragments it had. */
+const sameFragments = (some: readonly ProfileFragment[], others: readonly ProfileFragment[]): boolean =>
+  some.length === others.length && some.every((one, index) => one === others[index]);

@@ -1,3 +1,4 @@
+import { evolved } from '../../application/history/evolve-stored';
 import { type Chance } from '../../application/ports/chance';
 import { type Clock } from '../../application/ports/clock';
 import { type EventStore, READ_EVENTS_MAX } from '../../application/ports/event-store';
@@ -18,6 +19,14 @@ interface RegisteredData {
   readonly version: ProfileVersion;
   readonly document: BillerDocument;
 }
+
+/** A document that was registered once can be read for ever: one that cannot is damaged. */
+const REGISTERED_PROFILE = {
+  evolve: (_before: unknown, event: unknown): BillerProfile | undefined => {
+    const { document, version } = (event as { readonly data: RegisteredData }).data;
+    return profileFromDocument(document, version);
+  },
+};
 
 export class ProfileHistory {
   /** Versions known to stand in the store; what was read last stays. */
@@ -66,6 +75,11 @@ export class ProfileHistory {
     return (await this.read(biller)).profiles.at(-1);
   }
 
+  async tenants(biller: BillerId): Promise<readonly string[]> {
+    const { profiles } = await this.read(biller);
+    return [...new Set(profiles.map(({ tenant }) => tenant))];
+  }
+
   private async read(
     biller: BillerId,
   ): Promise<{ readonly profiles: readonly BillerProfile[]; readonly revision: 'new' | number }> {
@@ -79,8 +93,8 @@ export class ProfileHistory {
       for (const event of events) {
         revision = event.revision;
         if (event.type !== REGISTERED) continue;
-        const { version, document } = event.data as RegisteredData;
-        const profile = profileFromDocument(document, version);
+        const profile = evolved<BillerProfile | undefined, unknown>(REGISTERED_PROFILE, undefined, event);
+        if (!profile) continue;
         profiles.push(profile);
         this.keep(profile);
       }

@@ -3,10 +3,13 @@ import { join } from 'node:path';
 import Ajv, { type ErrorObject, type ValidateFunction } from 'ajv';
 import { type Digest } from '../../application/ports/digest';
 import { type BillerProfile } from '../../domain/biller/biller-profile';
+import { maskCardData } from '../../domain/policies/card-data';
 import { type AllowedHosts, urlProblem } from '../shared/biller-document/allowed-hosts';
 import { type BillerDocument, durationMs } from '../shared/biller-document/biller-document';
-import { expressionProblem } from '../shared/biller-document/expression';
-import { parsePathTemplate } from '../shared/biller-document/path-template';
+import { type Found, headerProblems } from '../shared/biller-document/profile-headers';
+import { answerProblems, inquiryAnswerProblems } from './answer-rule-problems';
+import { durationProblems } from './duration-bounds';
+import { expressionProblems } from './expression-problems';
 import { profileFromDocument } from './profile-from-document';
 import { versionOf } from './profile-version';
 
@@ -41,8 +44,6 @@ export function validateProfileDocument(
   return { profile: profileFromDocument(document as BillerDocument, versionOf(document, rules.digest)) };
 }
 
-type Found = readonly [path: string, expected: string];
-
 let compiledSchema: ValidateFunction | undefined;
 function schemaCheck(): ValidateFunction {
   // From src/ and from dist/ alike the contracts stand three folders up.
@@ -65,6 +66,8 @@ function schemaProblem(error: ErrorObject): Found {
     case 'additionalProperties':
       return [at(params['additionalProperty']), 'is not a key of a biller profile here'];
     case 'enum':
+      if (error.instancePath === '/Rollout')
+        return [error.instancePath, 'live or off was expected; shadow mode does not exist yet'];
       return [error.instancePath, `one of ${(params['allowedValues'] as readonly unknown[]).join(', ')} was expected`];
     case 'const':
       return [error.instancePath, `${JSON.stringify(params['allowedValue'])} was expected`];
@@ -75,26 +78,35 @@ function schemaProblem(error: ErrorObject): Found {
         error.instancePath,
         String(error.schemaPath).includes('duration')
           ? 'a duration such as "10s", "5m" or "24h" was expected'
-          : `text of the form ${String(params['pattern'])} was expected`,
+          : /^\/(BillerID|Tenant)$/.test(error.instancePath)
+            ? '1 to 56 visible characters without blanks, colons, control, zero-width or direction characters were expected'
+            : `text of the form ${String(params['pattern'])} was expected`,
       ];
     default:
       return [error.instancePath, error.message ?? `must satisfy ${error.keyword}`];
   }
 }
 
+const HOLDS_CARD_DATA =
+  'holds what looks like a card number or its verification code; every version of a profile is kept for ever, so take it out';
+
 /** What a schema cannot say: URLs, expressions, and members that need one another. */
 function beyondSchema(document: BillerDocument, rules: ProfileRules): Found[] {
   const found: Found[] = [];
   const note = (path: string, expected: string | undefined): void =>
     void (expected !== undefined && found.push([path, expected]));
-  const expression = (path: string, text: string | undefined): void =>
-    note(path, text === undefined ? undefined : asExpression(text));
-
+  for (const name of ['Description', 'NameTemplate', 'Vendor', 'IntegrationClass', 'Mode'] as const) {
+    const { [name]: text = '' } = document as { readonly [member in typeof name]?: string };
+    note(`/${name}`, maskCardData(text) === text ? undefined : HOLDS_CARD_DATA);
+  }
   note(
     '/BaseUrl',
     urlProblem(document.BaseUrl, rules.hosts) ??
       (document.BaseUrl.includes('?') ? 'a URL without a query was expected' : undefined),
   );
+  const placeholder = document.NameTemplate.replaceAll('{DBA}', '').match(/\{[^}]*\}?/)?.[0];
+  if (placeholder !== undefined)
+    note('/NameTemplate', `only {DBA} becomes the biller's trading name, found ${placeholder}`);
   const { Authentication: auth } = document;
   if (auth.Kind === 'OAuth2ClientCredentials') {
     if (auth.TokenUrl !== undefined) note('/Authentication/TokenUrl', urlProblem(auth.TokenUrl, rules.hosts));
@@ -105,51 +117,37 @@ function beyondSchema(document: BillerDocument, rules: ProfileRules): Found[] {
     if (!document.Requests[action]) note(`/Requests/${action}`, `is missing although ${action} is among the Actions`);
   }
   for (const [action, request] of Object.entries(document.Requests)) {
-    note(`/Requests/${action}/Path`, pathProblem(request.Path));
-    expression(`/Requests/${action}/Body`, request.Body);
     if (request.Format === 'xml' && request.RootElement === undefined)
       note(`/Requests/${action}/RootElement`, 'is missing; Format xml needs it');
     if (request.Format !== 'xml' && request.RootElement !== undefined)
       note(`/Requests/${action}/RootElement`, 'belongs to Format xml only');
   }
-  document.Answers.forEach((rule, index) => expression(`/Answers/${index}/When`, rule.When));
   if (!document.Answers.some((rule) => rule.Outcome === 'accepted'))
     note('/Answers', 'at least one rule with Outcome accepted was expected: without one nothing is ever delivered');
-  expression('/Reference', document.Reference);
-  expression('/Code', document.Code);
+  found.push(
+    ...headerProblems(document),
+    ...expressionProblems(document),
+    ...answerProblems(document.Answers),
+    ...inquiryAnswerProblems(document.StatusInquiry?.Answers ?? []),
+    ...durationProblems(document),
+  );
   const { StatusInquiry: inquiry, Idempotency: keys } = document;
-  if (inquiry) {
-    note('/StatusInquiry/Path', pathProblem(inquiry.Path));
-    inquiry.Answers.forEach((rule, index) => expression(`/StatusInquiry/Answers/${index}/When`, rule.When));
-    expression('/StatusInquiry/Reference', inquiry.Reference);
-    expression('/StatusInquiry/AmountMinorUnits', inquiry.AmountMinorUnits);
-  }
+  if (inquiry?.Amount !== undefined && inquiry.AmountMinorUnits !== undefined)
+    note('/StatusInquiry/Amount', 'stands beside AmountMinorUnits; one of the two was expected');
   if (keys) note('/Idempotency/Retention', retentionProblem(document, keys));
-  if (durationMs(document.Timeout) < 1) note('/Timeout', 'more than zero was expected');
   document.Windows?.forEach((window, index) => note(`/Windows/${index}/TimeZone`, timeZoneProblem(window.TimeZone)));
   return found;
 }
 
 /** The first resend leaves after Timeout and Quarantine, and must end, its late effect included, while the key is known. */
-function retentionProblem(document: BillerDocument, keys: NonNullable<BillerDocument['Idempotency']>): string | undefined {
+function retentionProblem(
+  document: BillerDocument,
+  keys: NonNullable<BillerDocument['Idempotency']>,
+): string | undefined {
   const needed = durationMs(keys.Margin ?? '5m') + 2 * (durationMs(document.Timeout) + durationMs(document.Quarantine));
   return durationMs(keys.Retention) > needed
     ? undefined
     : `more than ${needed / 1_000}s was expected (Margin, default 5m, and twice Timeout and Quarantine): no time would be left to send again`;
-}
-
-const asExpression = (text: string): string | undefined => {
-  const problem = expressionProblem(text);
-  return problem === undefined ? undefined : `a JSONata expression was expected: ${problem}`;
-};
-
-function pathProblem(path: string): string | undefined {
-  try {
-    parsePathTemplate(path);
-    return undefined;
-  } catch (error) {
-    return `a path with {dotted.path} placeholders was expected: ${(error as Error).message}`;
-  }
 }
 
 function timeZoneProblem(name: string): string | undefined {

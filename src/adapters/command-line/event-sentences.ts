@@ -1,8 +1,13 @@
+import { NO_REQUEST } from '../../application/delivering/claim-attempt';
 import { type ChunkEvent } from '../../domain/chunk/chunk.events';
-import { type DeliveryAttemptEvent, type ResolvedOutcome } from '../../domain/delivery-attempt/delivery-attempt.events';
+import {
+  type DeliveryAttemptEvent,
+  type DeliveryAttemptNotSent,
+  type ResolvedOutcome,
+} from '../../domain/delivery-attempt/delivery-attempt.events';
 import { type DoubtCause, type DpRecordEvent, type ParkCause } from '../../domain/dp-record/dp-record.events';
 import { type Instant } from '../../domain/instant';
-import { durationText, moneyText, timeText } from './words';
+import { durationText, moneyText, timeText, whoText } from './words';
 
 type Sentences<Event extends { readonly type: string; readonly data: unknown }> = {
   readonly [Type in Event['type']]: (data: Extract<Event, { readonly type: Type }>['data']) => string;
@@ -30,6 +35,15 @@ export const DOUBTED: Record<DoubtCause, string> = {
   'still-pending': 'the biller says "pending" and went on saying so',
   'bytes-changed': 'the request would not be the same bytes any more',
   'resends-used-up': 'the identical request was sent again as often as allowed',
+  'history-lost': 'the event store that knew its attempts is lost',
+};
+
+const NOT_SENT: Record<NonNullable<DeliveryAttemptNotSent['data']['why']>, string> = {
+  'row-withdrawn': 'its row is gone from the shard',
+  'row-not-valid': 'its row is not valid any more',
+  'cannot-prepare': 'no request could be made of it',
+  'given-up-by-broker': 'the broker had given up its message',
+  'too-old': 'the biller asked to slow down until the time of the record was over',
 };
 
 const EFFECT: Record<ResolvedOutcome, string> = {
@@ -65,29 +79,54 @@ const SENTENCES: Sentences<ChunkEvent> & Sentences<DpRecordEvent> & Sentences<De
   DpRecordDelivered: ({ attempt, billerReference }) => `delivered by attempt ${attempt}${referenced(billerReference)}`,
   DpRecordDeclined: ({ attempt, code }) => `declined by the biller in attempt ${attempt}${coded(code)}`,
   DpRecordDeadLettered: ({ reason, description }) => `dead-lettered, ${reason}: ${description}`,
-  DpRecordRedriven: ({ ordinal, by, reason }) => `redriven (${ordinal}) by ${by}: ${reason}`,
+  DpRecordRedriven: ({ ordinal, reason, ...who }) => `redriven (${ordinal}) by operator ${whoText(who)}: ${reason}`,
   DpRecordReconciled: ({ status }) => `its row says so too: ${status}`,
 
-  DeliveryAttemptStarted: ({ attempt, notAfter, idempotencyKey, profileVersion }) =>
-    `attempt ${attempt} starts under profile ${profileVersion}, to be sent by ${at(notAfter)} at the latest with key ${idempotencyKey}`,
+  DeliveryAttemptStarted: ({ attempt, notAfter, idempotencyKey, requestHash, profileVersion, underLostHistory }) =>
+    underLostHistory
+      ? `attempt ${attempt} stands for whatever was called for under the history that is lost, with key ${idempotencyKey}`
+      : requestHash === NO_REQUEST
+        ? `attempt ${attempt} is taken without a call, so that nobody else makes one`
+        : `attempt ${attempt} starts under profile ${profileVersion}, to be sent by ${at(notAfter)} at the latest with key ${idempotencyKey}`,
   DeliveryAttemptAccepted: ({ httpStatus, billerReference }) =>
     `the biller carried it out (HTTP ${httpStatus})${referenced(billerReference)}`,
   DeliveryAttemptDeclined: ({ httpStatus, code }) => `the biller declined it (HTTP ${httpStatus})${coded(code)}`,
   DeliveryAttemptThrottled: ({ retryAfterMs }) => `the biller asked to come back after ${durationText(retryAfterMs)}`,
   DeliveryAttemptNotExecuted: ({ code }) => `certainly not carried out (${code})`,
-  DeliveryAttemptNotSent: ({ lateByMs }) => `not sent: its time was over by ${durationText(lateByMs)}`,
-  DeliveryAttemptOutcomeUnknown: ({ code }) => `no clear answer (${code}): it may or may not have been carried out`,
+  DeliveryAttemptNotSent: ({ lateByMs, code, why }) =>
+    why !== undefined
+      ? `not sent: ${NOT_SENT[why]}`
+      : code !== undefined
+        ? `not sent: ${code}`
+        : lateByMs === 0
+          ? 'not sent: no call was to be made'
+          : `not sent: its time was over by ${durationText(lateByMs)}`,
+  DeliveryAttemptOutcomeUnknown: ({ code, httpStatus, contentType }) =>
+    `no clear answer (${[code, ...(httpStatus === undefined ? [] : [`HTTP ${httpStatus}`]), ...((contentType ?? '') ? [contentType] : [])].join(', ')}): it may or may not have been carried out`,
   DeliveryAttemptInquired: ({ answer }) => `the biller was asked what became of it, and answered: ${answer}`,
   DeliveryAttemptResent: ({ notAfter }) =>
     `the identical request is sent again under the same key, by ${at(notAfter)} at the latest`,
   DeliveryAttemptResolvedByInquiry: ({ outcome, billerReference, code }) =>
     `the biller was asked: it was ${EFFECT[outcome]}${referenced(billerReference)}${coded(code)}`,
-  DeliveryAttemptResolvedByOperator: ({ outcome, by, evidence, billerReference }) =>
-    `${by} resolved it as ${EFFECT[outcome]}${referenced(billerReference)}; evidence: ${evidence}`,
+  DeliveryAttemptResolvedByOperator: ({ outcome, evidence, billerReference, ...who }) =>
+    `operator ${whoText(who)} resolved it as ${EFFECT[outcome]}${referenced(billerReference)}; evidence: ${evidence}`,
   LateOutcomeObserved: ({ outcome, billerReference }) =>
     `a late answer says it was ${EFFECT[outcome]}${referenced(billerReference)}`,
   DoublePostSuspected: ({ closedAs, observed }) =>
     `DOUBLE POST SUSPECTED: it was closed as ${EFFECT[closedAs]} and seen as ${EFFECT[observed]}; a person must look`,
+};
+
+/** What a member that is missing looks like in a sentence. */
+const UNTOLD = /\b(undefined|NaN|Invalid Date)\b/;
+
+/** A sentence about what was folded; damaged members may have left holes in it. */
+export const wholeOr = (instead: string, told: () => string): string => {
+  try {
+    const text = told();
+    return UNTOLD.test(text) ? instead : text;
+  } catch {
+    return instead;
+  }
 };
 
 /** An event of a newer version is shown as it is. */
@@ -95,5 +134,12 @@ export function sentenceOf(type: string, data: unknown): string {
   const sentence = Object.hasOwn(SENTENCES, type)
     ? (SENTENCES as Record<string, (data: never) => string>)[type]
     : undefined;
-  return sentence ? sentence(data as never) : `${type} ${JSON.stringify(data)}`;
+  if (!sentence) return `${type} ${JSON.stringify(data)}`;
+  try {
+    const told = sentence(data as never);
+    if (!UNTOLD.test(told)) return told;
+  } catch {
+    // Told below.
+  }
+  return `${type}, whose members are damaged: ${JSON.stringify(data)}`;
 }

@@ -1,9 +1,10 @@
 import { SingleBar } from 'cli-progress';
+import { visible } from '../../domain/invisible-text';
 
 /** How a long piece of work tells people where it stands. It writes to stderr, so that output for programs stays clean. */
 export interface Progress {
-  /** `note`: what is going on, in a few words. */
-  update(done: number, note?: string): void;
+  /** `note`: what is going on, in a few words; `total`: where it has changed since. */
+  update(done: number, note?: string, total?: number): void;
   finish(): void;
 }
 
@@ -33,7 +34,10 @@ function bar({ label, total }: ProgressOptions, stream: NodeJS.WriteStream): Pro
   });
   single.start(total, 0, { note: '' });
   return {
-    update: (done, note = '') => single.update(done, { note }),
+    update(done, note = '', newTotal) {
+      if (newTotal !== undefined) single.setTotal(newTotal);
+      single.update(done, { note: visible(note) });
+    },
     finish: () => single.stop(),
   };
 }
@@ -46,12 +50,12 @@ function lines(
   let last = '';
   let shown = '';
   const show = (): void => {
-    if (last !== '' && last !== shown) stream.write(`${last}\n`);
+    if (last !== '' && last !== shown) stream.write(`${visible(last)}\n`);
     shown = last;
   };
   return {
-    update(done, note) {
-      last = `${label}: ${done} of ${total}${note ? `, ${note}` : ''}`;
+    update(done, note, newTotal = total) {
+      last = `${label}: ${done} of ${newTotal}${note ? `, ${note}` : ''}`;
       if (monotonicMs() - shownAt < lineEveryMs) return;
       shownAt = monotonicMs();
       show();

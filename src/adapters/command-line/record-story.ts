@@ -1,25 +1,29 @@
 import { type Explanation } from '../../application/queries/explain-record';
 import { type DpRecord } from '../../domain/dp-record/dp-record.state';
 import { type DpRow } from '../../domain/dp-record/dp-row';
-import { DOUBTED, PARKED, sentenceOf } from './event-sentences';
+import { DOUBTED, PARKED, sentenceOf, wholeOr } from './event-sentences';
+import { type Lines } from './printer';
 import { moneyText, timeText } from './words';
 
+const DAMAGED = 'cannot be told: members of what was read are damaged (docs/runbooks/history-tampered.md)';
+
 /** A record's history as a timeline for people: no names and no account numbers, as in the events themselves. */
-export function recordStory(explanation: Explanation): string {
-  const { record, asOf, state, timeline, row, next } = explanation;
+export function recordStory(explanation: Explanation): Lines {
+  const { record, asOf, state, since, timeline, row, next } = explanation;
   const width = Math.max(0, ...timeline.map(({ by }) => by.length));
-  const lines = timeline.map(
-    ({ at, by, type, data }) => `${timeText(at)}  ${by.padEnd(width)}  ${sentenceOf(type, data)}`,
-  );
+  const lines = timeline.flatMap(({ at, by, type, data, answer }) => [
+    `${timeText(at)}  ${by.padEnd(width)}  ${sentenceOf(type, data)}`,
+    ...(answer === undefined ? [] : [`${' '.repeat(timeText(at).length + width + 4)}the answer, masked: ${answer}`]),
+  ]);
   return [
     `record  ${record}${asOf === undefined ? '' : ` as of ${timeText(asOf)}`}`,
-    `state   ${stateText(state)}`,
-    `row     ${row ? rowText(row) : 'there is none in the shards'}${asOf === undefined ? '' : ' (as it is now)'}`,
+    `state   ${wholeOr(DAMAGED, () => stateText(state))}${since === undefined ? '' : `, since ${timeText(since)}`}`,
+    `row     ${row ? wholeOr(DAMAGED, () => rowText(row)) : 'there is none in the shards'}${asOf === undefined ? '' : ' (as it is now)'}`,
     '',
     ...(lines.length === 0 ? ['no events'] : lines),
     '',
-    `next    ${next.what}${next.at === undefined ? '' : ` at ${timeText(next.at)}`}`,
-  ].join('\n');
+    `next    ${wholeOr(DAMAGED, () => `${next.what}${next.at === undefined ? '' : ` at ${timeText(next.at)}`}`)}`,
+  ];
 }
 
 export function stateText(state: DpRecord): string {
@@ -49,7 +53,7 @@ function rowText(row: DpRow): string {
   );
   return [
     `${row.status} in ${row.shard}`,
-    `since ${timeText(row.createdAt)}`,
+    `created ${timeText(row.createdAt)}`,
     ...(row.payment ? [moneyText(row.payment.amount), `payment ${row.payment.paymentId}`] : []),
     `customer ${row.customerId}`,
     ...details,

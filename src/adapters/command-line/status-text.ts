@@ -1,14 +1,14 @@
+import { type OperatorOrder } from '../../application/operating/operator-order';
 import { type Backlog } from '../../application/queries/measure-backlog';
 import { type RowStatus } from '../../domain/dp-record/row-status';
 import { type BillerId } from '../../domain/identifiers';
 import { earliest, type Instant } from '../../domain/instant';
-import { tableText } from './table';
+import { type Lines } from './printer';
+import { tableLines } from './table';
 import { ageText } from './words';
 
-export interface PausedBiller {
+export interface PausedBiller extends OperatorOrder {
   readonly billerId: BillerId;
-  readonly by: string;
-  readonly reason: string;
   readonly since: Instant;
 }
 
@@ -17,7 +17,7 @@ const AGING: readonly RowStatus[] = ['New', 'Queued', 'Published'];
 const right = (title: string) => ({ title, align: 'right' as const });
 
 /** Source: the shards. One line per biller and data type; what has its end is one number. */
-export function backlogTable(backlog: Backlog, now: Instant): string {
+export function backlogTable(backlog: Backlog, now: Instant): Lines {
   const names = [...new Set(backlog.rows.map(({ billerId, dataType }) => `${billerId} ${dataType}`))].sort((a, b) =>
     a.localeCompare(b, 'en', { numeric: true }),
   );
@@ -33,7 +33,7 @@ export function backlogTable(backlog: Backlog, now: Instant): string {
       oldest.length === 0 ? '-' : ageText(oldest.reduce(earliest), now),
     ];
   });
-  return tableText(
+  return tableLines(
     [
       { title: 'biller' },
       { title: 'type' },
@@ -43,17 +43,28 @@ export function backlogTable(backlog: Backlog, now: Instant): string {
   );
 }
 
+/** Rows that would wait in silence: nothing claims them before a date that nobody meant. */
+export function neverDueLines(rows: Backlog['rows']): readonly string[] {
+  const late = rows.filter(({ status, neverDue = 0 }) => status === 'New' && neverDue > 0);
+  const all = late.map(({ billerId, dataType, neverDue }) => `${neverDue} ${dataType} of biller ${billerId}`);
+  return all.length === 0
+    ? []
+    : [`new rows due after 2099, which nothing will claim until their DueAt is mended: ${all.join(', ')}`];
+}
+
 /** Source: the bus. */
-export const busTable = (backlog: Backlog): string =>
-  tableText(
+export const busTable = (backlog: Backlog): Lines =>
+  tableLines(
     [{ title: 'topic' }, { title: 'subscription' }, ...['active', 'scheduled', 'dead letters'].map(right)],
-    backlog.subscriptions.map(({ topic, subscription, active, scheduled, deadLettered }) => [
-      topic,
-      subscription,
-      String(active),
-      scheduled === undefined ? 'not told' : String(scheduled),
-      String(deadLettered),
-    ]),
+    [...backlog.subscriptions, ...(backlog.notices ? [backlog.notices] : [])].map(
+      ({ topic, subscription, active, scheduled, deadLettered }) => [
+        topic,
+        subscription,
+        String(active),
+        scheduled === undefined ? 'not told' : String(scheduled),
+        String(deadLettered),
+      ],
+    ),
   );
 
 /** What an operator does about what is seen, most urgent first; every line names a command. */
@@ -64,10 +75,15 @@ export function adviceOf(
 ): readonly string[] {
   const count = (status: RowStatus): number =>
     backlog.rows.reduce((sum, row) => sum + (row.status === status ? row.count : 0), 0);
-  const deadLetters = backlog.subscriptions.reduce((sum, { deadLettered }) => sum + deadLettered, 0);
+  const deadLetters = backlog.subscriptions.filter(({ deadLettered }) => deadLettered > 0);
+  const notices = (backlog.notices?.active ?? 0) + (backlog.notices?.deadLettered ?? 0);
   const lines = [
     ...(count('InDoubt') > 0 ? [`${count('InDoubt')} in doubt: datapump in-doubt list`] : []),
-    ...(deadLetters > 0 ? [`${deadLetters} in the dead letters: datapump deadletter list`] : []),
+    ...deadLetters.map(
+      ({ kind, deadLettered }) =>
+        `${deadLettered} in the dead letters of ${kind}: datapump deadletter list --type ${kind.toLowerCase()}`,
+    ),
+    ...(notices > 0 ? [`${notices} notices of rejected rows: datapump rejected list`] : []),
     ...(profileProblems > 0 ? [`${profileProblems} wrong in biller profiles: datapump biller check`] : []),
     ...paused.map(({ billerId }) => `biller ${billerId} is paused: datapump biller resume ${billerId}`),
     ...(backlog.drained ? [] : ['work is waiting or under way: datapump run all']),

@@ -7,7 +7,8 @@ import {
   type Tally,
   tallyText,
 } from '../../application/queries/control-totals';
-import { tableText } from './table';
+import { type Lines } from './printer';
+import { tableLines } from './table';
 
 const TITLES: Record<End, string> = {
   delivered: 'delivered', declined: 'declined', rejected: 'rejected', skipped: 'skipped', withdrawn: 'withdrawn',
@@ -15,7 +16,7 @@ const TITLES: Record<End, string> = {
 }; // prettier-ignore
 
 /** Both sources, a line each, so that a difference is seen where it is. Ends that nobody reached get no column. */
-export function totalsTable(totals: ControlTotals): string {
+export function totalsTable(totals: ControlTotals): Lines {
   const lines = [...totals.shards, ...totals.eventStore];
   const ends = ENDS.filter((end) => end === 'delivered' || lines.some((line) => line.ends[end].count > 0));
   const names = [...new Set(lines.map(nameOf))];
@@ -23,7 +24,7 @@ export function totalsTable(totals: ControlTotals): string {
     const [biller, dataType] = name.split(' ');
     return [biller!, dataType!, source, text(line?.eligible), ...ends.map((end) => text(line?.ends[end]))];
   };
-  return tableText(
+  return tableLines(
     [
       { title: 'biller' },
       { title: 'type' },

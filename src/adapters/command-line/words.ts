@@ -1,12 +1,15 @@
 import { type Instant, msBetween } from '../../domain/instant';
-import { decimalText, type Money } from '../../domain/money';
+import { type Money, moneyText as moneyInWords } from '../../domain/money';
 
 /** `353.90 CZK`; a dash where there is no amount. */
-export const moneyText = (amount: Money | undefined): string =>
-  amount ? `${decimalText(amount)} ${amount.currency}` : '-';
+export const moneyText = (amount: Money | undefined): string => (amount ? moneyInWords(amount) : '-');
 
 /** `2026-11-20 08:00:00.000Z`: easier to read than the T, and still the whole instant. */
 export const timeText = (instant: Instant): string => instant.replace('T', ' ');
+
+/** The person as the system knows it, and who that person says to be: `root@ops-1 (says: Ana)`. */
+export const whoText = ({ by, claimedBy }: { readonly by: string; readonly claimedBy?: string }): string =>
+  claimedBy === undefined ? by : `${by} (says: ${claimedBy})`;
 
 const UNITS = [['d', 86_400_000], ['h', 3_600_000], ['m', 60_000], ['s', 1_000]] as const; // prettier-ignore
 

@@ -1,15 +1,9 @@
 import { createReadStream } from 'node:fs';
-import { type PaymentLine } from '../../application/load-payments';
-import { type PaymentImport } from '../../application/ports/shard';
-import { billerId } from '../../domain/identifiers';
-import { type Instant, instant, instantFromMs, msOf } from '../../domain/instant';
-import { minorUnitsFromText } from '../../domain/money';
-import { AMOUNT_MAX_MINOR_UNITS } from '../../domain/policies/validation';
+import { type PaymentLine } from '../../application/operating/load-payments';
 import { type CsvRecord, csvRecords } from './csv-records';
-import { columnsOf, MAPPED_FIELDS, type MappedField, type PaymentMapping, valueOf } from './payment-mapping';
-import { textLines } from './text-lines';
-
-const TEXT_LENGTH_MAX = 256;
+import { paymentReader } from './payment-of-line';
+import { columnsOf, type PaymentMapping } from './payment-mapping';
+import { OtherEncoding, textLines } from './text-lines';
 
 /** A header that does not hold what the mapping reads: nothing of the file was taken. */
 export class CsvHeaderProblems extends Error {
@@ -28,8 +22,15 @@ export async function openCsvPayments(
   mapping: PaymentMapping,
   bytesRead: (bytes: number) => void = () => undefined,
 ): Promise<AsyncGenerator<PaymentLine>> {
-  const records = csvRecords(textLines(counted(file, bytesRead)), mapping.delimiter);
-  return payments(records, await headerOf(records, file, mapping), mapping);
+  const records = csvRecords(textLines(counted(file, bytesRead), mapping.encoding), mapping.delimiter);
+  try {
+    const { header, first } = await headerOf(records, file, mapping);
+    return payments(records, header, first, mapping);
+  } catch (error) {
+    await records.return(undefined);
+    if (error instanceof OtherEncoding) throw new CsvHeaderProblems([`${file}: ${error.message} (/encoding)`]);
+    throw error;
+  }
 }
 
 async function* counted(file: string, bytesRead: (bytes: number) => void): AsyncGenerator<Uint8Array> {
@@ -41,96 +42,88 @@ async function* counted(file: string, bytesRead: (bytes: number) => void): Async
   }
 }
 
+/** `first`: read in looking for a header, and a line of payments. */
 async function* payments(
   records: AsyncGenerator<CsvRecord>,
   header: readonly string[],
+  first: CsvRecord | undefined,
   mapping: PaymentMapping,
 ): AsyncGenerator<PaymentLine> {
-  const at = new Map(header.map((name, index) => [name, index]));
-  for await (const record of records) {
+  const read = paymentReader(mapping, (column) => header.indexOf(column));
+  const lineOf = (record: CsvRecord): PaymentLine | undefined => {
     const { line } = record;
-    if ('reason' in record) yield { line, reason: record.reason };
-    else if (record.fields.length !== header.length) {
-      yield { line, reason: `has ${record.fields.length} columns, the header has ${header.length}` };
-    } else yield { line, ...paymentOf((column) => record.fields[at.get(column)!]!.trim(), mapping) };
+    if ('reason' in record) return { line, reason: record.reason };
+    const { fields } = record;
+    // Spreadsheets write rows that someone emptied as delimiters alone.
+    if (fields[0]!.trim() === '' && fields.every((field) => field.trim() === '')) return undefined;
+    if (fields.length < header.length || (fields.length > header.length && !restIsEmpty(fields, header.length))) {
+      return {
+        line,
+        reason: `has ${fields.length} columns, the ${mapping.columns ? 'mapping names' : 'header has'} ${header.length}`,
+      };
+    }
+    return { line, ...read(fields) };
+  };
+  const begun = first && lineOf(first);
+  if (begun) yield begun;
+  for await (const record of records) {
+    const found = lineOf(record);
+    if (found) yield found;
   }
 }
 
-async function headerOf(
-  records: AsyncGenerator<CsvRecord>,
+/** Some programs end every line, or every line but the header, with a delimiter. */
+const restIsEmpty = (fields: readonly string[], from: number): boolean =>
+  fields.slice(from).every((field) => field.trim() === '');
+
+interface Header {
+  readonly header: readonly string[];
+  /** A line that was read, and is no header. */
+  readonly first: CsvRecord | undefined;
+}
+
+/** Excel's own first line, which tells it the delimiter. */
+const SEPARATOR_LINE = /^sep=(.)[\s;,|]*$/i;
+
+async function headerOf(records: AsyncGenerator<CsvRecord>, file: string, mapping: PaymentMapping): Promise<Header> {
+  const next = async (): Promise<CsvRecord | undefined> => (await records.next()).value as CsvRecord | undefined;
+  let record = await next();
+  const told =
+    record && 'fields' in record ? SEPARATOR_LINE.exec(record.fields.join(mapping.delimiter))?.[1] : undefined;
+  if (told !== undefined) {
+    // The delimiter itself splits this line: `sep=;` comes as `sep=` and nothing.
+    if (told !== mapping.delimiter) {
+      throw new CsvHeaderProblems([
+        `${file}: its line sep=${told} tells another delimiter than the mapping, ${JSON.stringify(mapping.delimiter)} (/delimiter)`,
+      ]);
+    }
+    record = await next();
+  }
+  if (mapping.columns) return checkedHeader(file, mapping, mapping.columns, record, 'the mapping names');
+  const found = record ?? { line: 1, reason: 'is not there' };
+  if ('reason' in found)
+    throw new CsvHeaderProblems([`${file}: line ${found.line} ${found.reason}, expected a header line`]);
+  const names = found.fields.map((name) => name.trim());
+  while (names.length > 1 && names.at(-1) === '') names.pop();
+  return checkedHeader(file, mapping, names, undefined, 'the header has');
+}
+
+function checkedHeader(
   file: string,
   mapping: PaymentMapping,
-): Promise<readonly string[]> {
-  const first = await records.next();
-  const record = first.done === true ? { line: 1, reason: 'is not there' } : first.value;
-  if ('reason' in record)
-    throw new CsvHeaderProblems([`${file}: line ${record.line} ${record.reason}, expected a header line`]);
-  const header = record.fields.map((name) => name.trim());
-  const twice = header.filter((name, index) => header.indexOf(name) !== index);
+  header: readonly string[],
+  first: CsvRecord | undefined,
+  has: string,
+): Header {
+  const twice = header.filter((name, index) => name !== '' && header.indexOf(name) !== index);
   const missing = columnsOf(mapping).filter(({ column }) => !header.includes(column));
-  const has = `the header has ${header.join(', ')}`;
   const problems = [
     ...twice.map((name) => `${file}: the header names column ${name} more than once`),
     ...missing.map(
-      ({ column, place }) => `${file}: column ${column} is missing, ${has} (the mapping reads it at ${place})`,
+      ({ column, place }) =>
+        `${file}: column ${column} is missing, ${has} ${header.join(', ')} (the mapping reads it at ${place})`,
     ),
   ];
   if (problems.length > 0) throw new CsvHeaderProblems(problems);
-  return header;
-}
-
-/** Every reason at once, so that a line is mended in one go. */
-function paymentOf(
-  cell: (column: string) => string,
-  mapping: PaymentMapping,
-): { payment: PaymentImport } | { reason: string } {
-  const value = Object.fromEntries(
-    MAPPED_FIELDS.map((field) => [field, valueOf(mapping.fields[field], cell)]),
-  ) as Record<MappedField, string>;
-  const minorUnits = minorUnitsFromText(value.amount);
-  const paidAt = instantOf(value.paidAt);
-  const problems = MAPPED_FIELDS.flatMap((field) => {
-    const problem = textProblem(value[field]);
-    return problem === undefined ? [] : [`${field} ${problem}`];
-  });
-  const wrong = (field: MappedField, expected: string): void => {
-    if (value[field] !== '')
-      problems.push(`${field} is ${JSON.stringify(value[field].slice(0, 40))}, expected ${expected}`);
-  };
-  if (!isBillerId(value.billerId)) wrong('billerId', '1 to 56 characters without blanks or colons');
-  if (minorUnits === undefined) wrong('amount', 'digits with at most two decimals after a point');
-  else if (minorUnits <= 0) wrong('amount', 'more than 0');
-  else if (minorUnits > AMOUNT_MAX_MINOR_UNITS) wrong('amount', 'at most one hundred million');
-  if (!/^[A-Z]{3}$/.test(value.currency)) wrong('currency', 'three capital letters');
-  if (paidAt === undefined) wrong('paidAt', 'a date (2026-11-20) or an instant with an offset (2026-11-20T08:00:00Z)');
-  if (problems.length > 0) return { reason: problems.join('; ') };
-  return {
-    payment: {
-      ...value,
-      billerId: billerId(value.billerId),
-      amount: { minorUnits: minorUnits!, currency: value.currency },
-      paidAt: paidAt!,
-    },
-  };
-}
-
-function textProblem(text: string): string | undefined {
-  if (text === '') return 'is empty';
-  if (text.length > TEXT_LENGTH_MAX) return `is longer than ${TEXT_LENGTH_MAX} characters`;
-  if (text.includes('\ufffd')) return 'holds bytes that are not UTF-8';
-  return undefined;
-}
-
-const isBillerId = (text: string): boolean => /^[^\s:]{1,56}$/.test(text);
-
-/** A date alone is its midnight in UTC. A day that is in no calendar is none. */
-function instantOf(text: string): Instant | undefined {
-  const date = /^\d{4}-\d\d-\d\d/.exec(text)?.[0];
-  if (date === undefined || Number.isNaN(Date.parse(date)) || !instantFromMs(Date.parse(date)).startsWith(date))
-    return undefined;
-  try {
-    return instantFromMs(msOf(instant(text === date ? `${text}T00:00:00Z` : text)));
-  } catch {
-    return undefined;
-  }
+  return { header, first };
 }

@@ -39,7 +39,8 @@ type Taken = { readonly record: CsvRecord | undefined; readonly lines: number };
 
 /** 'more': a quote is still open at the end of these lines. */
 function takeRecord(open: readonly TextLine[], delimiter: string): Taken | 'more' {
-  const { line, text } = open[0]!;
+  const { line, text, damage } = open[0]!;
+  if (damage !== undefined && !text?.includes('"')) return { record: { line, reason: damage }, lines: 1 };
   if (text === undefined) return { record: { line, reason: 'is longer than any line of a payment can be' }, lines: 1 };
   if (text.trim() === '') return { record: undefined, lines: 1 };
   if (!text.includes('"')) return { record: { line, fields: text.split(delimiter) }, lines: 1 };
@@ -47,6 +48,9 @@ function takeRecord(open: readonly TextLine[], delimiter: string): Taken | 'more
   for (let lines = 1; ; lines++) {
     const parsed = parseQuoted(whole, delimiter);
     if (parsed !== 'open') {
+      // A record that runs over lines is damaged where any of them is.
+      const damaged = open.slice(0, lines).find((each) => each.damage !== undefined);
+      if (damaged) return { record: { line, reason: damaged.damage! }, lines };
       return { record: 'reason' in parsed ? { line, reason: parsed.reason } : { line, fields: parsed.fields }, lines };
     }
     const next = open[lines];

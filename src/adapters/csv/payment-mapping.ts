@@ -1,4 +1,6 @@
-import Ajv, { type ErrorObject, type ValidateFunction } from 'ajv';
+import { type AmountFormat } from './amount-format';
+import { type DateFormat } from './date-format';
+import { type Encoding } from './encodings';
 
 /** Where the value of one field comes from: a column, the same text for all lines, or text with `{column}` in it. */
 export type FieldSource =
@@ -12,83 +14,31 @@ export const MAPPED_FIELDS = [
 ] as const; // prettier-ignore
 export type MappedField = (typeof MAPPED_FIELDS)[number];
 
-export interface PaymentMapping {
+/** Which lines of an export are payments, by what a column says. A value that is in neither list is a bad line. */
+export interface Direction {
+  readonly column: string;
+  /** Absent: every value that is not passed over. */
+  readonly payment?: readonly string[];
+  readonly passOver: readonly string[];
+}
+
+export interface PaymentMapping extends AmountFormat, DateFormat {
   readonly delimiter: string;
+  readonly encoding?: Encoding;
+  /** The columns' names where the file has no header line. */
+  readonly columns?: readonly string[];
+  readonly direction?: Direction;
   readonly fields: Readonly<Record<MappedField, FieldSource>>;
-}
-
-const text = { type: 'string', minLength: 1 };
-const only = (properties: Record<string, object>, optional: readonly string[] = []) => ({
-  type: 'object',
-  additionalProperties: false,
-  properties,
-  required: Object.keys(properties).filter((name) => !optional.includes(name)),
-});
-
-const SCHEMA = only(
-  {
-    description: text,
-    delimiter: { type: 'string', pattern: '^[^"\\r\\n]$' },
-    fields: only(
-      Object.fromEntries(
-        MAPPED_FIELDS.map((field) => [
-          field,
-          {
-            oneOf: [
-              only({ column: text, whenEmpty: text }, ['whenEmpty']),
-              only({ constant: text }),
-              only({ template: text }),
-            ],
-          },
-        ]),
-      ),
-    ),
-  },
-  ['description', 'delimiter'],
-);
-
-let compiled: ValidateFunction | undefined;
-/** Compiled when a mapping is first read: every process loads this file, and few read one. */
-const schemaCheck = (): ValidateFunction => (compiled ??= new Ajv({ allErrors: true }).compile(SCHEMA));
-
-/** Every problem of a mapping file's content, or the mapping. */
-export function readPaymentMapping(
-  json: string,
-): { readonly mapping: PaymentMapping } | { readonly problems: readonly string[] } {
-  let found: unknown;
-  try {
-    found = JSON.parse(json);
-  } catch (error) {
-    return { problems: [`is not JSON: ${(error as Error).message}`] };
-  }
-  const validate = schemaCheck();
-  if (!validate(found)) return { problems: [...new Set((validate.errors ?? []).flatMap(problemOf))] };
-  const mapping = found as { delimiter?: string; fields: PaymentMapping['fields'] };
-  return { mapping: { delimiter: mapping.delimiter ?? ',', fields: mapping.fields } };
-}
-
-/** A field that fits none of the three forms is one problem, not one for each form. */
-function problemOf(error: ErrorObject): readonly string[] {
-  const place = error.instancePath === '' ? '/' : error.instancePath;
-  const field = /^\/fields\/(\w+)/.exec(error.instancePath)?.[1];
-  if (field !== undefined) {
-    return [
-      `/fields/${field}: expected { "column": … }, { "constant": … } or { "template": … }, with "whenEmpty" only beside "column"`,
-    ];
-  }
-  const slash = place === '/' ? '' : place;
-  if (error.keyword === 'required') return [`${slash}/${String(error.params['missingProperty'])}: is missing`];
-  if (error.keyword === 'additionalProperties')
-    return [`${slash}/${String(error.params['additionalProperty'])}: is not a key of a mapping`];
-  if (error.keyword === 'pattern') return [`${place}: expected one character, not a quote or line end`];
-  return [`${place}: ${error.message ?? error.keyword}`];
 }
 
 const PLACEHOLDER = /\{([^{}]+)\}/g;
 
 /** The columns a mapping reads, with the place in it that names each. */
-export const columnsOf = ({ fields }: PaymentMapping): readonly { readonly column: string; readonly place: string }[] =>
-  MAPPED_FIELDS.flatMap((field) => {
+export const columnsOf = ({
+  fields,
+  direction,
+}: PaymentMapping): readonly { readonly column: string; readonly place: string }[] => [
+  ...MAPPED_FIELDS.flatMap((field) => {
     const source = fields[field];
     if ('column' in source) return [{ column: source.column, place: `/fields/${field}/column` }];
     if ('constant' in source) return [];
@@ -96,12 +46,20 @@ export const columnsOf = ({ fields }: PaymentMapping): readonly { readonly colum
       column: match[1]!,
       place: `/fields/${field}/template`,
     }));
-  });
+  }),
+  ...(direction ? [{ column: direction.column, place: '/direction/column' }] : []),
+];
 
-/** What a field is on one line, as text. */
-export function valueOf(source: FieldSource, cell: (column: string) => string): string {
-  if ('constant' in source) return source.constant;
-  if ('template' in source) return source.template.replace(PLACEHOLDER, (_, column: string) => cell(column));
-  const value = cell(source.column);
-  return value === '' ? (source.whenEmpty ?? '') : value;
+/** What a field is on one line, as text. `placeOf` is asked once a column, not once a line. */
+export function valueReader(
+  source: FieldSource,
+  placeOf: (column: string) => number,
+): (cells: readonly string[]) => string {
+  if ('constant' in source) return () => source.constant;
+  if ('column' in source) {
+    const [place, { whenEmpty = '' }] = [placeOf(source.column), source];
+    return (cells) => cells[place]!.trim() || whenEmpty;
+  }
+  const parts = source.template.split(PLACEHOLDER).map((part, index) => (index % 2 === 0 ? part : placeOf(part)));
+  return (cells) => parts.map((part) => (typeof part === 'string' ? part : cells[part]!.trim())).join('');
 }

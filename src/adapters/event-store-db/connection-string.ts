@@ -17,7 +17,7 @@ const KNOWN_OPTIONS = new Set(
   ].map((name) => name.toLowerCase()),
 );
 const FORM =
-  /^esdb(\+discover)?:\/\/(?:[^:@/?]+:[^:@/?]+@)?[^:@/?]+(?::\d{1,5})?(?:,[^:@/?]+(?::\d{1,5})?)*\/*(?:\?(.*))?$/;
+  /^(?:esdb|kurrentdb|kurrent|kdb)(\+discover)?:\/\/(?:[^:@/?]+:[^:@/?]+@)?[^:@/?]+(?::\d{1,5})?(?:,[^:@/?]+(?::\d{1,5})?)*\/*(?:\?(.*))?$/;
 
 /**
  * All that is wrong with a connection string, a sentence each; none: the adapter takes it. The sentences never quote it,
@@ -30,11 +30,18 @@ export function connectionStringProblems(
   const match = FORM.exec(connectionString.trim());
   if (!match) {
     return [
-      'the event store connection string is not of the form esdb://user:password@host:2113?tls=true or esdb+discover://…; ' +
+      'the event store connection string is not of the form esdb://user:password@host:2113?tls=true, esdb+discover://…, kurrentdb://… or kurrentdb+discover://…; ' +
         'percent-encode the characters : @ / ? in the user and the password',
     ];
   }
   const problems: string[] = [];
+  const hosts = connectionStringHosts(connectionString).replace(/,+$/, '');
+  if (match[1] !== undefined && hosts.includes(',')) {
+    problems.push(
+      `the event store connection string names several hosts with +discover, of which only the first would ever be asked: ` +
+        `write esdb://${hosts} for these hosts, or esdb+discover:// with one DNS name that stands for all of them`,
+    );
+  }
   for (const option of match[2]?.split('&') ?? []) {
     const [rawName = '', value = ''] = option.split('=');
     const name = rawName.trim().toLowerCase().replace(/[_-]/g, '');
@@ -61,6 +68,10 @@ export function connectionStringProblems(
 export const connectionStringHosts = (connectionString: string): string =>
   connectionString
     .trim()
-    .replace(/^esdb(\+discover)?:\/\//, '')
+    .replace(/^(?:esdb|kurrentdb|kurrent|kdb)(\+discover)?:\/\//, '')
     .replace(/^.*@/, '')
     .replace(/[/?].*$/, '');
+
+/** The same with the scheme that the client in use knows; both vendors' clients mean the same by theirs. */
+export const withScheme = (connectionString: string, scheme: 'esdb' | 'kurrentdb'): string =>
+  connectionString.trim().replace(/^[a-z]+(?=(\+discover)?:\/\/)/, scheme);

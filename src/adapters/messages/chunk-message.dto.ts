@@ -6,13 +6,17 @@ import { idText } from './id-text';
 /** class-validator's IsOptional lets null through, which the schema refuses. */
 const WhenPresent = () => ValidateIf((_, value) => value !== undefined);
 
+const RANGE =
+  /^[^\s:\p{Cc}\p{Cf}\p{Cs}\p{Default_Ignorable_Code_Point}\u2800]{1,56}:[^\s:\p{Cc}\p{Cf}\p{Cs}\p{Default_Ignorable_Code_Point}\u2800]{3,113}$/u;
+const CHUNK_ID = /^[^\s\p{Cc}\p{Cf}\p{Cs}\p{Default_Ignorable_Code_Point}\u2800]{1,128}$/u;
+
 /** The form of contracts/messages/chunk.v1.schema.json. Unknown members are left out: version 1 is add-only. */
 export class ChunkMessageDto {
   @IsId() readonly billerId: unknown;
   @IsId() readonly dpStart: unknown;
   @IsId() readonly dpEnd: unknown;
-  @MatchesText(/^[^\s:]{1,56}:[^\s:]{3,113}$/, 'billerId:dpStart+dpEnd') readonly messageId: unknown;
-  @WhenPresent() @MatchesText(/^\S{1,128}$/, '1 to 128 characters without blanks') readonly chunkId: unknown;
+  @MatchesText(RANGE, 'billerId:dpStart+dpEnd') readonly messageId: unknown;
+  @WhenPresent() @MatchesText(CHUNK_ID, '1 to 128 visible characters without blanks') readonly chunkId: unknown;
   @WhenPresent() @IsId() readonly shard: unknown;
   @WhenPresent() @IsOneOf(DATA_TYPES) readonly eventType: unknown;
   @WhenPresent() @MatchesText(/^/, 'text') readonly traceparent: unknown;

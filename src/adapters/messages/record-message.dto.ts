@@ -2,7 +2,8 @@ import { DATA_TYPES } from '../../domain/biller/data-type';
 import { IsId, IsInstantWithOffset, IsOneOf, MatchesText } from './decorators';
 import { idText } from './id-text';
 
-const RECORD_KEY = /^[^\s:]{1,56}:[^\s:]{1,56}$/;
+const RECORD_KEY =
+  /^[^\s:\p{Cc}\p{Cf}\p{Cs}\p{Default_Ignorable_Code_Point}\u2800]{1,56}:[^\s:\p{Cc}\p{Cf}\p{Cs}\p{Default_Ignorable_Code_Point}\u2800]{1,56}$/u;
 
 /**
  * The form of contracts/messages/record.v1.schema.json. Unknown members are left out: version 1 is add-only.

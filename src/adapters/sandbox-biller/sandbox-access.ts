@@ -41,7 +41,10 @@ export class SandboxAccess {
     const byForm = form.get('client_id') === clientId && form.get('client_secret') === clientSecret;
     if (!byBasic && !byForm) return undefined;
     const content = `${nowMs + tokenLifetimeMs}.${randomBytes(6).toString('base64url')}`;
-    return { accessToken: `${content}.${this.sign(content)}`, expiresInSeconds: (promisedLifetimeMs ?? tokenLifetimeMs) / 1_000 };
+    return {
+      accessToken: `${content}.${this.sign(content)}`,
+      expiresInSeconds: (promisedLifetimeMs ?? tokenLifetimeMs) / 1_000,
+    };
   }
 
   private checkToken(token: string | undefined, nowMs: number): Access {

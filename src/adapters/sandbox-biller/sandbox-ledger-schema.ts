@@ -1,3 +1,4 @@
+import { createPrivately } from '../shared/private-file';
 import { Database } from '../shared/sqlite-driver';
 
 /** "SBXL" in SQLite's application_id: tells our ledger from any other database file. */
@@ -35,6 +36,7 @@ CREATE INDEX late_effects_by_reference ON late_effects (biller_id, reference);
 export function openLedgerFile(file: string): Database {
   let database: Database | undefined;
   try {
+    createPrivately(file);
     database = new Database(file, { timeout: 5_000 });
     const tables = database.prepare('SELECT count(*) FROM sqlite_schema').pluck().get() as number;
     const owner = database.pragma('application_id', { simple: true });

@@ -1,4 +1,5 @@
 import { carriesMoney, type DataType } from '../../domain/biller/data-type';
+import { exponentOf } from '../../domain/currencies';
 import { readFields, UnreadableBody, type Fields } from './sandbox-bodies';
 import { type SandboxBiller } from './sandbox-configuration';
 import { type Submission } from './sandbox-ledger';
@@ -16,8 +17,8 @@ export function readSubmission(
   const reference = textOf(fields, 'reference') ?? '';
   if (reference === '') throw new UnreadableBody('reference is missing');
   const currency = textOf(fields, 'currency');
-  if (currency !== undefined && !/^[A-Z]{3}$/.test(currency))
-    throw new UnreadableBody('currency must be three capital letters');
+  if (currency !== undefined && exponentOf(currency) === undefined)
+    throw new UnreadableBody('currency must be a code of ISO 4217 that is money, in capital letters');
   const amountMinorUnits = amountOf(fields);
   if (carriesMoney(dataType) && (amountMinorUnits === undefined || currency === undefined)) {
     throw new UnreadableBody('amountMinorUnits and currency are needed where money moves');

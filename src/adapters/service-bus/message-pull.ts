@@ -3,9 +3,9 @@ import { type Clock } from '../../application/ports/clock';
 import { PortFailure } from '../../application/ports/failures';
 import { type MessageSource } from '../../application/ports/message-bus';
 import { type Telemetry } from '../../application/ports/telemetry';
-import { nameOf, type ServiceBusConnection, within } from './service-bus-connection';
+import { within } from './sdk-guard';
 import { byLockToken } from './sdk-settling';
-import { serviceBusFailure } from './service-bus-failures';
+import { nameOf, type ServiceBusConnection } from './service-bus-connection';
 
 /** Beyond its wait a receive may take this long (connecting, draining) before the SDK counts as hung. */
 export const HUNG_AFTER_MS = 30_000;
@@ -57,22 +57,27 @@ export class MessagePull {
   }
 
   private async pullOnce(max: number, waitMs: number): Promise<readonly ServiceBusReceivedMessage[]> {
-    const { clock, source, hungAfterMs } = this.parts;
+    const { clock, connection, source, hungAfterMs } = this.parts;
     this.replaceWhenSilent();
     const step = `receive from ${nameOf(source)}`;
-    const receiver = this.current();
-    const receiving = receiver.receiveMessages(max, {
-      maxWaitTimeInMs: Math.max(1, Math.min(waitMs, this.untilSilentMs())),
-    });
     const done = new AbortController();
-    const hung = clock.sleep(waitMs + hungAfterMs, done.signal).then(() => undefined);
     try {
-      const messages = await Promise.race([receiving, hung]);
-      if (messages === undefined) throw this.hung(step, receiver, receiving);
-      if (messages.length > 0) this.lastArrivalMs = clock.monotonicMs();
-      return messages;
-    } catch (error) {
-      throw serviceBusFailure(step, error, { source: nameOf(source) });
+      return await connection.watched({ step, facts: { source: nameOf(source) } }, async () => {
+        const receiver = this.current();
+        const replaced = aborted(connection.ended, done.signal);
+        const receiving = receiver.receiveMessages(max, {
+          maxWaitTimeInMs: Math.max(1, Math.min(waitMs, this.untilSilentMs())),
+        });
+        const hung = clock.sleep(waitMs + hungAfterMs, done.signal).then(() => 'hung' as const);
+        const messages = await Promise.race([receiving, hung, replaced]);
+        if (messages === 'hung') throw this.hung(step, receiver, receiving);
+        if (messages === 'aborted') throw this.replaced(step, receiver, receiving);
+        if (messages.length > 0) {
+          this.lastArrivalMs = clock.monotonicMs();
+          connection.answered();
+        }
+        return messages;
+      });
     } finally {
       done.abort();
     }
@@ -85,15 +90,25 @@ export class MessagePull {
   ): PortFailure {
     const { connection, source, telemetry } = this.parts;
     telemetry?.count('service-bus.receive-hung');
-    // What it may still bring goes back at once instead of waiting for its lock to lapse.
-    receiving
-      .then((late) => Promise.all(late.map((message) => receiver.abandonMessage(byLockToken(message)))))
-      .catch(() => undefined);
+    giveBack(receiver, receiving);
     connection.rebuild(`a receive from ${nameOf(source)} did not return`);
     return new PortFailure(`failed to ${step}: the client did not return, its connection is replaced`, {
       code: 'timed-out',
       retryable: true,
       facts: { source: nameOf(source) },
+    });
+  }
+
+  private replaced(
+    step: string,
+    receiver: ServiceBusReceiver,
+    receiving: Promise<readonly ServiceBusReceivedMessage[]>,
+  ): PortFailure {
+    giveBack(receiver, receiving);
+    return new PortFailure(`failed to ${step}: its connection was replaced or closed meanwhile`, {
+      code: 'connection-lost',
+      retryable: true,
+      facts: { source: nameOf(this.parts.source) },
     });
   }
 
@@ -111,3 +126,17 @@ export class MessagePull {
     this.receiver = undefined;
   }
 }
+
+/** What a given-up receive may still bring goes back at once instead of waiting for its lock to lapse. */
+function giveBack(receiver: ServiceBusReceiver, receiving: Promise<readonly ServiceBusReceivedMessage[]>): void {
+  receiving
+    .then((late) => Promise.all(late.map((message) => receiver.abandonMessage(byLockToken(message)))))
+    .catch(() => undefined);
+}
+
+/** Resolves when `signal` aborts; forgotten once `until` does. */
+export const aborted = (signal: AbortSignal, until: AbortSignal): Promise<'aborted'> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve('aborted');
+    else signal.addEventListener('abort', () => resolve('aborted'), { once: true, signal: until });
+  });

@@ -2,7 +2,7 @@ import { type ServiceBusMessage, type ServiceBusReceivedMessage } from '@azure/s
 import { type OutgoingMessage, type PeekedMessage, type ReceivedMessage } from '../../application/ports/message-bus';
 import { instantFromMs, msOf } from '../../domain/instant';
 import { invariant } from '../../domain/invariant';
-import { parseJsonKeepingBigIntegers } from '../shared/big-integers';
+import { messageBody, messageProperties } from '../shared/message-body';
 
 /** The service keeps a dead letter's reason and description among the properties; in our words they are none. */
 const DEAD_LETTER_PROPERTIES = ['DeadLetterReason', 'DeadLetterErrorDescription'];
@@ -23,7 +23,8 @@ export function toServiceBus(topic: string, message: OutgoingMessage): ServiceBu
 export function toPeeked(message: ServiceBusReceivedMessage): PeekedMessage {
   return {
     messageId: String(message.messageId ?? ''),
-    body: parsedBody(message.body),
+    // The SDK is told not to parse: its JSON.parse would round the 64-bit ids of other teams.
+    body: messageBody(message.body),
     correlationId: message.correlationId === undefined ? undefined : String(message.correlationId),
     properties: plainProperties(message.applicationProperties),
     sequenceNumber: message.sequenceNumber?.toString() ?? '0',
@@ -45,26 +46,8 @@ export function toReceived(message: ServiceBusReceivedMessage): ReceivedMessage 
   };
 }
 
-/** The SDK is told not to parse: its JSON.parse would round the 64-bit ids of other teams. */
-function parsedBody(body: unknown): unknown {
-  if (!Buffer.isBuffer(body) && typeof body !== 'string') return body;
-  const text = body.toString();
-  try {
-    return parseJsonKeepingBigIntegers(text);
-  } catch {
-    return text;
-  }
-}
-
 /** AMQP knows more kinds of property than our messages do; another team's dates and long integers become text. */
 function plainProperties(properties: ServiceBusReceivedMessage['applicationProperties']): PeekedMessage['properties'] {
-  const plain: Record<string, string | number | boolean> = {};
-  for (const [name, value] of Object.entries<unknown>(properties ?? {})) {
-    if (DEAD_LETTER_PROPERTIES.includes(name) || value === null || value === undefined) continue;
-    if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') plain[name] = value;
-    else if (value instanceof Date) plain[name] = value.toISOString();
-    else if (Buffer.isBuffer(value) && value.length === 8) plain[name] = value.readBigInt64BE().toString();
-    else plain[name] = String(value);
-  }
-  return plain;
+  const all = Object.entries<unknown>(properties ?? {});
+  return messageProperties(Object.fromEntries(all.filter(([name]) => !DEAD_LETTER_PROPERTIES.includes(name))));
 }

@@ -8,7 +8,11 @@ import { toServiceBus } from './message-translation';
 const BATCH_BYTES_MAX = 1024 * 1024;
 
 export interface OutgoingBatches {
-  readonly batches: readonly ServiceBusMessageBatch[];
+  /** Each with its messages, for topics that take no batch. */
+  readonly batches: readonly {
+    readonly batch: ServiceBusMessageBatch;
+    readonly messages: readonly ServiceBusMessage[];
+  }[];
   readonly scheduled: readonly ServiceBusMessage[];
 }
 
@@ -27,9 +31,8 @@ export async function outgoingBatches(
   const maxSizeInBytes = Math.min(first.maxSizeInBytes, messageBytesMax ?? BATCH_BYTES_MAX);
   const newBatch = (): Promise<ServiceBusMessageBatch> => sender.createMessageBatch({ maxSizeInBytes });
 
-  const batches: ServiceBusMessageBatch[] = [];
+  const batches: { readonly batch: ServiceBusMessageBatch; readonly messages: ServiceBusMessage[] }[] = [];
   const scheduled: ServiceBusMessage[] = [];
-  let open: ServiceBusMessageBatch | undefined;
   for (const message of messages) {
     const wire = toServiceBus(topic, message);
     if (message.scheduledFor !== undefined) {
@@ -38,10 +41,15 @@ export async function outgoingBatches(
       scheduled.push(wire);
       continue;
     }
-    if (open?.tryAddMessage(wire) === true) continue;
-    open = await newBatch();
-    if (!open.tryAddMessage(wire)) throw tooLarge(topic, message.messageId, `expected at most ${maxSizeInBytes} bytes`);
-    batches.push(open);
+    const open = batches.at(-1);
+    if (open?.batch.tryAddMessage(wire) === true) {
+      open.messages.push(wire);
+      continue;
+    }
+    const batch = await newBatch();
+    if (!batch.tryAddMessage(wire))
+      throw tooLarge(topic, message.messageId, `expected at most ${maxSizeInBytes} bytes`);
+    batches.push({ batch, messages: [wire] });
   }
   return { batches, scheduled };
 }

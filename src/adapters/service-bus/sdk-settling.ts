@@ -1,5 +1,8 @@
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import { type ServiceBusReceivedMessage } from '@azure/service-bus';
+import { LOST_WHILE_WAITING } from './sdk-guard';
+
+const REPEATS_MAX = 3;
 
 /*
  * How the SDK settles rests on internals of 7.9.5 (and its rhea 3.0.5), which tests pin: on the link that brought the
@@ -7,13 +10,69 @@ import { type ServiceBusReceivedMessage } from '@azure/service-bus';
  */
 
 /**
- * A link is closed where a drain takes over 200 ms. What it had brought is then settled on the dead link once another of
- * its name is open: nothing is sent, and the caller waits until it times out. So such a message goes by its lock token.
- * Only such a one: on an open link its delivery would never be settled, and rhea frees its window of 2,048 from the oldest.
+ * Settles on the link that brought the message, and by lock token through $management where that link has gone or goes
+ * before it answers. A link goes where a drain takes over 200 ms, where the service detaches it and with its
+ * connection; what is settled on a dead link is never sent, and the SDK would wait for its answer until it times out.
+ * Not always by lock token: on an open link the delivery would never be settled, and rhea frees its window of 2,048
+ * from the oldest. `settle` and `settleByToken` may both take effect, which is harmless: the second finds no lock.
  */
-export function settleable(message: ServiceBusReceivedMessage): ServiceBusReceivedMessage {
-  const { delivery } = message as { delivery?: { link?: { is_closed?(): boolean } } };
-  return delivery?.link?.is_closed?.() === true ? byLockToken(message) : message;
+export async function settleWherePossible(
+  message: ServiceBusReceivedMessage,
+  settle: (message: ServiceBusReceivedMessage) => Promise<void>,
+  settleByToken: (message: ServiceBusReceivedMessage) => Promise<void>,
+): Promise<void> {
+  const { delivery } = message as { delivery?: { link?: SdkLink } };
+  const link = delivery?.link;
+  const byToken = (): Promise<void> => throughLostConnections(() => settleByToken(byLockToken(message)));
+  if (link === undefined || link.is_closed() || !link.connection.is_open()) return byToken();
+  let gone: () => void = () => undefined;
+  const linkGone = new Promise<'gone'>((resolve) => (gone = () => resolve('gone')));
+  const watchers = [watchersOf(link, 'receiver_close'), watchersOf(link.connection, 'disconnected')];
+  for (const each of watchers) each.add(gone);
+  const answer = settle(message);
+  try {
+    if ((await Promise.race([answer, linkGone])) !== 'gone') return;
+  } finally {
+    for (const each of watchers) each.delete(gone);
+  }
+  answer.catch(() => undefined);
+  return byToken();
+}
+
+/** A connection that breaks again meets every settling on its way: each goes once more, within the limit of its request. */
+async function throughLostConnections(settle: () => Promise<void>): Promise<void> {
+  for (let repeats = 0; ; repeats++) {
+    try {
+      return await settle();
+    } catch (error) {
+      const wasLost = error instanceof Error && error.message.includes(LOST_WHILE_WAITING);
+      if (!wasLost || repeats >= REPEATS_MAX) throw error;
+    }
+  }
+}
+
+/** rhea's, as far as it is looked at here. */
+interface SdkEmitter {
+  on(event: string, listener: () => void): void;
+}
+
+interface SdkLink extends SdkEmitter {
+  is_closed(): boolean;
+  readonly connection: SdkEmitter & { is_open(): boolean };
+}
+
+const WATCHERS = new WeakMap<SdkEmitter, Set<() => void>>();
+
+/** One listener per link and per connection, however many messages are settled at once. */
+function watchersOf(emitter: SdkEmitter, event: string): Set<() => void> {
+  const known = WATCHERS.get(emitter);
+  if (known !== undefined) return known;
+  const watchers = new Set<() => void>();
+  WATCHERS.set(emitter, watchers);
+  emitter.on(event, () => {
+    for (const gone of [...watchers]) gone();
+  });
+  return watchers;
 }
 
 export const byLockToken = (message: ServiceBusReceivedMessage): ServiceBusReceivedMessage =>

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import {
   ServiceBusClient,
   type ServiceBusReceiver,
@@ -8,7 +9,8 @@ import { PortFailure } from '../../application/ports/failures';
 import { type MessageSource } from '../../application/ports/message-bus';
 import { type Telemetry } from '../../application/ports/telemetry';
 import { SecretInUse } from '../shared/secret-in-use';
-import { serviceBusFailure } from './service-bus-failures';
+import { endClient, guardSdk } from './sdk-guard';
+import { isSilence, serviceBusFailure } from './service-bus-failures';
 
 export type ServiceBusAddress =
   | {
@@ -19,12 +21,28 @@ export type ServiceBusAddress =
   /** Host name such as `name.servicebus.windows.net`, and who we are (Managed Identity, usually). */
   | { readonly namespace: string; readonly credential: TokenCredential };
 
-/** What closing politely may take before the socket is left to its idle timeout. */
+/** What closing politely may take before the socket is taken away. */
 const CLOSE_MAX_MS = 5_000;
+/** A request that takes longer has failed; less where locks are short. */
+export const REQUEST_LIMIT_MS = 20_000;
+const REQUEST_LIMIT_MIN_MS = 1_000;
+/** A renewal begins within the first third of a lock: failed after a quarter, it can be repeated before the lock ends. */
+const LOCK_SHARE = 4;
+
+/** How long one request may take where messages are locked for so long. */
+export const requestLimitMs = (lockMs: number): number =>
+  Math.max(REQUEST_LIMIT_MIN_MS, Math.min(REQUEST_LIMIT_MS, lockMs / LOCK_SHARE));
+
+/** What the namespace did not answer, for the failure's words. */
+export interface Request {
+  readonly step: string;
+  readonly facts: PortFailure['facts'];
+}
 
 /**
  * The SDK's client, its senders by topic and a receiver for peeking by source. open → open (rebuilt) → closed.
- * Rebuilding replaces the client where the SDK has fallen silent: calls under way on the old one fail as connection-lost.
+ * Rebuilding replaces the client where the SDK or the namespace has fallen silent: a request reached its limit and
+ * nothing at all was answered since it began. Receives under way on the old one end as connection-lost.
  */
 export class ServiceBusConnection {
   private client: ServiceBusClient;
@@ -32,12 +50,15 @@ export class ServiceBusConnection {
   private peekers = new Map<string, ServiceBusReceiver>();
   private closed = false;
   private readonly secret: SecretInUse;
+  /** Answers of any kind, refusals too: while there are some, a lost one is no sign that the connection is dead. */
+  private answers = 0;
+  private ending = endingOfClient();
   /** Grows with every rebuild, so that a receiver knows that its link belongs to a client of the past. */
   generation = 0;
 
   constructor(
     private address: ServiceBusAddress,
-    private readonly operationTimeoutMs: number,
+    private readonly limitMs: number,
     private readonly telemetry: Telemetry | undefined,
   ) {
     this.client = this.newClient();
@@ -52,11 +73,48 @@ export class ServiceBusConnection {
   }
 
   /**
-   * Runs work that asks the namespace for something and fails with PortFailure; again on a new connection where the
-   * namespace refused the key and there is a new one.
+   * Runs work that fails with PortFailure; again on a new connection where the namespace refused the key and there is a
+   * new one.
    */
   run<T>(entity: string, work: () => Promise<T>): Promise<T> {
     return this.secret.run(entity, work);
+  }
+
+  /** Asks the namespace for something; fails as timed-out at the limit, whatever the SDK does. */
+  async request<T>(request: Request, work: () => Promise<T>): Promise<T> {
+    const result = await this.watched(request, () => this.limited(request, work));
+    this.answered();
+    return result;
+  }
+
+  /** The same for what may need no answer, such as measuring for a link that may be open already. */
+  prepare<T>(request: Request, work: () => Promise<T>): Promise<T> {
+    return this.watched(request, () => this.limited(request, work));
+  }
+
+  /** For work with a limit of its own. What was thrown is classified; a connection that is dead is replaced. */
+  async watched<T>({ step, facts }: Request, work: () => Promise<T>): Promise<T> {
+    const { generation, answers } = this;
+    try {
+      return await work();
+    } catch (error) {
+      const failure = serviceBusFailure(step, error, facts);
+      if (isSilence(failure)) {
+        if (this.generation === generation && this.answers === answers)
+          this.rebuild(`nothing was answered while it was asked to ${step}`);
+      } else if (failure.code !== 'connection-lost') this.answered();
+      throw failure;
+    }
+  }
+
+  /** Something came from the namespace. */
+  answered(): void {
+    this.answers++;
+  }
+
+  /** Aborts when the present client is replaced or closed. */
+  get ended(): AbortSignal {
+    return this.ending.signal;
   }
 
   sender(topic: string): ServiceBusSender {
@@ -92,30 +150,58 @@ export class ServiceBusConnection {
     this.telemetry?.count('service-bus.connection-rebuilt');
     const old = this.client;
     this.generation++;
+    const ending = this.ending;
+    this.ending = endingOfClient();
     this.senders = new Map();
     this.peekers = new Map();
     this.client = client;
     // Not waited for: the other side may never answer, which is why we are here.
-    old.close().catch(() => undefined);
+    endClient(old, CLOSE_MAX_MS).catch(() => undefined);
+    ending.abort();
   }
 
   async close(): Promise<void> {
     if (this.closed) return;
     this.closed = true;
-    await within(CLOSE_MAX_MS, this.client.close()).catch((error: unknown) =>
+    await endClient(this.client, CLOSE_MAX_MS).catch((error: unknown) =>
       this.telemetry?.warn('the Service Bus connection did not close cleanly', { cause: String(error) }),
     );
   }
 
   private newClient(): ServiceBusClient {
     // No retries inside the SDK: callers decide, with the failure classified, and hear of it at once.
-    const options = { retryOptions: { maxRetries: 0, timeoutInMs: this.operationTimeoutMs } };
+    const options = { retryOptions: { maxRetries: 0, timeoutInMs: this.limitMs } };
     try {
-      return 'connectionString' in this.address
-        ? new ServiceBusClient(this.address.connectionString, options)
-        : new ServiceBusClient(this.address.namespace, this.address.credential, options);
+      const client =
+        'connectionString' in this.address
+          ? new ServiceBusClient(this.address.connectionString, options)
+          : new ServiceBusClient(this.address.namespace, this.address.credential, options);
+      guardSdk(client, this.limitMs);
+      return client;
     } catch (error) {
       throw serviceBusFailure('read the Service Bus connection settings', error);
+    }
+  }
+
+  private async limited<T>({ step, facts }: Request, work: () => Promise<T>): Promise<T> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(
+        () =>
+          reject(
+            new PortFailure(`failed to ${step}: no answer within ${this.limitMs} ms`, {
+              code: 'timed-out',
+              retryable: true,
+              facts,
+            }),
+          ),
+        this.limitMs,
+      );
+    });
+    try {
+      return await Promise.race([work(), late]);
+    } finally {
+      clearTimeout(timer);
     }
   }
 
@@ -125,18 +211,12 @@ export class ServiceBusConnection {
   }
 }
 
+/** Each receiver that waits listens: Node's warning at 11 listeners would tell of no leak. */
+function endingOfClient(): AbortController {
+  const controller = new AbortController();
+  setMaxListeners(0, controller.signal);
+  return controller;
+}
+
 export const nameOf = ({ topic, subscription, deadLetters }: MessageSource): string =>
   `${topic}/${subscription}${deadLetters === true ? '/dead' : ''}`;
-
-/** Resolves when the work does or after `ms`, whichever is first. */
-export async function within(ms: number, work: Promise<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
-  });
-  try {
-    await Promise.race([work, limit]);
-  } finally {
-    clearTimeout(timer);
-  }
-}

@@ -12,6 +12,7 @@ const TIMED_OUT: Kind = { code: 'timed-out', retryable: true };
 const UNAVAILABLE: Kind = { code: 'unavailable', retryable: true };
 const NOT_AUTHORIZED: Kind = { code: 'not-authorized', retryable: false };
 const NOT_FOUND: Kind = { code: 'not-found', retryable: false };
+const NOT_ALLOWED: Kind = { code: 'not-allowed', retryable: false };
 
 /** ServiceBusError.code, REST error codes of the administration client, and Node's codes of sockets and names. */
 const BY_CODE: Readonly<Record<string, Kind>> = {
@@ -42,6 +43,7 @@ const BY_CODE: Readonly<Record<string, Kind>> = {
 /** The SDK tells these by their text alone. The first: settled before, or the link that settles it has gone. */
 const BY_TEXT: readonly (readonly [RegExp, Kind])[] = [
   [/already been settled|already settled|lock supplied is invalid/i, LOCK_LOST],
+  [/^\S+ InvalidOperationError:|amqp:not-allowed/, NOT_ALLOWED],
   [/could not be found|does not exist/i, NOT_FOUND],
   [/unauthorized|invalid.?signature|claim is empty|CredentialUnavailable|AuthenticationRequired/i, NOT_AUTHORIZED],
   [/timed out|timeout/i, TIMED_OUT],
@@ -53,8 +55,18 @@ export function serviceBusFailure(step: string, thrown: unknown, facts: PortFail
   if (thrown instanceof PortFailure) return thrown;
   const error = firstError(thrown);
   const kind = kindOf(error);
-  return new PortFailure(`failed to ${step}: ${messageOf(error)}`, { ...kind, facts, cause: thrown });
+  const remedy =
+    kind === NOT_ALLOWED
+      ? ' (the service will never take this from this entity as it is made: see not-allowed in docs/runbooks/failure-codes.md)'
+      : '';
+  return new PortFailure(`failed to ${step}: ${messageOf(error)}${remedy}`, { ...kind, facts, cause: thrown });
 }
+
+/** A topic with partitions and duplicate detection takes no batch of distinct message ids (azure-sdk-for-python 36333). */
+export const isBatchRefusal = (error: unknown): boolean =>
+  error instanceof PortFailure &&
+  error.code === 'not-allowed' &&
+  /batching brokered messages|partitioned entity with duplicate detection/i.test(error.message);
 
 function kindOf(error: unknown): Kind {
   const { code, name, statusCode } = (error ?? {}) as { code?: unknown; name?: unknown; statusCode?: unknown };
@@ -75,3 +87,9 @@ const messageOf = (error: unknown): string => {
   const { message } = (error ?? {}) as { message?: unknown };
   return typeof message === 'string' && message !== '' ? message : String(error);
 };
+
+/** The SDK's words where nothing was answered; the service's own timeouts are answers, and worded otherwise. */
+const SILENCE =
+  /no answer within|operation timeout|allocated time and retry attempts|endpoint timed out|has timed out/i;
+
+export const isSilence = ({ code, message }: PortFailure): boolean => code === 'timed-out' && SILENCE.test(message);

@@ -1,4 +1,4 @@
-import { type ServiceBusReceivedMessage } from '@azure/service-bus';
+import { type ServiceBusMessage, type ServiceBusReceivedMessage } from '@azure/service-bus';
 import Long from 'long';
 import { type Clock } from '../../application/ports/clock';
 import {
@@ -15,8 +15,8 @@ import { invariant } from '../../domain/invariant';
 import { HUNG_AFTER_MS, SILENT_AFTER_MS } from './message-pull';
 import { toPeeked } from './message-translation';
 import { outgoingBatches } from './outgoing-batches';
-import { nameOf, type ServiceBusAddress, ServiceBusConnection } from './service-bus-connection';
-import { serviceBusFailure } from './service-bus-failures';
+import { nameOf, REQUEST_LIMIT_MS, type ServiceBusAddress, ServiceBusConnection } from './service-bus-connection';
+import { isBatchRefusal } from './service-bus-failures';
 import { ServiceBusMessageReceiver } from './service-bus-receiver';
 
 export type ServiceBusMessageBusOptions = ServiceBusAddress & {
@@ -24,15 +24,16 @@ export type ServiceBusMessageBusOptions = ServiceBusAddress & {
   readonly telemetry?: Telemetry;
   /** Of one message and of one batch; undefined: what the link declares, 1 MB at most. */
   readonly messageBytesMax?: number;
-  /** A send, a settling or a request that takes longer has failed as timed-out. */
+  /** A send, a peek, a settling or a renewal that takes longer has failed as timed-out; see requestLimitMs. */
   readonly operationTimeoutMs?: number;
+  /** The topics are partitioned: no batches. Where it is not said, the first refused batch tells, once per topic. */
+  readonly partitioned?: boolean;
   readonly hungAfterMs?: number;
   readonly silentAfterMs?: number;
 };
 
-const OPERATION_TIMEOUT_MS = 20_000;
-/** Scheduled messages under way at once: each is a transfer of its own. */
-const SCHEDULED_AT_ONCE_MAX = 32;
+/** Messages that go alone under way at once: each is a transfer of its own. */
+const ALONE_AT_ONCE_MAX = 32;
 /** Counting stops here, since it looks at every message: a depth of this much means "at least so many". */
 export const DEPTH_MAX = 5_000;
 
@@ -40,9 +41,11 @@ export const DEPTH_MAX = 5_000;
 export class ServiceBusMessageBus implements MessageBus {
   private readonly connection: ServiceBusConnection;
   private readonly receivers = new Set<MessageReceiver>();
+  /** Topics that refused a batch. */
+  private readonly withoutBatches = new Set<string>();
 
   constructor(private readonly options: ServiceBusMessageBusOptions) {
-    const { operationTimeoutMs = OPERATION_TIMEOUT_MS, telemetry } = options;
+    const { operationTimeoutMs = REQUEST_LIMIT_MS, telemetry } = options;
     this.connection = new ServiceBusConnection(options, operationTimeoutMs, telemetry);
   }
 
@@ -112,16 +115,40 @@ export class ServiceBusMessageBus implements MessageBus {
   }
 
   private async sendOnce(topic: string, messages: readonly OutgoingMessage[]): Promise<void> {
+    const request = { step: `send ${messages.length} message(s) to topic ${topic}`, facts: { topic } };
+    const { messageBytesMax, partitioned, telemetry } = this.options;
     const sender = this.connection.sender(topic);
-    try {
-      const { batches, scheduled } = await outgoingBatches(sender, topic, messages, this.options.messageBytesMax);
-      // One after the other: what was sent earlier stands earlier.
-      for (const batch of batches) await sender.sendMessages(batch);
-      for (let at = 0; at < scheduled.length; at += SCHEDULED_AT_ONCE_MAX)
-        await Promise.all(scheduled.slice(at, at + SCHEDULED_AT_ONCE_MAX).map((each) => sender.sendMessages(each)));
-    } catch (error) {
-      throw serviceBusFailure(`send ${messages.length} message(s) to topic ${topic}`, error, { topic });
+    const outgoing = await this.connection.prepare(request, () =>
+      outgoingBatches(sender, topic, messages, messageBytesMax),
+    );
+    const send = (what: Parameters<typeof sender.sendMessages>[0]): Promise<void> =>
+      this.connection.request(request, () => sender.sendMessages(what));
+    const sendAlone = async (alone: readonly ServiceBusMessage[]): Promise<void> => {
+      for (let at = 0; at < alone.length; at += ALONE_AT_ONCE_MAX)
+        await Promise.all(alone.slice(at, at + ALONE_AT_ONCE_MAX).map(send));
+    };
+    // One after the other: what was sent earlier stands earlier.
+    for (const { batch, messages: ofBatch } of outgoing.batches) {
+      if (partitioned === true || this.withoutBatches.has(topic)) {
+        await sendAlone(ofBatch);
+        continue;
+      }
+      try {
+        await send(batch);
+      } catch (error) {
+        if (!isBatchRefusal(error)) throw error;
+        // Nothing of it was taken.
+        this.withoutBatches.add(topic);
+        telemetry?.warn(
+          'a topic refuses batches, its messages are sent one by one: set ServiceBus:Partitioned to true',
+          {
+            topic,
+          },
+        );
+        await sendAlone(ofBatch);
+      }
     }
+    await sendAlone(outgoing.scheduled);
   }
 
   private async *pages(
@@ -141,12 +168,11 @@ export class ServiceBusMessageBus implements MessageBus {
   }
 
   private page(source: MessageSource, fromSequenceNumber: Long, max: number) {
-    return this.connection.run(nameOf(source), async () => {
-      try {
-        return await this.connection.peeker(source).peekMessages(max, { fromSequenceNumber });
-      } catch (error) {
-        throw serviceBusFailure(`peek at ${nameOf(source)}`, error, { source: nameOf(source) });
-      }
-    });
+    const name = nameOf(source);
+    return this.connection.run(name, () =>
+      this.connection.request({ step: `peek at ${name}`, facts: { source: name } }, () =>
+        this.connection.peeker(source).peekMessages(max, { fromSequenceNumber }),
+      ),
+    );
   }
 }

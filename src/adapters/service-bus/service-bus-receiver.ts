@@ -4,10 +4,10 @@ import { MESSAGES_PER_CALL_MAX, type MessageReceiver, type ReceivedMessage } fro
 import { instantFromMs, type Instant } from '../../domain/instant';
 import { invariant } from '../../domain/invariant';
 import { toReceived } from './message-translation';
-import { MessagePull, type PullParts } from './message-pull';
-import { settleable, SettlingTurns } from './sdk-settling';
-import { nameOf, within } from './service-bus-connection';
-import { serviceBusFailure } from './service-bus-failures';
+import { aborted, MessagePull, type PullParts } from './message-pull';
+import { within } from './sdk-guard';
+import { byLockToken, SettlingTurns, settleWherePossible } from './sdk-settling';
+import { nameOf } from './service-bus-connection';
 
 /**
  * A wait is cut into looks of at most this: aborting or closing leaves one look under way and no longer. Not shorter,
@@ -24,7 +24,7 @@ const FILL_MS = 20;
 type Pulled = readonly ServiceBusReceivedMessage[];
 
 interface Held {
-  readonly message: ServiceBusReceivedMessage;
+  readonly sdk: ServiceBusReceivedMessage;
   /** Settling one delivery twice at once would make the SDK lose the first answer: one after the other. */
   tail: Promise<unknown>;
 }
@@ -64,28 +64,26 @@ export class ServiceBusMessageReceiver implements MessageReceiver {
   }
 
   complete(message: ReceivedMessage): Promise<void> {
-    return this.settle('complete', message, (receiver, sdk) =>
-      this.turns.shared(() => receiver.completeMessage(settleable(sdk))),
-    );
+    return this.settle('complete', message, 'shared', (receiver, sdk) => receiver.completeMessage(sdk));
   }
 
   abandon(message: ReceivedMessage): Promise<void> {
-    return this.settle('abandon', message, (receiver, sdk) =>
-      this.turns.alone(() => receiver.abandonMessage(settleable(sdk))),
-    );
+    return this.settle('abandon', message, 'alone', (receiver, sdk) => receiver.abandonMessage(sdk));
   }
 
   deadLetter(message: ReceivedMessage, why: { readonly reason: string; readonly description: string }): Promise<void> {
     const options = { deadLetterReason: why.reason, deadLetterErrorDescription: why.description };
-    return this.settle('dead-letter', message, (receiver, sdk) =>
-      this.turns.alone(() => receiver.deadLetterMessage(settleable(sdk), options)),
-    );
+    return this.settle('dead-letter', message, 'alone', (receiver, sdk) => receiver.deadLetterMessage(sdk, options));
   }
 
-  /** By lock token, through $management: it works whichever link brought the message. */
+  /**
+   * By lock token, through $management: it works whichever link brought the message, waits for no settling and holds up
+   * none.
+   */
   renewLock(message: ReceivedMessage): Promise<Instant> {
-    return this.settle('renew the lock of', message, async (receiver, sdk) =>
-      instantFromMs((await receiver.renewMessageLock(sdk)).getTime()),
+    const { sdk } = this.heldOf(message);
+    return this.parts.connection.request(this.requestOf('renew the lock of', message), async () =>
+      instantFromMs((await this.pull.current().renewMessageLock(byLockToken(sdk))).getTime()),
     );
   }
 
@@ -141,9 +139,8 @@ export class ServiceBusMessageReceiver implements MessageReceiver {
 
   private giveBack(look: Promise<Pulled>, late: Pulled): void {
     if (this.leftLook === look) this.leftLook = undefined;
-    const receiver = this.pull.current();
     for (const message of late)
-      this.turns.alone(() => receiver.abandonMessage(settleable(message))).catch(() => undefined);
+      this.settleOnce(message, 'alone', (receiver, sdk) => receiver.abandonMessage(sdk)).catch(() => undefined);
   }
 
   private async fill(room: number): Promise<Pulled> {
@@ -160,30 +157,48 @@ export class ServiceBusMessageReceiver implements MessageReceiver {
   private hold(messages: Pulled): readonly ReceivedMessage[] {
     return messages.map((message) => {
       const received = toReceived(message);
-      this.held.set(received, { message, tail: Promise.resolve() });
+      this.held.set(received, { sdk: message, tail: Promise.resolve() });
       return received;
     });
   }
 
-  private async settle<T>(
+  private async settle(
     verb: string,
     message: ReceivedMessage,
-    work: (receiver: ServiceBusReceiver, message: ServiceBusReceivedMessage) => Promise<T>,
-  ): Promise<T> {
-    const name = nameOf(this.parts.source);
-    this.checkOpen(`${verb} message ${message.messageId} of`);
+    turn: 'shared' | 'alone',
+    work: (receiver: ServiceBusReceiver, sdk: ServiceBusReceivedMessage) => Promise<void>,
+  ): Promise<void> {
+    const request = this.requestOf(verb, message);
+    const held = this.heldOf(message);
+    const settled = held.tail.then(() =>
+      this.parts.connection.request(request, () => this.settleOnce(held.sdk, turn, work)),
+    );
+    held.tail = settled.catch(() => undefined);
+    return settled;
+  }
+
+  private settleOnce(
+    sdk: ServiceBusReceivedMessage,
+    turn: 'shared' | 'alone',
+    work: (receiver: ServiceBusReceiver, sdk: ServiceBusReceivedMessage) => Promise<void>,
+  ): Promise<void> {
+    return settleWherePossible(
+      sdk,
+      (same) => this.turns[turn](() => work(this.pull.current(), same)),
+      (byToken) => work(this.pull.current(), byToken),
+    );
+  }
+
+  private requestOf(verb: string, { messageId }: ReceivedMessage) {
+    const source = nameOf(this.parts.source);
+    this.checkOpen(`${verb} message ${messageId} of`);
+    return { step: `${verb} message ${messageId} of ${source}`, facts: { messageId, source } };
+  }
+
+  private heldOf(message: ReceivedMessage): Held {
     const held = this.held.get(message);
     invariant(held !== undefined, `message ${message.messageId} was not received here, or is a copy of what was`);
-    const mine = held.tail.then(() => work(this.pull.current(), held.message));
-    held.tail = mine.catch(() => undefined);
-    try {
-      return await mine;
-    } catch (error) {
-      throw serviceBusFailure(`${verb} message ${message.messageId} of ${name}`, error, {
-        messageId: message.messageId,
-        source: name,
-      });
-    }
+    return held;
   }
 
   private checkOpen(step: string): void {
@@ -194,10 +209,3 @@ export class ServiceBusMessageReceiver implements MessageReceiver {
     });
   }
 }
-
-/** Resolves when `signal` aborts; forgotten once `until` does. */
-const aborted = (signal: AbortSignal, until: AbortSignal): Promise<'aborted'> =>
-  new Promise((resolve) => {
-    if (signal.aborted) resolve('aborted');
-    else signal.addEventListener('abort', () => resolve('aborted'), { once: true, signal: until });
-  });

@@ -5,8 +5,8 @@ import { rowKeyOfType, TEXT_KEY, type RowKey } from './row-key';
 import { type Row, type Runner, type SqlServerConnection } from './sql-server-connection';
 import { statement, tsql, type SqlText } from './sql-text';
 
-/** How long a migration waits for another one of the same database. */
-const LOCK_TIMEOUT_MS = 30_000;
+/** How long a migration waits for another one of the same database: less than a request may take, else that limit speaks first. */
+export const LOCK_TIMEOUT_MS = 20_000;
 
 export const SCHEMA_STATEMENTS = {
   lock: statement(
@@ -20,7 +20,7 @@ SELECT @result AS LockResult;`,
     {},
     tsql`SELECT t.TABLE_NAME AS TableName, t.TABLE_TYPE AS TableType FROM INFORMATION_SCHEMA.TABLES AS t
 WHERE t.TABLE_SCHEMA = N'dbo' AND LOWER(t.TABLE_NAME) IN (N'datapumpschema', N'datapumprow', N'datapumpcustomer', N'datapumppayment',
-  N'datapumpbiller', N'datapump', N'customer', N'payment', N'billersettings', N'dpclaim', N'dpdetail', N'outbox');
+  N'datapumpbiller', N'datapump', N'customer', N'payment', N'billersettings', N'dpclaim', N'dpdetail', N'outbox', N'dphistoryseal');
 SELECT c.TABLE_NAME AS TableName, c.COLUMN_NAME AS ColumnName, c.DATA_TYPE AS DataType FROM INFORMATION_SCHEMA.COLUMNS AS c
 WHERE c.TABLE_SCHEMA = N'dbo' AND LOWER(c.TABLE_NAME) IN (N'datapumprow', N'datapumpcustomer', N'datapumppayment', N'datapumpbiller');`,
   ),

@@ -9,7 +9,7 @@ export interface Migration {
 }
 
 /** The oldest and the newest schema that this program works with. */
-export const SCHEMA_VERSION = 3;
+export const SCHEMA_VERSION = 6;
 
 export const CREATE_VERSIONS_TABLE = tsql`IF OBJECT_ID(N'dbo.DatapumpSchema', N'U') IS NULL
 BEGIN
@@ -166,9 +166,54 @@ BEGIN
 END;`,
 ];
 
+/** Who gave a customer another account number, why, and which it had. */
+const corrections = (): readonly SqlText[] => [
+  tsql`IF OBJECT_ID(N'dbo.CustomerCorrection', N'U') IS NULL
+BEGIN
+  CREATE TABLE dbo.CustomerCorrection (
+    Seq bigint IDENTITY(1, 1) NOT NULL CONSTRAINT PK_CustomerCorrection PRIMARY KEY,
+    CustomerId nvarchar(64) COLLATE Latin1_General_BIN2 NOT NULL,
+    At datetime2(3) NOT NULL,
+    OrderedBy nvarchar(max) NOT NULL,
+    Reason nvarchar(max) NOT NULL,
+    AccountBefore nvarchar(max) NOT NULL,
+    AccountAfter nvarchar(max) NOT NULL
+  );
+END;`,
+];
+
+/** Copies of the event store's seals: whoever rewrites the event store must rewrite them in every shard, too. */
+const historySeals = (): readonly SqlText[] => [
+  tsql`IF OBJECT_ID(N'dbo.DpHistorySeal', N'U') IS NULL
+BEGIN
+  CREATE TABLE dbo.DpHistorySeal (
+    Seq bigint IDENTITY(1, 1) NOT NULL CONSTRAINT PK_DpHistorySeal PRIMARY KEY,
+    SealNumber int NOT NULL,
+    SetAside int NOT NULL,
+    Seal nvarchar(max) NOT NULL
+  );
+  CREATE INDEX IX_DpHistorySeal_order ON dbo.DpHistorySeal (SetAside, SealNumber, Seq);
+END;`,
+];
+
+/** Which event store the shard's work stands in: one row for ever. */
+const knownHistory = (): readonly SqlText[] => [
+  tsql`IF OBJECT_ID(N'dbo.DpKnownHistory', N'U') IS NULL
+BEGIN
+  CREATE TABLE dbo.DpKnownHistory (
+    Ordinal int NOT NULL CONSTRAINT PK_DpKnownHistory PRIMARY KEY,
+    Known nvarchar(max) NULL
+  );
+  INSERT INTO dbo.DpKnownHistory (Ordinal) VALUES (0);
+END;`,
+];
+
 /** Add at the end only; a step that adds a column guards it by COL_LENGTH(N'dbo.table', N'column') IS NULL. */
 export const MIGRATIONS: readonly Migration[] = [
   { version: 1, name: 'rows, customers, payments and billers, behind views', batches: platformTables },
   { version: 2, name: 'claims and details', batches: claimsAndDetails },
   { version: 3, name: 'outbox', batches: outbox },
+  { version: 4, name: 'corrections of customers', batches: corrections },
+  { version: 5, name: 'copies of the history seals', batches: historySeals },
+  { version: 6, name: 'what is known of the event store', batches: knownHistory },
 ];

@@ -6,12 +6,25 @@ import { type ClaimedRow, type PlannedChunk } from '../../domain/policies/chunki
 import { rangeOf } from '../shared/id-range';
 import { type RowKey } from './row-key';
 import { type Row, type Runner, type SqlServerConnection } from './sql-server-connection';
-import { CHUNK_ID_LENGTH_MAX, ID_LENGTH_MAX, statement, tsql } from './sql-text';
+import { CHUNK_ID_LENGTH_MAX, ID_LENGTH_MAX, type SqlText, statement, tsql } from './sql-text';
 
 /** A claim that found rows and lost all of them to others looks again, so many times. */
 const ROUNDS_MAX = 8;
+/** Some 5,000 locks of one statement make SQL Server lock the whole table; a row takes a lock or two in each of two tables. */
+export const CLAIM_ROWS_MAX = 2_000;
+
+const NOTHING = tsql``;
+const DECLARE_TYPES = tsql`DECLARE @type TABLE (EventType nvarchar(16) COLLATE Latin1_General_BIN2 NOT NULL PRIMARY KEY);
+INSERT INTO @type (EventType) SELECT EventType FROM OPENJSON(@dataTypes) WITH (EventType nvarchar(16) '$.dataType');
+`;
+const OF_TYPES = tsql`AND e.EventType COLLATE Latin1_General_BIN2 IN (SELECT t.EventType FROM @type AS t)`;
 
 /*
+ * A look without a transaction comes first: most scans find nothing, and that costs one round trip.
+ *
+ * The billers that have eligible rows share what a claim may take, and what some leave of theirs is shared once more by
+ * the others: else a claim of 2,000 rows would read 2,000 of every biller with a backlog, and throw most away.
+ *
  * The candidates are read without keeping locks: oldest due first, the billers taking turns, so that one with a huge
  * backlog delays itself only. READPAST skips what another claimer holds. Only the UPDATE decides: its own WHERE tests
  * the status again, and rows it did not get are simply not ours. Engines that ignore the hints wait there instead, and
@@ -21,34 +34,73 @@ const ROUNDS_MAX = 8;
  * the row's physical address, which a view has none of, and drops TOP before OUTPUT … INTO. The TOP stands where the
  * candidates are read.
  */
-export const claimingStatements = (key: RowKey) => ({
-  claim: statement(
-    { billers: 'json', rowsMax: 'count' },
-    tsql`SET XACT_ABORT ON;
+const lookText = (declare: SqlText, filter: SqlText): SqlText => tsql`DECLARE @now datetime2(3) = SYSUTCDATETIME();
+DECLARE @biller TABLE (BillerId nvarchar(64) COLLATE Latin1_General_BIN2 NOT NULL PRIMARY KEY);
+INSERT INTO @biller (BillerId) SELECT BillerId FROM OPENJSON(@billers) WITH (BillerId nvarchar(64) '$.billerId');
+${declare}SELECT CASE WHEN EXISTS (
+  SELECT 1 FROM @biller AS b
+  INNER JOIN dbo.DatapumpRow AS e WITH (READPAST, READCOMMITTEDLOCK)
+    ON e.BillerId = b.BillerId COLLATE Latin1_General_BIN2
+  WHERE e.Status = N'New' AND e.DueAt <= @now ${filter}) THEN 1 ELSE 0 END AS Eligible;`;
+
+const claimText = (key: RowKey, declare: SqlText, filter: SqlText): SqlText => tsql`SET XACT_ABORT ON;
 DECLARE @now datetime2(3) = SYSUTCDATETIME();
 DECLARE @biller TABLE (BillerId nvarchar(64) COLLATE Latin1_General_BIN2 NOT NULL PRIMARY KEY);
-DECLARE @candidate TABLE (DpId ${key.columnType} NOT NULL PRIMARY KEY);
+DECLARE @active TABLE (BillerId nvarchar(64) COLLATE Latin1_General_BIN2 NOT NULL PRIMARY KEY);
+DECLARE @hungry TABLE (BillerId nvarchar(64) COLLATE Latin1_General_BIN2 NOT NULL PRIMARY KEY);
+DECLARE @candidate TABLE (
+  DpId ${key.columnType} NOT NULL PRIMARY KEY, BillerId nvarchar(64) COLLATE Latin1_General_BIN2 NOT NULL);
 DECLARE @claimed TABLE (DpId ${key.columnType} NOT NULL PRIMARY KEY);
 INSERT INTO @biller (BillerId) SELECT BillerId FROM OPENJSON(@billers) WITH (BillerId nvarchar(64) '$.billerId');
-INSERT INTO @candidate (DpId)
-SELECT TOP (@rowsMax) r.DpId
-FROM @biller AS b
+${declare}INSERT INTO @active (BillerId)
+SELECT b.BillerId FROM @biller AS b
+WHERE EXISTS (
+  SELECT 1 FROM dbo.DatapumpRow AS e WITH (READPAST, READCOMMITTEDLOCK)
+  WHERE e.Status = N'New' AND e.BillerId = b.BillerId COLLATE Latin1_General_BIN2 AND e.DueAt <= @now ${filter});
+DECLARE @share int = (
+  SELECT CASE WHEN COUNT(*) = 0 THEN 0 ELSE (@rowsMax + COUNT(*) - 1) / COUNT(*) END FROM @active AS a);
+INSERT INTO @candidate (DpId, BillerId)
+SELECT TOP (@rowsMax) r.DpId, b.BillerId
+FROM @active AS b
 CROSS APPLY (
-  SELECT TOP (@rowsMax) e.DpId, e.DueAt, ROW_NUMBER() OVER (ORDER BY e.DueAt, e.Seq) AS Turn
+  SELECT TOP (@share) e.DpId, e.DueAt, ROW_NUMBER() OVER (ORDER BY e.DueAt, e.Seq) AS Turn
   FROM dbo.DatapumpRow AS e WITH (READPAST, READCOMMITTEDLOCK)
-  WHERE e.Status = N'New' AND e.BillerId = b.BillerId COLLATE Latin1_General_BIN2 AND e.DueAt <= @now
+  WHERE e.Status = N'New' AND e.BillerId = b.BillerId COLLATE Latin1_General_BIN2 AND e.DueAt <= @now ${filter}
+  ORDER BY e.DueAt, e.Seq
+) AS r
+ORDER BY r.Turn, r.DueAt;
+INSERT INTO @hungry (BillerId) SELECT k.BillerId FROM @candidate AS k GROUP BY k.BillerId HAVING COUNT(*) >= @share;
+DECLARE @left int = (SELECT @rowsMax - COUNT(*) FROM @candidate AS k);
+DECLARE @more int = (SELECT CASE WHEN COUNT(*) = 0 THEN 0 ELSE (@left + COUNT(*) - 1) / COUNT(*) END FROM @hungry AS h);
+INSERT INTO @candidate (DpId, BillerId)
+SELECT TOP (@left) r.DpId, h.BillerId
+FROM @hungry AS h
+CROSS APPLY (
+  SELECT TOP (@more) e.DpId, e.DueAt, ROW_NUMBER() OVER (ORDER BY e.DueAt, e.Seq) AS Turn
+  FROM dbo.DatapumpRow AS e WITH (READPAST, READCOMMITTEDLOCK)
+  WHERE e.Status = N'New' AND e.BillerId = h.BillerId COLLATE Latin1_General_BIN2 AND e.DueAt <= @now ${filter}
+    AND NOT EXISTS (SELECT 1 FROM @candidate AS k WHERE k.DpId = e.DpId)
   ORDER BY e.DueAt, e.Seq
 ) AS r
 ORDER BY r.Turn, r.DueAt;
 UPDATE dbo.DatapumpRow WITH (ROWLOCK, READPAST, UPDLOCK, READCOMMITTEDLOCK)
 SET Status = N'Queued'
 OUTPUT inserted.DpId INTO @claimed (DpId)
-WHERE Status = N'New' AND DueAt <= @now AND DpId IN (SELECT k.DpId FROM @candidate AS k);
+WHERE Status = N'New' AND DueAt <= @now AND DpId IN (SELECT k.DpId FROM @candidate AS k)
+OPTION (LOOP JOIN);
 SELECT CONVERT(nvarchar(64), d.DpId) AS DpId, CONVERT(nvarchar(64), d.BillerId) AS BillerId, d.EventType
 FROM @claimed AS c
 INNER JOIN dbo.DatapumpRow AS d ON d.DpId = c.DpId
 ORDER BY d.DueAt, d.Seq;
-SELECT COUNT(*) AS Candidates FROM @candidate;`,
+SELECT COUNT(*) AS Candidates FROM @candidate;`;
+
+export const claimingStatements = (key: RowKey) => ({
+  look: statement({ billers: 'json' }, lookText(NOTHING, NOTHING)),
+  lookOfTypes: statement({ billers: 'json', dataTypes: 'json' }, lookText(DECLARE_TYPES, OF_TYPES)),
+  claim: statement({ billers: 'json', rowsMax: 'count' }, claimText(key, NOTHING, NOTHING)),
+  claimOfTypes: statement(
+    { billers: 'json', rowsMax: 'count', dataTypes: 'json' },
+    claimText(key, DECLARE_TYPES, OF_TYPES),
   ),
   seal: statement(
     { rows: 'json', chunks: 'json', leftOut: 'json' },
@@ -62,11 +114,13 @@ FROM OPENJSON(@rows) WITH (DpId nvarchar(64) '$.dpId', ChunkId nvarchar(200) '$.
 INSERT INTO @notPlanned (DpId) SELECT CAST(DpId AS ${key.valueType}) FROM OPENJSON(@leftOut) WITH (DpId nvarchar(64) '$.dpId');
 UPDATE dbo.DatapumpRow
 SET Status = N'New'
-WHERE Status = N'Queued' AND DpId IN (SELECT g.DpId FROM @notPlanned AS g);
+WHERE Status = N'Queued' AND DpId IN (SELECT g.DpId FROM @notPlanned AS g)
+OPTION (LOOP JOIN);
 UPDATE dbo.DpClaim
 SET Status = N'Queued', ProgressAt = CASE WHEN ProgressAt > @now THEN ProgressAt ELSE @now END,
   ChunkId = (SELECT r.ChunkId FROM @row AS r WHERE r.DpId = DpClaim.DpId)
-WHERE DpId IN (SELECT r.DpId FROM @row AS r);
+WHERE DpId IN (SELECT r.DpId FROM @row AS r)
+OPTION (LOOP JOIN);
 INSERT INTO dbo.DpClaim (DpId, Status, ChunkId, ProgressAt, SweepCount)
 SELECT r.DpId, N'Queued', r.ChunkId, @now, 0
 FROM @row AS r
@@ -88,10 +142,12 @@ BEGIN TRANSACTION;
 UPDATE dbo.DatapumpRow WITH (ROWLOCK, UPDLOCK)
 SET Status = N'Queued'
 OUTPUT inserted.DpId INTO @adopted (DpId)
-WHERE Status = N'New' AND DpId IN (SELECT w.DpId FROM @wanted AS w);
+WHERE Status = N'New' AND DpId IN (SELECT w.DpId FROM @wanted AS w)
+OPTION (LOOP JOIN);
 UPDATE dbo.DpClaim
 SET Status = N'Queued', ChunkId = @chunkId, ProgressAt = CASE WHEN ProgressAt > @now THEN ProgressAt ELSE @now END
-WHERE DpId IN (SELECT a.DpId FROM @adopted AS a);
+WHERE DpId IN (SELECT a.DpId FROM @adopted AS a)
+OPTION (LOOP JOIN);
 INSERT INTO dbo.DpClaim (DpId, Status, ChunkId, ProgressAt, SweepCount)
 SELECT a.DpId, N'Queued', @chunkId, @now, 0
 FROM @adopted AS a
@@ -116,7 +172,8 @@ DECLARE @chunk TABLE (ChunkId nvarchar(200) COLLATE Latin1_General_BIN2 NOT NULL
 INSERT INTO @chunk (ChunkId) SELECT ChunkId FROM OPENJSON(@chunks) WITH (ChunkId nvarchar(200) '$.chunkId');
 UPDATE dbo.Outbox
 SET PublishedAt = CAST(SYSUTCDATETIME() AS datetime2(3))
-WHERE PublishedAt IS NULL AND ChunkId IN (SELECT c.ChunkId FROM @chunk AS c);`,
+WHERE PublishedAt IS NULL AND ChunkId IN (SELECT c.ChunkId FROM @chunk AS c)
+OPTION (LOOP JOIN);`,
   ),
   markFetched: statement(
     { chunkId: 'chunk-id' },
@@ -140,23 +197,36 @@ export class SqlServerShardClaiming {
 
   async claim(request: ClaimRequest): Promise<readonly OutboxChunk[]> {
     const billers = [...new Set(request.billers)].filter((biller) => biller.length <= ID_LENGTH_MAX);
-    if (billers.length === 0 || request.rowsMax === 0) return [];
+    const rowsMax = Math.min(request.rowsMax, CLAIM_ROWS_MAX);
+    if (billers.length === 0 || rowsMax === 0) return [];
+    if (!(await this.anyEligible(billers, request.dataTypes))) return [];
     for (let round = 1; ; round++) {
-      const claimed = await this.connection.transaction(`claim up to ${request.rowsMax} rows`, (runner) =>
-        this.claimOnce(runner, billers, request),
+      const claimed = await this.connection.transaction(`claim up to ${rowsMax} rows`, (runner) =>
+        this.claimOnce(runner, billers, { ...request, rowsMax }),
       );
       if (claimed !== 'lost-to-others') return claimed;
       if (round >= ROUNDS_MAX) return [];
     }
   }
 
+  private async anyEligible(billers: readonly BillerId[], dataTypes: ClaimRequest['dataTypes']): Promise<boolean> {
+    const step = 'look for rows to claim';
+    const among = billers.map((billerId) => ({ billerId }));
+    const [looked] = dataTypes
+      ? await this.connection.run(step, this.statements.lookOfTypes, { billers: among, dataTypes: named(dataTypes) })
+      : await this.connection.run(step, this.statements.look, { billers: among });
+    return Number(looked![0]!['Eligible']) > 0;
+  }
+
   private async claimOnce(
     runner: Runner,
     billers: readonly BillerId[],
-    { rowsMax, plan, newChunkId }: ClaimRequest,
+    { rowsMax, plan, newChunkId, dataTypes }: ClaimRequest,
   ): Promise<readonly OutboxChunk[] | 'lost-to-others'> {
     const values = { billers: billers.map((billerId) => ({ billerId })), rowsMax };
-    const [claimed, counted] = await runner.run('claim rows', this.statements.claim, values);
+    const [claimed, counted] = dataTypes
+      ? await runner.run('claim rows', this.statements.claimOfTypes, { ...values, dataTypes: named(dataTypes) })
+      : await runner.run('claim rows', this.statements.claim, values);
     const rows = claimed!.map(claimedRow);
     if (rows.length === 0) return Number(counted![0]!['Candidates']) > 0 ? 'lost-to-others' : [];
     const unclaimed = new Map(rows.map((row) => [row.dpId, row]));
@@ -230,6 +300,8 @@ export class SqlServerShardClaiming {
     };
   }
 }
+
+const named = (dataTypes: readonly DataType[]) => [...new Set(dataTypes)].map((dataType) => ({ dataType }));
 
 const claimedRow = (line: Row): ClaimedRow => ({
   dpId: line['DpId'] as DpId,

@@ -1,11 +1,19 @@
 import { PortFailure } from '../../application/ports/failures';
-import { type ImportResult, type PaymentImport, type PaymentReference } from '../../application/ports/shard';
+import {
+  type CorrectionOrder,
+  type CustomerCorrection,
+  type ImportFate,
+  type ImportResult,
+  type PaymentImport,
+  type PaymentReference,
+} from '../../application/ports/shard';
 import { derivedId } from '../shared/derived-id';
 import { type ShardSeed } from '../shared/shard-seed';
 import { TEXT_KEY, type RowKey } from './row-key';
-import { planImport, type StoredPayment } from './import-plan';
+import { importResult, planImport, type StoredPayment } from '../shared/import-plan';
 import { isDuplicateKey } from './sql-server-failure';
-import { instantOf, minorUnitsOf } from './shard-rows';
+import { rowAmount } from '../shared/row-amount';
+import { instantOf } from './shard-rows';
 import { type Row, type SqlServerConnection } from './sql-server-connection';
 import { ID_LENGTH_MAX, statement, tsql, type SqlText } from './sql-text';
 
@@ -76,6 +84,19 @@ COMMIT TRANSACTION;`,
 
 const NOTHING = tsql``;
 
+/** Those of @customers that stand with another account number. */
+const CORRECTED = tsql`DECLARE @corrected TABLE (CustomerId nvarchar(64) COLLATE Latin1_General_BIN2 NOT NULL PRIMARY KEY, Place int NOT NULL,
+  AccountBefore nvarchar(max) NOT NULL, AccountAfter nvarchar(max) NOT NULL, Name nvarchar(max) NOT NULL);
+DECLARE @named TABLE (CustomerId nvarchar(64) COLLATE Latin1_General_BIN2 NOT NULL PRIMARY KEY, Place int NOT NULL,
+  AccountAfter nvarchar(max) NOT NULL, Name nvarchar(max) NOT NULL);
+INSERT INTO @named (CustomerId, Place, AccountAfter, Name)
+SELECT CustomerId, Place, AccountAfter, Name
+FROM OPENJSON(@customers) WITH (CustomerId nvarchar(64) '$.customerId', Place int '$.place', AccountAfter nvarchar(max) '$.accountNumber', Name nvarchar(max) '$.name');
+INSERT INTO @corrected (CustomerId, Place, AccountBefore, AccountAfter, Name)
+SELECT n.CustomerId, n.Place, u.AccountNumber, n.AccountAfter, n.Name
+FROM @named AS n INNER JOIN dbo.DatapumpCustomer AS u WITH (ROWLOCK, UPDLOCK) ON u.CustomerId = n.CustomerId
+WHERE u.AccountNumber COLLATE Latin1_General_BIN2 <> n.AccountAfter COLLATE Latin1_General_BIN2;`;
+
 export const IMPORT_STATEMENTS = {
   readPayments: statement(
     { payments: 'json', customers: 'json' },
@@ -87,6 +108,29 @@ SELECT p.PaymentId, p.CustomerId, p.BillerId, p.AmountMinor, p.Currency, p.Invoi
 FROM @wanted AS w INNER JOIN dbo.DatapumpPayment AS p ON p.PaymentId = w.Id;
 SELECT u.CustomerId, u.AccountNumber FROM @person AS w INNER JOIN dbo.DatapumpCustomer AS u ON u.CustomerId = w.Id;
 SELECT b.BillerId FROM dbo.DatapumpBiller AS b;`,
+  ),
+  compareCustomers: statement(
+    { customers: 'json' },
+    tsql`${CORRECTED}
+SELECT Place FROM @corrected;`,
+  ),
+  /** The customers are read, noted and changed under their locks; the one order of locks is that of @corrected's key. */
+  correctCustomers: statement(
+    { customers: 'json', by: 'json' },
+    tsql`SET XACT_ABORT ON;
+DECLARE @now datetime2(3) = SYSUTCDATETIME();
+BEGIN TRANSACTION;
+${CORRECTED}
+INSERT INTO dbo.CustomerCorrection (CustomerId, At, OrderedBy, Reason, AccountBefore, AccountAfter)
+SELECT c.CustomerId, @now, o.OrderedBy, o.Reason, c.AccountBefore, c.AccountAfter
+FROM @corrected AS c
+CROSS JOIN (SELECT OrderedBy, Reason FROM OPENJSON(@by) WITH (OrderedBy nvarchar(max) '$.by', Reason nvarchar(max) '$.reason')) AS o;
+UPDATE dbo.DatapumpCustomer
+SET AccountNumber = (SELECT c.AccountAfter FROM @corrected AS c WHERE c.CustomerId = DatapumpCustomer.CustomerId),
+  Name = (SELECT c.Name FROM @corrected AS c WHERE c.CustomerId = DatapumpCustomer.CustomerId)
+WHERE CustomerId IN (SELECT c.CustomerId FROM @corrected AS c);
+SELECT Place FROM @corrected;
+COMMIT TRANSACTION;`,
   ),
   insertNew: inserting({ biller: NOTHING, customer: NOTHING, payment: NOTHING, row: NOTHING }),
   insertMissing: inserting({
@@ -109,10 +153,11 @@ export class SqlServerShardImport {
 
   async import(payments: readonly PaymentImport[]): Promise<ImportResult> {
     this.refuseMappedTables();
-    if (payments.length === 0) return { added: 0, known: 0, conflicts: [] };
+    if (payments.length === 0) return importResult([]);
     const step = `import ${payments.length} payments`;
     for (let tries = 1; ; tries++) {
-      const { result, seed } = planImport(payments, await this.standing(step, payments));
+      const { fates, seed } = planImport(payments, await this.standing(step, payments));
+      const result = importResult(fates);
       if (result.added === 0) return result;
       try {
         await this.connection.run(step, IMPORT_STATEMENTS.insertNew, seed);
@@ -121,6 +166,37 @@ export class SqlServerShardImport {
         if (!isDuplicateKey(error) || tries >= TRIES_MAX) throw error;
       }
     }
+  }
+
+  async preview(
+    payments: readonly PaymentImport[],
+    options: { readonly anyAccount?: boolean },
+  ): Promise<readonly ImportFate[]> {
+    this.refuseMappedTables();
+    if (payments.length === 0) return [];
+    const step = `preview ${payments.length} payments`;
+    return planImport(payments, await this.standing(step, payments), options).fates;
+  }
+
+  async correct(
+    corrections: readonly CustomerCorrection[],
+    order: CorrectionOrder | undefined,
+  ): Promise<readonly number[]> {
+    this.refuseMappedTables();
+    if (corrections.length === 0) return [];
+    const step = `correct ${corrections.length} customers`;
+    const customers = corrections
+      .map(({ billerId, customerReference, accountNumber, customerName: name }, place) => ({
+        customerId: derivedId(billerId, customerReference), place, accountNumber, name,
+      })); // prettier-ignore
+    const values = {
+      customers: firstOfEach(customers, ({ customerId }) => customerId),
+      by: [{ by: order?.by ?? '', reason: order?.reason ?? '' }],
+    };
+    const [changed] = order
+      ? await this.connection.run(step, IMPORT_STATEMENTS.correctCustomers, values)
+      : await this.connection.run(step, IMPORT_STATEMENTS.compareCustomers, { customers: values.customers });
+    return changed!.map((line) => Number(line['Place'])).sort((a, b) => a - b);
   }
 
   async known(references: readonly PaymentReference[]): Promise<readonly PaymentReference[]> {
@@ -196,7 +272,7 @@ const firstOfEach = <T>(all: readonly T[], idOf: (each: T) => string): readonly 
 const storedPayment = (line: Row): StoredPayment => ({
   customerId: line['CustomerId'] as string,
   billerId: line['BillerId'] as string,
-  minorUnits: minorUnitsOf(line['AmountMinor'] as string, line['PaymentId'] as string),
+  minorUnits: rowAmount(line['AmountMinor'] as string),
   currency: line['Currency'] as string,
   invoiceType: line['InvoiceType'] as string,
   paidAt: instantOf(line['PaidAt'] as Date),

@@ -14,13 +14,17 @@ import {
 import { type Instant } from '../../domain/instant';
 import { numberEnds, type RowKey } from './row-key';
 import { type Row, type Runner } from './sql-server-connection';
+import { rowAmount } from '../shared/row-amount';
 import { CHUNK_ID_LENGTH_MAX, ID_LENGTH_MAX, statement, tsql, type SqlText } from './sql-text';
 
 /** Every read first picks the rows (@picked), then reads them with all they point to, in one statement. */
 const picking = (key: RowKey): SqlText => tsql`
 DECLARE @picked TABLE (Place bigint NOT NULL PRIMARY KEY, DpId ${key.columnType} NOT NULL);`;
 
-/** One line for each row and each of its details; the columns of one name carry different aliases. */
+/**
+ * One line for each row and each of its details; the columns of one name carry different aliases. Unordered: sorting
+ * lines with eight nvarchar(max) columns asks the server for a memory grant by what they could hold. They are sorted here.
+ */
 const READ_PICKED = tsql`
 SELECT k.Place, CONVERT(nvarchar(64), d.DpId) AS DpId, CONVERT(nvarchar(64), d.BillerId) AS BillerId, d.EventType,
   CONVERT(nvarchar(64), d.CustomerId) AS CustomerId, CONVERT(nvarchar(64), d.PaymentId) AS PaymentId, d.Status,
@@ -36,8 +40,7 @@ LEFT JOIN dbo.DpClaim AS c ON c.DpId = k.DpId
 LEFT JOIN dbo.DatapumpCustomer AS u ON u.CustomerId = d.CustomerId
 LEFT JOIN dbo.DatapumpPayment AS p ON p.PaymentId = d.PaymentId
 LEFT JOIN dbo.DatapumpBiller AS b ON b.BillerId = d.BillerId
-LEFT JOIN dbo.DpDetail AS x ON x.DpId = k.DpId
-ORDER BY k.Place, x.Attempt;`;
+LEFT JOIN dbo.DpDetail AS x ON x.DpId = k.DpId;`;
 
 export const rowStatements = (key: RowKey) => {
   const inRange = (range: SqlText) =>
@@ -146,13 +149,14 @@ export class SqlServerShardRows {
     return this.rows(lines!).map(({ row }) => row);
   }
 
-  /** Lines of one row stand together; each adds one detail. */
+  /** By place and attempt, lines of one row stand together; each adds one detail. */
   private rows(lines: readonly Row[]): { readonly place: number; readonly row: DpRow }[] {
+    const sorted = (lines as unknown as readonly JoinedLine[])
+      .map((line) => ({ line, place: Number(line.Place) }))
+      .sort((a, b) => a.place - b.place || (a.line.Attempt ?? 0) - (b.line.Attempt ?? 0));
     const rows: { place: number; row: DpRow }[] = [];
     let details: DpDetail[] = [];
-    for (const each of lines) {
-      const line = each as unknown as JoinedLine;
-      const place = Number(line.Place);
+    for (const { line, place } of sorted) {
       if (rows.at(-1)?.place !== place) {
         details = [];
         rows.push({ place, row: this.row(line, details) });
@@ -193,7 +197,7 @@ export class SqlServerShardRows {
               paymentId: line.PaymentId,
               customerId: line.PaymentCustomer,
               billerId: line.PaymentBiller,
-              amount: { minorUnits: minorUnitsOf(line.AmountMinor, line.PaymentId), currency: line.Currency },
+              amount: { minorUnits: rowAmount(line.AmountMinor), currency: line.Currency ?? '' },
               invoiceType: line.InvoiceType,
               paidAt: instantOf(line.PaidAt),
               achReturnCode: line.AchReturnCode ?? undefined,
@@ -224,8 +228,9 @@ interface JoinedLine {
   readonly AutoPay: boolean | number;
   readonly PaymentBiller: BillerId | null;
   readonly PaymentCustomer: CustomerId;
-  readonly AmountMinor: string | number;
-  readonly Currency: string;
+  /** A site's view may yield nothing here: such a row is rejected, and stops no other. */
+  readonly AmountMinor: string | number | null;
+  readonly Currency: string | null;
   readonly InvoiceType: string;
   readonly PaidAt: Date;
   readonly AchReturnCode: string | null;
@@ -242,13 +247,6 @@ interface JoinedLine {
 export const instantOf = (date: Date): Instant => date.toISOString() as Instant;
 
 const isTrue = (bit: boolean | number): boolean => bit === true || bit === 1;
-
-/** bigint comes as text, so that nothing is rounded before it is looked at. */
-export function minorUnitsOf(units: string | number, of: string): number {
-  const number = Number(units);
-  invariant(Number.isSafeInteger(number), `the amount ${units} of ${of} is beyond exact numbers`);
-  return number;
-}
 
 const detailOf = (line: JoinedLine, attempt: number): DpDetail => ({
   attempt,

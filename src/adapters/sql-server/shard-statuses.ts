@@ -27,7 +27,8 @@ INSERT INTO @allowed (Status) SELECT Status FROM OPENJSON(@from) WITH (Status nv
 const REPEAT_IN_CLAIM = tsql`
 UPDATE dbo.DpClaim
 SET Status = @to, ProgressAt = CASE WHEN ProgressAt > @now THEN ProgressAt ELSE @now END
-WHERE DpId IN (SELECT h.DpId FROM @changed AS h);
+WHERE DpId IN (SELECT h.DpId FROM @changed AS h)
+OPTION (LOOP JOIN);
 INSERT INTO dbo.DpClaim (DpId, Status, ProgressAt, SweepCount)
 SELECT h.DpId, @to, @now, 0
 FROM @changed AS h
@@ -47,7 +48,8 @@ SET Status = @to
 OUTPUT inserted.DpId INTO @changed (DpId)
 WHERE DpId IN (SELECT w.DpId FROM @wanted AS w)
   AND Status COLLATE Latin1_General_BIN2 IN (SELECT a.Status FROM @allowed AS a)
-  AND Status <> @to;
+  AND Status <> @to
+OPTION (LOOP JOIN);
 ${REPEAT_IN_CLAIM}
 SELECT w.Place FROM @wanted AS w INNER JOIN @changed AS h ON h.DpId = w.DpId;
 COMMIT TRANSACTION;`,
@@ -80,7 +82,8 @@ WHERE DpId IN (SELECT w.DpId FROM @wanted AS w)
   AND (Status <> @to OR DpId IN (
     SELECT w.DpId FROM @wanted AS w
     WHERE w.Attempt IS NOT NULL AND NOT EXISTS (
-      SELECT 1 FROM dbo.DpDetail AS x WHERE x.DpId = w.DpId AND x.Attempt = w.Attempt)));
+      SELECT 1 FROM dbo.DpDetail AS x WHERE x.DpId = w.DpId AND x.Attempt = w.Attempt)))
+OPTION (LOOP JOIN);
 INSERT INTO dbo.DpDetail (DpId, Attempt, Outcome, BillerReference, Code, RecordedAt)
 SELECT w.DpId, w.Attempt, w.Outcome, w.BillerReference, w.Code, w.RecordedAt
 FROM @wanted AS w
@@ -118,7 +121,8 @@ FROM OPENJSON(@rows) WITH (DpId nvarchar(64) '$.dpId', PostponedTo nvarchar(30) 
 UPDATE dbo.DpClaim
 SET ProgressAt = (SELECT w.PostponedTo FROM @wanted AS w WHERE w.DpId = DpClaim.DpId)
 WHERE DpId IN (SELECT w.DpId FROM @wanted AS w)
-  AND ProgressAt < (SELECT w.PostponedTo FROM @wanted AS w WHERE w.DpId = DpClaim.DpId);`,
+  AND ProgressAt < (SELECT w.PostponedTo FROM @wanted AS w WHERE w.DpId = DpClaim.DpId)
+OPTION (LOOP JOIN);`,
   ),
   /*
    * The UPDATE is a transaction of its own: it holds no claim while the rows are read. Never stamped before @before, so
@@ -140,7 +144,8 @@ UPDATE dbo.DpClaim WITH (ROWLOCK, READPAST, UPDLOCK, READCOMMITTEDLOCK)
 SET ProgressAt = CASE WHEN @now > @before THEN @now ELSE @before END, SweepCount = SweepCount + 1
 OUTPUT inserted.DpId, inserted.ChunkId, inserted.SweepCount INTO @taken (DpId, ChunkId, SweepCount)
 WHERE Status IN (N'Queued', N'Published', N'InDoubt') AND ProgressAt < @before
-  AND DpId IN (SELECT k.DpId FROM @candidate AS k);
+  AND DpId IN (SELECT k.DpId FROM @candidate AS k)
+OPTION (LOOP JOIN);
 SELECT CONVERT(nvarchar(64), d.DpId) AS DpId, CONVERT(nvarchar(64), d.BillerId) AS BillerId, d.EventType, d.Status,
   t.ChunkId, t.SweepCount
 FROM @taken AS t
@@ -166,15 +171,18 @@ BEGIN TRANSACTION;
 UPDATE dbo.DatapumpRow WITH (ROWLOCK, UPDLOCK)
 SET Status = N'Published'
 OUTPUT inserted.DpId INTO @changed (DpId)
-WHERE DpId IN (SELECT w.DpId FROM @wanted AS w) AND Status IN (N'Failed', N'InDoubt');
+WHERE DpId IN (SELECT w.DpId FROM @wanted AS w) AND Status IN (N'Failed', N'InDoubt')
+OPTION (LOOP JOIN);
 UPDATE dbo.DatapumpRow WITH (ROWLOCK, UPDLOCK)
 SET Status = N'Published'
 OUTPUT inserted.DpId INTO @raised (DpId)
-WHERE DpId IN (SELECT w.DpId FROM @wanted AS w) AND Status = N'Published';
+WHERE DpId IN (SELECT w.DpId FROM @wanted AS w) AND Status = N'Published'
+OPTION (LOOP JOIN);
 UPDATE dbo.DpClaim
 SET Status = N'Published', SweepCount = SweepCount + 1,
   ProgressAt = CASE WHEN ProgressAt < @now AND DpId IN (SELECT h.DpId FROM @changed AS h) THEN @now ELSE ProgressAt END
-WHERE DpId IN (SELECT r.DpId FROM @raised AS r);
+WHERE DpId IN (SELECT r.DpId FROM @raised AS r)
+OPTION (LOOP JOIN);
 INSERT INTO dbo.DpClaim (DpId, Status, ProgressAt, SweepCount)
 SELECT r.DpId, N'Published', @now, 1
 FROM @raised AS r

@@ -2,17 +2,20 @@ import { type ShardTotal } from '../../application/ports/shard';
 import { type DataType } from '../../domain/biller/data-type';
 import { type RowStatus } from '../../domain/dp-record/row-status';
 import { type BillerId } from '../../domain/identifiers';
-import { instant, type Instant } from '../../domain/instant';
-import { instantOf, minorUnitsOf } from './shard-rows';
+import { instant, type Instant, PLAUSIBLE_BEFORE } from '../../domain/instant';
+import { sumOfAmounts } from '../shared/row-amount';
+import { instantOf } from './shard-rows';
 import { type SqlServerConnection } from './sql-server-connection';
 import { statement, tsql } from './sql-text';
 
 export const TOTAL_STATEMENTS = {
   /** USD is the currency of a zero that has none of its own: a choice, or a payment that does not exist. */
   totals: statement(
-    {},
+    { plausibleBefore: 'instant' },
     tsql`SELECT CONVERT(nvarchar(64), d.BillerId) AS BillerId, d.EventType, d.Status, COALESCE(p.Currency, N'USD') AS Currency,
-  COUNT_BIG(*) AS RowsCounted, SUM(CAST(COALESCE(p.AmountMinor, 0) AS bigint)) AS MinorUnits, MIN(d.CreatedAt) AS OldestAt
+  COUNT_BIG(*) AS RowsCounted, SUM(CASE WHEN p.AmountMinor > 9007199254740991 THEN 99999999999 WHEN p.AmountMinor < -9007199254740991 THEN -99999999999
+    ELSE CAST(COALESCE(p.AmountMinor, 0) AS bigint) END) AS MinorUnits, MIN(d.CreatedAt) AS OldestAt,
+  SUM(CASE WHEN d.DueAt >= @plausibleBefore THEN 1 ELSE 0 END) AS NeverDue
 FROM dbo.DatapumpRow AS d
 LEFT JOIN dbo.DatapumpPayment AS p ON p.PaymentId = d.PaymentId AND d.EventType IN (N'Payments', N'ACHRejects')
 GROUP BY d.BillerId, d.EventType, d.Status, COALESCE(p.Currency, N'USD')
@@ -39,14 +42,16 @@ export class SqlServerShardTotals {
   constructor(private readonly connection: SqlServerConnection) {}
 
   async totals(): Promise<readonly ShardTotal[]> {
-    const [lines] = await this.connection.run('read the totals', TOTAL_STATEMENTS.totals, {});
+    const [lines] = await this.connection.run('read the totals', TOTAL_STATEMENTS.totals, {
+      plausibleBefore: PLAUSIBLE_BEFORE,
+    });
     return lines!.map((line) => {
       const [billerId, dataType, status] = [line['BillerId'], line['EventType'], line['Status']] as [
         BillerId,
         DataType,
         RowStatus,
       ];
-      const minorUnits = minorUnitsOf(line['MinorUnits'] as string, `the ${status} ${dataType} of biller ${billerId}`);
+      const minorUnits = sumOfAmounts(line['MinorUnits'] as string, `the ${status} ${dataType} of biller ${billerId}`);
       return {
         billerId,
         dataType,
@@ -54,6 +59,7 @@ export class SqlServerShardTotals {
         count: Number(line['RowsCounted']),
         amount: { minorUnits, currency: line['Currency'] as string },
         oldestAt: instantOf(line['OldestAt'] as Date),
+        ...(Number(line['NeverDue']) > 0 ? { neverDue: Number(line['NeverDue']) } : {}),
       };
     });
   }

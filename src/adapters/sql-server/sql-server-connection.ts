@@ -3,12 +3,14 @@ import { PortFailure } from '../../application/ports/failures';
 import { type ShardName } from '../../domain/identifiers';
 import { type Instant } from '../../domain/instant';
 import { DEFAULT_LIMITS, poolSettings, type ConnectionSource, type SqlServerLimits } from './connection-settings';
-import { isCollision, isLoginRefused, sqlServerFailure, type SqlServerPlace } from './sql-server-failure';
+import { isCollision, isLoginRefused, sqlServerFailure, type SqlServerPlace, waitedInVain } from './sql-server-failure';
 import { CHUNK_ID_LENGTH_MAX, ID_LENGTH_MAX, type ParameterKind, type SqlText, type Statement } from './sql-text';
 
 /** A transaction that a deadlock undid is run again so many times; then the caller hears of it. */
 const COLLISIONS_MAX = 6;
 const COLLISION_PAUSE_MS_MAX = 40;
+/** A call that waited for a connection of a pool that was given up waits in so many further pools; then the caller hears of it. */
+const POOLS_MAX = 3;
 /** After a failed attempt to connect, callers hear of that failure at once for so long: no storm of logins. */
 const CONNECT_PAUSE_MS = 1_000;
 
@@ -27,7 +29,8 @@ export interface Runner {
 /**
  * One pool of connections to one database.
  *
- * unopened → (first use) opening → open → (login refused) unopened: the next use reads the settings anew.
+ * unopened → (first use) opening → open → (login refused) unopened: the next use reads the settings anew, and calls that
+ * waited for a connection of the old pool go on in the new one.
  * opening → (failed) paused for CONNECT_PAUSE_MS → unopened. close() ends it for good.
  */
 export class SqlServerConnection implements Runner {
@@ -87,15 +90,18 @@ export class SqlServerConnection implements Runner {
   }
 
   private async repeating<T>(step: string, work: (pool: ConnectionPool) => Promise<T>): Promise<T> {
-    for (let collisions = 0; ; collisions++) {
+    for (let collisions = 0, pools = 1; ;) {
+      const opening = this.pool();
       try {
-        return await work(await this.pool());
+        return await work(await opening);
       } catch (error) {
-        if (isCollision(error) && collisions < COLLISIONS_MAX) {
+        if (isCollision(error) && collisions++ < COLLISIONS_MAX) {
           await new Promise((resolve) => setTimeout(resolve, 1 + Math.random() * COLLISION_PAUSE_MS_MAX));
           continue;
         }
-        if (isLoginRefused(error)) this.forgetPool();
+        // It never had a connection, so nothing of it has reached the server.
+        if (waitedInVain(error) && pools++ < POOLS_MAX) continue;
+        if (isLoginRefused(error)) this.forget(opening);
         throw sqlServerFailure(step, this.place, error);
       }
     }
@@ -127,10 +133,11 @@ export class SqlServerConnection implements Runner {
     return pool.connect();
   }
 
-  private forgetPool(): void {
-    const forgotten = this.opening;
+  /** Calls that fail late must not close the pool that was opened since. */
+  private forget(forgotten: Promise<ConnectionPool>): void {
+    if (this.opening !== forgotten) return;
     this.opening = undefined;
-    void forgotten?.then((pool) => pool.close()).catch(() => undefined);
+    void forgotten.then((pool) => pool.close()).catch(() => undefined);
   }
 }
 

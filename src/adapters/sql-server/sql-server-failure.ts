@@ -32,16 +32,31 @@ const LOGIN: Kind = {
   remedy:
     'the server refuses the login; correct User ID and Password in the secret that the shard registry names, or the managed identity; it is read again by itself',
 };
+/** A server that stops or starts refuses logins under many numbers; only those of LOGIN blame the login itself. */
+const LOGIN_OUTAGE: Kind = {
+  code: 'unavailable',
+  retryable: true,
+  retryAfterMs: PAUSE_MS,
+  remedy:
+    'the server takes no login now, as one that stops, starts or fails over does; it comes back by itself. If it lasts, check the login in the secret that the shard registry names',
+};
 const FIREWALL: Kind = {
   code: 'not-authorized',
   retryable: false,
   remedy: "the server's firewall refuses this address; add a rule for it on the server",
 };
+const BROKEN_OFF: Kind = {
+  code: 'connection-lost',
+  retryable: true,
+  remedy: 'the connection broke off; it is opened again by itself',
+};
+/** The same numbers come while a database is being recovered or taken offline, so they may pass by themselves. */
 const NO_DATABASE: Kind = {
-  code: 'not-authorized',
-  retryable: false,
+  code: 'unavailable',
+  retryable: true,
+  retryAfterMs: PAUSE_MS,
   remedy:
-    'the login opens no such database; correct Database in the connection settings, or give the login a user in it',
+    'the database cannot be opened: it is starting, stopping or being restored, and then comes back by itself. If it lasts, correct Database in the connection settings, or give the login a user in it',
 };
 const RIGHTS: Kind = {
   code: 'not-authorized',
@@ -82,9 +97,38 @@ const numbers = (kind: Kind, ...of: readonly number[]): readonly (readonly [numb
 
 /** Numbers from the vendor's lists of engine errors and of transient errors of Azure SQL Database. */
 const KIND_OF_NUMBER: ReadonlyMap<number, Kind> = new Map([
-  ...numbers(BUSY, 1204, 1205, 1222, 3960),
-  ...numbers(FAILING_OVER, 615, 921, 926, 978, 983, 988, 4221, 6005, 10928, 10929, 18401, 40020, 40143, 40166),
-  ...numbers(FAILING_OVER, 40197, 40501, 40540, 40613, 42108, 42109, 49918, 49919, 49920, 701, 8645, 8651),
+  ...numbers(BUSY, 845, 1204, 1205, 1221, 1222, 3960),
+  // The database: in recovery, in transition, offline, restoring, suspect for now, no replica for connections.
+  ...numbers(
+    FAILING_OVER,
+    615,
+    904,
+    921,
+    922,
+    924,
+    926,
+    927,
+    941,
+    942,
+    945,
+    946,
+    952,
+    954,
+    976,
+    978,
+    979,
+    982,
+    983,
+    988,
+  ),
+  // The server: starting, stopping, paused, for one administrator only, its log or session gone.
+  ...numbers(FAILING_OVER, 596, 3989, 5180, 6001, 6002, 6005, 6006, 9001, 17142, 17147, 17148, 17187, 17188, 17189),
+  ...numbers(FAILING_OVER, 17197, 17198, 17830, 18401, 18451, 18461, 4221, 35250, 41131, 41142),
+  // Memory, workers and the governor.
+  ...numbers(FAILING_OVER, 701, 802, 8628, 8645, 8651, 8657, 8902, 10922, 10928, 10929, 10930, 10936),
+  // Azure SQL Database.
+  ...numbers(FAILING_OVER, 40020, 40143, 40166, 40197, 40501, 40540, 40550, 40551, 40552, 40553, 40613, 42108, 42109),
+  ...numbers(FAILING_OVER, 45168, 45169, 49918, 49919, 49920),
   ...numbers(LOGIN, 18452, 18456, 18470, 18486, 18487, 18488, 33134, 40531, 40532),
   ...numbers(FIREWALL, 40615, 47073),
   ...numbers(NO_DATABASE, 911, 4060, 4064),
@@ -140,8 +184,14 @@ export function isDuplicateKey(error: unknown): boolean {
   return seen.has(2627) || seen.has(2601);
 }
 
-/** The settings that made the pool are no longer good. */
+/** The settings that made the pool may no longer be good. */
 export const isLoginRefused = (error: unknown): boolean => errorsOf(error).some(({ code }) => code === 'ELOGIN');
+
+/** The driver's pool was closed before this call got one of its connections (`aborted`: tarn, Pool.destroy). */
+export const waitedInVain = (error: unknown): boolean =>
+  error instanceof Error &&
+  ((error.name === 'Error' && error.message === 'aborted') ||
+    (error.name === 'ConnectionError' && (error as { code?: unknown }).code === 'ENOTOPEN'));
 
 function wireKind(errors: readonly DriverError[]): Kind | undefined {
   const connecting = errors.some(({ name }) => name === 'ConnectionError');
@@ -162,7 +212,7 @@ function wireKind(errors: readonly DriverError[]): Kind | undefined {
       remedy: 'every connection of the pool was in use for too long; raise the pool size, or look for slow statements',
     };
   }
-  if (has('ELOGIN')) return LOGIN;
+  if (has('ELOGIN')) return LOGIN_OUTAGE;
   if (has('ETIMEOUT')) {
     return connecting
       ? {
@@ -191,11 +241,7 @@ function wireKind(errors: readonly DriverError[]): Kind | undefined {
     };
   }
   if (has('ESOCKET', 'ECONNCLOSED', 'ECONNRESET', 'EPIPE', 'ENOCONN', 'ENOTOPEN', 'EABORT', 'ECANCEL', 'ENOTBEGUN')) {
-    return {
-      code: 'connection-lost',
-      retryable: true,
-      remedy: 'the connection broke off; it is opened again by itself',
-    };
+    return BROKEN_OFF;
   }
   return undefined;
 }
@@ -207,6 +253,7 @@ function wireKind(errors: readonly DriverError[]): Kind | undefined {
 export function sqlServerFailure(step: string, place: SqlServerPlace, error: unknown): unknown {
   if (error instanceof PortFailure) return error;
   const errors = errorsOf(error);
+  if (waitedInVain(error)) return failure(step, place, BROKEN_OFF, undefined, error);
   const known = errors.find(({ number }) => number !== undefined && KIND_OF_NUMBER.has(number));
   const engine = known ?? errors.find(({ number }) => number !== undefined);
   const kind = (known && KIND_OF_NUMBER.get(known.number!)) ?? wireKind(errors) ?? (engine && UNKNOWN);

@@ -1,6 +1,10 @@
 import {
   ROWS_PER_CALL_MAX,
   type ClaimRequest,
+  type CorrectionOrder,
+  type CustomerCorrection,
+  type ImportFate,
+  type DpRows,
   type ImportResult,
   type OutboxChunk,
   type PaymentImport,
@@ -11,6 +15,7 @@ import {
   type StalledRow,
   type StatusChange,
 } from '../../application/ports/shard';
+import { type KnownHistory } from '../../application/ports/history-witness';
 import { type DpRow } from '../../domain/dp-record/dp-row';
 import { type BillerId, type ChunkId, type DpId, type ShardName } from '../../domain/identifiers';
 import { type Instant } from '../../domain/instant';
@@ -18,6 +23,7 @@ import { invariant } from '../../domain/invariant';
 import { type ShardSeed } from '../shared/shard-seed';
 import { CallCoalescer, type CoalescerOptions } from './call-coalescer';
 import { type ConnectionSource, type SqlServerLimits } from './connection-settings';
+import { SqlServerKnownHistory } from './known-history';
 import { checkedRowKey } from './migrate';
 import { type RowKey } from './row-key';
 import { SqlServerShardClaiming } from './shard-claiming';
@@ -25,6 +31,7 @@ import { SqlServerShardImport } from './shard-import';
 import { SqlServerShardRows } from './shard-rows';
 import { laneOf, SqlServerShardStatuses, type Reconciled } from './shard-statuses';
 import { SqlServerShardTotals } from './shard-totals';
+import { SqlServerSealWitness } from './sql-server-seal-witness';
 import { SqlServerConnection } from './sql-server-connection';
 
 /** One round trip carries so many single calls at most: locks are held for less long, and a lost batch costs less. */
@@ -45,8 +52,11 @@ interface Parts {
  */
 export class SqlServerShard implements Shard {
   readonly name: ShardName;
+  /** Copies of the event store's seals, beside the shard's own tables. */
+  readonly seals: SqlServerSealWitness;
   private readonly connection: SqlServerConnection;
   private readonly counting: SqlServerShardTotals;
+  private readonly known: SqlServerKnownHistory;
   private checked: Promise<Parts> | undefined;
   private readonly finding: CallCoalescer<DpId, DpRow | undefined>;
   private readonly reconciling: CallCoalescer<RowResult, Reconciled>;
@@ -60,7 +70,9 @@ export class SqlServerShard implements Shard {
   }) {
     this.name = options.name;
     this.connection = new SqlServerConnection(options);
+    this.seals = new SqlServerSealWitness(this.connection, this.name, () => this.parts());
     this.counting = new SqlServerShardTotals(this.connection);
+    this.known = new SqlServerKnownHistory(this.connection);
     this.finding = coalescer({
       run: async (dpIds) => (await this.parts()).reading.find(dpIds),
     });
@@ -109,11 +121,11 @@ export class SqlServerShard implements Shard {
     return (await this.parts()).claiming.markFetched(chunkId);
   }
 
-  async rowsOfChunk(chunkId: ChunkId): Promise<readonly DpRow[]> {
+  async rowsOfChunk(chunkId: ChunkId): Promise<DpRows> {
     return (await this.parts()).reading.ofChunk(chunkId);
   }
 
-  async rowsInRange(range: Parameters<Shard['rowsInRange']>[0]): Promise<readonly DpRow[]> {
+  async rowsInRange(range: Parameters<Shard['rowsInRange']>[0]): Promise<DpRows> {
     withinLimit(range.max);
     return (await this.parts()).reading.inRange(range);
   }
@@ -149,7 +161,7 @@ export class SqlServerShard implements Shard {
     return this.reopening.call(dpId);
   }
 
-  async rowsByStatus(query: Parameters<Shard['rowsByStatus']>[0]): Promise<readonly DpRow[]> {
+  async rowsByStatus(query: Parameters<Shard['rowsByStatus']>[0]): Promise<DpRows> {
     withinLimit(query.max);
     return (await this.parts()).reading.withStatus(query);
   }
@@ -175,9 +187,35 @@ export class SqlServerShard implements Shard {
     return (await this.parts()).importing.import(payments);
   }
 
+  async previewPayments(
+    payments: readonly PaymentImport[],
+    options: { readonly anyAccount?: boolean } = {},
+  ): Promise<readonly ImportFate[]> {
+    withinLimit(payments.length);
+    return (await this.parts()).importing.preview(payments, options);
+  }
+
+  async correctCustomers(
+    corrections: readonly CustomerCorrection[],
+    order: CorrectionOrder | undefined,
+  ): Promise<readonly number[]> {
+    withinLimit(corrections.length);
+    return (await this.parts()).importing.correct(corrections, order);
+  }
+
   async knownReferences(references: readonly PaymentReference[]): Promise<readonly PaymentReference[]> {
     withinLimit(references.length);
     return (await this.parts()).importing.known(references);
+  }
+
+  async knownHistory(): Promise<KnownHistory | undefined> {
+    await this.parts();
+    return this.known.read();
+  }
+
+  async noteHistory(next: KnownHistory): Promise<boolean> {
+    await this.parts();
+    return this.known.note(next);
   }
 
   /** For demo, load tests and tests: one transaction a call. How many rows of datapump were new. */

@@ -1,6 +1,6 @@
 import { type Database, type Statement } from 'better-sqlite3';
 import { PortFailure } from '../../application/ports/failures';
-import { BUSY_TIMEOUT_MS, storageFailure } from './sqlite-file';
+import { BUSY_TIMEOUT_MS, OpenedFile, storageFailure } from './sqlite-file';
 
 const OPERATIONS_MAX = 1_024;
 /** A group takes no further operation after this long, so that the event loop is not held up. */
@@ -24,7 +24,7 @@ interface Waiting {
  *
  * Operations run in the order of run(), synchronously, in one `BEGIN IMMEDIATE … COMMIT`, each in a savepoint of its
  * own: one that throws takes back its own writes only. Each promise settles after the COMMIT. An operation runs at
- * most once. While another process holds the write lock the group waits with timers, not inside SQLite, because
+ * most once. A file that was deleted or replaced meanwhile takes no further group. While another process holds the write lock the group waits with timers, not inside SQLite, because
  * SQLite's busy handler would put this whole process to sleep.
  */
 export class GroupCommit {
@@ -40,12 +40,14 @@ export class GroupCommit {
   private readonly release: Statement;
   private readonly undo: Statement;
   private readonly operationsMax: number;
+  private readonly file: OpenedFile;
 
   constructor(
     private readonly database: Database,
     options: { readonly operationsMax?: number } = {},
   ) {
     this.operationsMax = options.operationsMax ?? OPERATIONS_MAX;
+    this.file = new OpenedFile(database.name);
     this.begin = database.prepare('BEGIN IMMEDIATE');
     this.commit = database.prepare('COMMIT');
     this.rollback = database.prepare('ROLLBACK');
@@ -124,6 +126,7 @@ export class GroupCommit {
   /** False: the lock is elsewhere, and either a timer tries again or the waiting operations have been refused. */
   private tryBegin(): boolean {
     try {
+      this.file.demandSame();
       this.database.pragma('busy_timeout = 0');
       this.begin.run();
       this.busySince = undefined;

@@ -3,7 +3,7 @@ import { type BillerAllowance } from '../../application/ports/biller-allowance';
 import { type BillerId } from '../../domain/identifiers';
 import { invariant } from '../../domain/invariant';
 import { GroupCommit } from './group-commit';
-import { openSqliteFile } from './sqlite-file';
+import { openSqliteFile, prepared } from './sqlite-file';
 
 export const ALLOWANCE_SCHEMA: readonly string[] = [
   'CREATE TABLE Bucket (BillerId TEXT PRIMARY KEY, Tokens REAL NOT NULL, FilledAtMs REAL NOT NULL) WITHOUT ROWID',
@@ -32,10 +32,17 @@ export class SqliteBillerAllowance implements BillerAllowance {
       synchronous: 'OFF',
     });
     this.commits = new GroupCommit(this.database);
-    this.select = this.database.prepare('SELECT Tokens, FilledAtMs FROM Bucket WHERE BillerId = ?');
-    this.store = this.database.prepare(`
-      INSERT INTO Bucket (BillerId, Tokens, FilledAtMs) VALUES (?, ?, ?)
-      ON CONFLICT DO UPDATE SET Tokens = excluded.Tokens, FilledAtMs = excluded.FilledAtMs`);
+    const { database } = this;
+    const { select, store } = prepared(database, { path: options.path, kind: 'allowance' }, () => ({
+      select: database.prepare<[BillerId], { readonly Tokens: number; readonly FilledAtMs: number }>(
+        'SELECT Tokens, FilledAtMs FROM Bucket WHERE BillerId = ?',
+      ),
+      store: database.prepare<[BillerId, number, number]>(`
+        INSERT INTO Bucket (BillerId, Tokens, FilledAtMs) VALUES (?, ?, ?)
+        ON CONFLICT DO UPDATE SET Tokens = excluded.Tokens, FilledAtMs = excluded.FilledAtMs`),
+    }));
+    this.select = select;
+    this.store = store;
   }
 
   async close(): Promise<void> {

@@ -2,24 +2,29 @@ import { type Database } from 'better-sqlite3';
 import {
   APPEND_EVENTS_MAX,
   READ_EVENTS_MAX,
+  type EventPage,
+  type EventAddress,
   type EventStore,
   type ExpectedRevision,
   type NewEvent,
   type Position,
   type StoredEvent,
+  type StoreIdentity,
 } from '../../application/ports/event-store';
-import { VersionConflict } from '../../application/ports/failures';
+import { isDamage, VersionConflict } from '../../application/ports/failures';
 import { type StreamName } from '../../domain/identifiers';
 import { invariant } from '../../domain/invariant';
+import { damagedFailure } from '../shared/damage';
 import { GroupCommit } from './group-commit';
-import { openSqliteFile, storageFailure } from './sqlite-file';
+import { readPastDamage } from './past-damage';
+import { isDamaged, OpenedFile, openSqliteFile, prepared, readFailure } from './sqlite-file';
 
 /*
  * `batch_events` stands on the first event of each append and says how many came with it (0 on the others), so that a
  * repeated append can be told from a part or an extension of one. The ids are unique per stream only: an append never
  * fails because of another stream. Nothing is ever deleted, so positions grow and are never used twice.
  */
-const SCHEMA = [
+export const EVENT_STORE_SCHEMA = [
   `CREATE TABLE stream (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
    CREATE TABLE event (
      position INTEGER PRIMARY KEY,
@@ -35,6 +40,8 @@ const SCHEMA = [
    CREATE UNIQUE INDEX event_by_revision ON event (stream, revision);
    CREATE UNIQUE INDEX event_by_id ON event (stream, id);
    CREATE INDEX event_by_category ON event (category, position);`,
+  `CREATE TABLE store_identity (identity TEXT NOT NULL);
+   INSERT INTO store_identity (identity) VALUES (lower(hex(randomblob(16))));`,
 ];
 
 interface EventRow {
@@ -62,11 +69,15 @@ export class SqliteEventStore implements EventStore {
   private readonly database: Database;
   private readonly group: GroupCommit;
   private readonly statements: ReturnType<typeof prepare>;
+  private readonly file: OpenedFile;
 
   constructor(private readonly options: { readonly path: string; readonly synchronous?: 'FULL' | 'OFF' }) {
-    this.database = openSqliteFile({ ...options, kind: 'event-store', schema: SCHEMA });
+    this.database = openSqliteFile({ ...options, kind: 'event-store', schema: EVENT_STORE_SCHEMA });
+    this.file = new OpenedFile(options.path);
     this.group = new GroupCommit(this.database);
-    this.statements = prepare(this.database);
+    this.statements = prepared(this.database, { path: options.path, kind: 'event-store' }, () =>
+      prepare(this.database),
+    );
   }
 
   async append(
@@ -101,7 +112,7 @@ export class SqliteEventStore implements EventStore {
     const { fromRevision = 0, max = READ_EVENTS_MAX } = options;
     checkPage(max);
     return this.read(`read stream ${stream}`, () =>
-      this.statements.readStream.all(stream, fromRevision, max).map(storedEvent),
+      this.statements.readStream.all(stream, fromRevision, max).map((row) => this.stored(row)),
     );
   }
 
@@ -109,16 +120,50 @@ export class SqliteEventStore implements EventStore {
     readonly after?: Position;
     readonly max: number;
     readonly categories?: readonly string[];
-  }): Promise<{ readonly events: readonly StoredEvent[]; readonly next: Position | undefined }> {
+  }): Promise<EventPage> {
     checkPage(options.max);
     const after = Number(options.after ?? '0');
     invariant(
       Number.isSafeInteger(after) && after >= 0,
       `a position is one that readAll returned, got ${JSON.stringify(options.after)}`,
     );
-    const rows = this.read('read all streams', () => this.pageAfter(after, options.max, options.categories));
-    const events = rows.map(storedEvent);
-    return { events, next: events.at(-1)?.position ?? options.after };
+    const { rows, unreadable, past } = this.read('read all streams', () =>
+      this.rowsAfter(after, options.max, options.categories),
+    );
+    const events: StoredEvent[] = [];
+    const damaged = [...unreadable];
+    for (const row of rows) {
+      try {
+        events.push(this.stored(row));
+      } catch (error) {
+        if (!isDamage(error)) throw error;
+        damaged.push(error.message);
+      }
+    }
+    const reached = past ?? rows.at(-1)?.position;
+    return {
+      events,
+      next: reached === undefined ? options.after : (String(reached) as Position),
+      ...(damaged.length === 0 ? {} : { damaged }),
+    };
+  }
+
+  async identity(): Promise<StoreIdentity> {
+    this.file.demandSame();
+    return this.read('read the identity of the store', () => this.statements.identity.get()!.identity);
+  }
+
+  async head(): Promise<EventAddress | undefined> {
+    const newest = this.read('read the head of the store', () => this.statements.newest.get());
+    return newest && { ...newest, position: String(newest.position) as Position };
+  }
+
+  async holds({ stream, revision, id }: EventAddress): Promise<boolean> {
+    return this.read(`look for event ${id}`, () => this.statements.idAt.get(stream, revision)?.id === id);
+  }
+
+  isAfter(position: Position, other: Position): Promise<boolean> {
+    return Promise.resolve(Number(position) > Number(other));
   }
 
   /** Finishes the appends it has taken, then closes the file. */
@@ -174,11 +219,44 @@ export class SqliteEventStore implements EventStore {
       .slice(0, max);
   }
 
+  private rowsAfter(after: number, max: number, categories: readonly string[] | undefined) {
+    try {
+      return { rows: this.pageAfter(after, max, categories), unreadable: [], past: undefined };
+    } catch (error) {
+      if (!isDamaged(error)) throw error;
+    }
+    const { lines, unreadable, past } = readPastDamage({
+      after: BigInt(after),
+      upTo: BigInt(Number.MAX_SAFE_INTEGER),
+      max,
+      path: this.options.path,
+      table: 'event',
+      one: (behind) => this.pageAfter(Number(behind), 1, categories)[0],
+      placeOf: ({ position }) => BigInt(position),
+    });
+    // To the end of the file, as it stands: what is appended later comes behind the last row that could be read.
+    const reached = past === BigInt(Number.MAX_SAFE_INTEGER) ? this.newestPosition() : past;
+    return { rows: lines, unreadable, past: reached === undefined ? undefined : Number(reached) };
+  }
+
+  private newestPosition(): number | undefined {
+    try {
+      return this.statements.newestPosition.get()?.position ?? undefined;
+    } catch (error) {
+      if (isDamaged(error)) return undefined;
+      throw error;
+    }
+  }
+
+  private stored(row: EventRow): StoredEvent {
+    return storedEvent(row, this.options.path);
+  }
+
   private read<T>(step: string, work: () => T): T {
     try {
       return work();
     } catch (error) {
-      throw storageFailure(`failed to ${step}`, this.options.path, error);
+      throw readFailure(`failed to ${step}`, this.options.path, error);
     }
   }
 }
@@ -198,20 +276,59 @@ function preparedEvent({ id, type, data, metadata }: NewEvent): PreparedEvent {
   return { id, type, data: text, metadata: JSON.stringify(metadata) };
 }
 
-function storedEvent(row: EventRow): StoredEvent {
+/** Whatever was written here is an object, and its numbers and texts are of their kinds: anything else is damage. */
+function storedEvent(row: EventRow, path: string): StoredEvent {
+  const { stream, revision, position } = row;
+  const damage = (why: string, cause?: unknown) =>
+    damagedFailure(
+      'failed to read an event',
+      {
+        path,
+        table: 'event',
+        item: `event ${revision} of stream ${stream} (position ${position})`,
+        facts: { stream, revision, position },
+      },
+      why,
+      cause,
+    );
+  const parsed = (column: 'data' | 'metadata'): unknown => {
+    const text: unknown = row[column];
+    if (typeof text !== 'string') throw damage(`its ${column} are no text`);
+    let value: unknown;
+    try {
+      value = JSON.parse(text);
+    } catch (error) {
+      throw damage(`its ${column} are no JSON`, error);
+    }
+    if (typeof value !== 'object' || value === null) throw damage(`its ${column} are no object`);
+    return value;
+  };
+  for (const column of ['stream', 'id', 'type'] as const)
+    if (typeof row[column] !== 'string') throw damage(`its ${column} is no text`);
+  if (!Number.isSafeInteger(revision)) throw damage('its revision is no whole number');
+  const metadata = parsed('metadata') as StoredEvent['metadata'];
+  if (typeof metadata.by !== 'string' || typeof metadata.at !== 'string') throw damage('its metadata lack by or at');
   return {
-    stream: row.stream as StreamName,
-    revision: row.revision,
-    position: String(row.position) as Position,
+    stream: stream as StreamName,
+    revision,
+    position: String(position) as Position,
     id: row.id,
     type: row.type,
-    data: JSON.parse(row.data),
-    metadata: JSON.parse(row.metadata) as StoredEvent['metadata'],
+    data: parsed('data'),
+    metadata,
   };
 }
 
 function prepare(database: Database) {
   return {
+    identity: database.prepare<[], { identity: StoreIdentity }>('SELECT identity FROM store_identity'),
+    newest: database.prepare<[], Omit<EventAddress, 'position'> & { readonly position: number }>(
+      `SELECT event.position, stream.name AS stream, event.revision, event.id
+       FROM event JOIN stream ON stream.id = event.stream ORDER BY event.position DESC LIMIT 1`,
+    ),
+    idAt: database.prepare<[string, number], { id: string }>(
+      'SELECT event.id FROM stream JOIN event ON event.stream = stream.id WHERE stream.name = ? AND event.revision = ?',
+    ),
     streamId: database.prepare<[string], { id: number }>('SELECT id FROM stream WHERE name = ?'),
     addStream: database.prepare<[string]>('INSERT INTO stream (name) VALUES (?)'),
     newestRevision: database.prepare<[number], { revision: number }>(
@@ -229,6 +346,7 @@ function prepare(database: Database) {
     readStream: database.prepare<[string, number, number], EventRow>(
       `SELECT ${COLUMNS} FROM stream JOIN event ON event.stream = stream.id WHERE stream.name = ? AND event.revision >= ? ORDER BY event.revision LIMIT ?`,
     ),
+    newestPosition: database.prepare<[], { position: number }>('SELECT max(position) AS position FROM event'),
     readAll: database.prepare<[number, number], EventRow>(
       `SELECT ${COLUMNS} FROM event JOIN stream ON stream.id = event.stream WHERE event.position > ? ORDER BY event.position LIMIT ?`,
     ),

@@ -1,9 +1,20 @@
+import { closeSync, openSync, readSync, statSync } from 'node:fs';
+import { damagedFailure } from '../shared/damage';
+import { createPrivately } from '../shared/private-file';
 import { Database } from '../shared/sqlite-driver';
 import { PortFailure } from '../../application/ports/failures';
 
 /** What a file of ours holds. Its application_id says so, so that swapped paths are found before a byte is written. */
 export type SqliteFileKind =
-  'event-store' | 'bus' | 'shard' | 'allowance' | 'sandbox-ledger' | 'projection' | 'manifest';
+  | 'event-store'
+  | 'bus'
+  | 'shard'
+  | 'allowance'
+  | 'sandbox-ledger'
+  | 'projection'
+  | 'manifest'
+  | 'answer-snippets'
+  | 'history-witness';
 
 /** Stored in files for ever: 'DP' in ASCII, then the kind's number. Add at the end, never renumber. */
 const APPLICATION_ID: Record<SqliteFileKind, number> = {
@@ -14,6 +25,8 @@ const APPLICATION_ID: Record<SqliteFileKind, number> = {
   'sandbox-ledger': 0x4450_0005,
   projection: 0x4450_0006,
   manifest: 0x4450_0007,
+  'answer-snippets': 0x4450_0008,
+  'history-witness': 0x4450_0009,
 };
 
 /** How long a statement waits for another process' lock. GroupCommit waits without blocking the thread instead. */
@@ -41,6 +54,7 @@ export function openSqliteFile(options: SqliteFileOptions): Database {
   for (;;) {
     let database: Database | undefined;
     try {
+      createPrivately(options.path);
       database = new Database(options.path, { timeout: BUSY_TIMEOUT_MS });
       prepareFile(database, options);
       return database;
@@ -106,13 +120,21 @@ function describeApplication(applicationId: number): string {
 
 function foreign(path: string, kind: SqliteFileKind, found: string, cause: unknown): PortFailure {
   return new PortFailure(
-    `${path} ${found}, expected a datapump ${kind} file or none: name another file in the configuration, or move this one away; it was not changed`,
+    `${path} ${found}, expected a datapump ${kind} file or none: name another file in the configuration, or move this one away; it was not changed. If it is yours, its beginning is damaged: restore it from a backup`,
     { code: 'storage-foreign', retryable: false, facts: { path, kind }, cause },
   );
 }
 
 function openingFailure(error: unknown, { path, kind }: SqliteFileOptions): unknown {
-  if (sqliteCode(error) === 'SQLITE_NOTADB') return foreign(path, kind, 'is not a SQLite database', error);
+  // A database of ours whose first bytes are damaged cannot be told from any other file.
+  if (sqliteCode(error) === 'SQLITE_NOTADB' && !beginsAsDatabase(path))
+    return foreign(path, kind, 'is not a SQLite database', error);
+  if (isNoDriver(error)) {
+    return new PortFailure(
+      `SQLite cannot be loaded by Node ${process.versions.node}: its driver was installed for another Node, system or processor; install again on this one: npm ci`,
+      { code: 'storage-broken', retryable: false, facts: { path, kind }, cause: error },
+    );
+  }
   if (error instanceof TypeError || sqliteCode(error)?.startsWith('SQLITE_CANTOPEN')) {
     return new PortFailure(
       `failed to open ${path} as a datapump ${kind} file: expected an existing folder and a file this user may read and write; create the folder or correct the path and its permissions`,
@@ -122,6 +144,12 @@ function openingFailure(error: unknown, { path, kind }: SqliteFileOptions): unkn
   return storageFailure(`failed to open ${path} as a datapump ${kind} file`, path, error);
 }
 
+/** The library of the driver is looked for when the first file is opened. */
+const isNoDriver = (error: unknown): boolean =>
+  error instanceof Error &&
+  ((error as NodeJS.ErrnoException).code === 'ERR_DLOPEN_FAILED' ||
+    error.message.startsWith('Could not locate the bindings file'));
+
 /**
  * Turns what SQLite or the file system threw into a PortFailure that names the step, the file and the remedy.
  * Anything else (VersionConflict, a broken belief, a PortFailure already) comes back as it is.
@@ -129,6 +157,7 @@ function openingFailure(error: unknown, { path, kind }: SqliteFileOptions): unkn
 export function storageFailure(step: string, path: string, error: unknown): unknown {
   const code = sqliteCode(error);
   if (code === undefined) return error;
+  if (isDamaged(error)) return damagedFailure(step, { path }, code, error);
   const failure = (
     kind: 'storage-full' | 'storage-busy' | 'storage-broken',
     retryable: boolean,
@@ -154,6 +183,91 @@ export function storageFailure(step: string, path: string, error: unknown): unkn
     false,
     `SQLite cannot use ${path} (${code}), expected a sound and writable file; check the disk and the permissions, or restore the file`,
   );
+}
+
+/** What lies in the file is not what SQLite wrote: a damaged disk, a copy that was cut short, another hand. */
+export function isDamaged(error: unknown): boolean {
+  const code = sqliteCode(error) ?? '';
+  return (
+    code.startsWith('SQLITE_CORRUPT') ||
+    code === 'SQLITE_NOTADB' ||
+    code === 'SQLITE_FORMAT' ||
+    code === 'SQLITE_IOERR_SHORT_READ'
+  );
+}
+
+/** The same of a read: there JSON that is none, and integers beyond what a number holds, are what lies in the file. */
+export const readFailure = (step: string, path: string, error: unknown): unknown =>
+  error instanceof Error && MISREAD.has(error.name)
+    ? damagedFailure(step, { path }, error.name, error)
+    : storageFailure(step, path, error);
+
+/** By name: each jest file has its own classes. */
+const MISREAD: ReadonlySet<string> = new Set(['SyntaxError', 'RangeError']);
+
+/** A value or a page that SQLite or the driver cannot read. */
+export const isMisread = (error: unknown): boolean =>
+  isDamaged(error) || (error instanceof Error && MISREAD.has(error.name));
+
+const MAGIC = 'SQLite format 3\0';
+
+function beginsAsDatabase(path: string): boolean {
+  const file = openSync(path, 'r');
+  try {
+    const first = Buffer.alloc(MAGIC.length);
+    readSync(file, first, 0, first.length, 0);
+    return first.toString('latin1') === MAGIC;
+  } finally {
+    closeSync(file);
+  }
+}
+
+/**
+ * Runs what prepares statements over an opened file. A schema that is not ours any more, though the file says so, shows
+ * there and nowhere earlier; the file is closed again then.
+ */
+export function prepared<T>(database: Database, options: Pick<SqliteFileOptions, 'path' | 'kind'>, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    database.close();
+    const code = sqliteCode(error);
+    if (code === 'SQLITE_ERROR')
+      throw damagedFailure(
+        `failed to open ${options.path} as a datapump ${options.kind} file`,
+        { path: options.path, table: 'sqlite_schema' },
+        code,
+        error,
+      );
+    throw openingFailure(error, { ...options, schema: [] });
+  }
+}
+
+/**
+ * Whether the file at a path is still the one that was opened. A file that is deleted or replaced under an open
+ * connection lives on without a name: what is written there is gone with the last process, and nobody hears of it.
+ */
+export class OpenedFile {
+  private readonly file: string | undefined;
+
+  constructor(private readonly path: string) {
+    this.file = fileAt(path);
+  }
+
+  /** Throws PortFailure 'storage-replaced'. Costs one look at the folder (microseconds). */
+  demandSame(): void {
+    if (this.file === undefined || fileAt(this.path) === this.file) return;
+    throw new PortFailure(
+      `${this.path} was deleted or replaced while it was open, expected it to stay: stop all processes, put the right file back, then start again (docs/runbooks/history-lost.md)`,
+      { code: 'storage-replaced', retryable: false, facts: { path: this.path } },
+    );
+  }
+}
+
+/** Undefined: no file, as with ':memory:'. */
+function fileAt(path: string): string | undefined {
+  const found = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return found && `${found.dev}/${found.ino}`;
 }
 
 /** SHMSIZE: the wal-index beside the file could not grow, which is a full disk too. */

@@ -7,8 +7,9 @@ import {
 } from '../../application/ports/message-bus';
 import { instantFromMs, type Instant } from '../../domain/instant';
 import { invariant } from '../../domain/invariant';
+import { messageBodyOfDecoded, messageProperties } from '../shared/message-body';
 import { type GroupCommit } from './group-commit';
-import { storageFailure } from './sqlite-file';
+import { readFailure } from './sqlite-file';
 import { type BusTables, type MessageRow, type Queue } from './sqlite-message-bus-tables';
 import { type WakeSignal } from './wake-signal';
 
@@ -176,23 +177,34 @@ export class SqliteMessageReceiver implements MessageReceiver {
     try {
       return work();
     } catch (error) {
-      throw storageFailure(`failed to look at ${this.parts.queue.name}`, this.parts.path, error);
+      throw readFailure(`failed to look at ${this.parts.queue.name}`, this.parts.path, error);
     }
   }
 }
 
+/** The last instant that a date holds. */
+const LAST_MS = 8_640_000_000_000_000;
+
+/** Whatever lies in the row: what throws here would block all that is behind it. */
 export function peekedMessage(row: MessageRow): PeekedMessage {
   return {
-    messageId: row.message_id,
-    body: JSON.parse(row.body),
-    correlationId: row.correlation_id ?? undefined,
-    properties: JSON.parse(row.properties) as PeekedMessage['properties'],
+    messageId: String(row.message_id),
+    body: messageBodyOfDecoded(row.body),
+    correlationId: row.correlation_id === null ? undefined : String(row.correlation_id),
+    properties: propertiesOf(row.properties),
     sequenceNumber: String(row.seq),
-    enqueuedAt: instantFromMs(row.enqueued_at),
+    enqueuedAt: instantFromMs(Number.isSafeInteger(row.enqueued_at) ? Math.min(row.enqueued_at, LAST_MS) : 0),
     deliveryCount: row.delivery_count,
     deadLetterReason: row.reason ?? undefined,
     deadLetterDescription: row.description ?? undefined,
   };
+}
+
+/** Properties that are no JSON object are none: the body is the message. */
+function propertiesOf(text: unknown): PeekedMessage['properties'] {
+  const read = messageBodyOfDecoded(text);
+  const isObject = typeof read === 'object' && read !== null && !Array.isArray(read);
+  return messageProperties(isObject ? (read as Readonly<Record<string, unknown>>) : {});
 }
 
 function receivedMessage(row: MessageRow): ReceivedMessage {

@@ -5,6 +5,7 @@ import {
   type SubscriptionDepth,
   type TopicDeclaration,
 } from '../../application/ports/message-bus';
+import { isDamaged } from './sqlite-file';
 
 /*
  * A row is one message in one queue; a subscription has two queues, its own (even number) and its dead letters (the
@@ -42,6 +43,8 @@ export const BUS_SCHEMA = [
 const HOUSEKEEPING_MAX = 1_000;
 /** Old rows removed by a send beyond as many as it adds, so that a table shrinks again after a rush. */
 const PURGE_EXTRA = 16;
+/** Ready messages looked at in one receive where some of them cannot be read. */
+const READY_LOOKED_AT_MAX = 10_000;
 const READY = 0;
 const SCHEDULED = 1;
 const LOCKED = 2;
@@ -90,6 +93,8 @@ const ROW =
 /** The bus' tables and what may be done to them, synchronously; whoever calls a writing method is in a transaction. */
 export class BusTables {
   private readonly statements: ReturnType<typeof prepare>;
+  /** Messages that this process found on pages that cannot be read, by queue. */
+  private readonly passedOver = new Map<number, Set<number>>();
 
   constructor(private readonly database: Database) {
     this.statements = prepare(database);
@@ -165,7 +170,7 @@ export class BusTables {
   take(queue: Queue, max: number, now: number): readonly MessageRow[] {
     const { statements } = this;
     for (;;) {
-      const rows = statements.take.all(now + queue.lockMs, queue.id, max).sort((a, b) => a.seq - b.seq);
+      const rows = this.takeReadable(queue, max, now).sort((a, b) => a.seq - b.seq);
       if (queue.timeToLiveMs === undefined) return rows;
       const oldest = now - queue.timeToLiveMs;
       const alive = rows.filter((row) => row.enqueued_at >= oldest);
@@ -173,6 +178,37 @@ export class BusTables {
         if (row.enqueued_at < oldest) statements.complete.run(queue.id, row.seq, row.lock_token!, now);
       if (alive.length > 0 || rows.length === 0) return alive;
     }
+  }
+
+  /**
+   * Where a page of the file cannot be read, the messages are taken one by one, and those on that page are left where they
+   * are: their rows get a new message from the sweep. The order of the ready ones stands in an index of its own.
+   */
+  private takeReadable(queue: Queue, max: number, now: number): MessageRow[] {
+    const { statements, passedOver } = this;
+    const until = now + queue.lockMs;
+    const damaged = passedOver.get(queue.id);
+    if (!damaged) {
+      try {
+        return statements.take.all(until, queue.id, max);
+      } catch (error) {
+        // A write that met the page has spoilt this transaction: the next receive goes round it.
+        if (isDamaged(error)) passedOver.set(queue.id, new Set());
+        throw error;
+      }
+    }
+    const rows: MessageRow[] = [];
+    const ready = statements.readySeqs.all(queue.id, Math.min(max + damaged.size, READY_LOOKED_AT_MAX));
+    for (const seq of ready.filter((each) => !damaged.has(each))) {
+      try {
+        // Read first: what cannot be read is not written to.
+        if (statements.one.get(queue.id, seq) !== undefined) rows.push(...statements.takeOne.all(until, queue.id, seq));
+      } catch (error) {
+        if (!isDamaged(error)) throw error;
+        damaged.add(seq);
+      }
+    }
+    return rows;
   }
 
   /** Whether a message can be taken, at once or after housekeeping. A plain read: it needs no write lock. */
@@ -304,6 +340,16 @@ function prepare(database: Database) {
       `UPDATE message SET state = 2, due_at = ?, lock_token = lower(hex(randomblob(16))), delivery_count = delivery_count + 1
        WHERE (queue, seq) IN (SELECT queue, seq FROM message INDEXED BY message_ready WHERE queue = ? AND state = 0 ORDER BY seq LIMIT ?)
        RETURNING ${ROW}`,
+    ),
+    readySeqs: database
+      .prepare<[number, number], number>(
+        'SELECT seq FROM message INDEXED BY message_ready WHERE queue = ? AND state = 0 ORDER BY seq LIMIT ?',
+      )
+      .pluck(),
+    one: database.prepare<[number, number], MessageRow>(`SELECT ${ROW} FROM message WHERE queue = ? AND seq = ?`),
+    takeOne: database.prepare<[number, number, number], MessageRow>(
+      `UPDATE message SET state = 2, due_at = ?, lock_token = lower(hex(randomblob(16))), delivery_count = delivery_count + 1
+       WHERE queue = ? AND seq = ? AND state = 0 RETURNING ${ROW}`,
     ),
     anyReady: database.prepare<[number], { found: number }>(
       'SELECT 1 AS found FROM message INDEXED BY message_ready WHERE queue = ? AND state = 0 LIMIT 1',

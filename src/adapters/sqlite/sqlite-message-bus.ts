@@ -14,7 +14,7 @@ import {
 import { msOf } from '../../domain/instant';
 import { invariant } from '../../domain/invariant';
 import { GroupCommit } from './group-commit';
-import { openSqliteFile, storageFailure } from './sqlite-file';
+import { openSqliteFile, prepared, readFailure, storageFailure } from './sqlite-file';
 import { SqliteMessageReceiver, peekedMessage } from './sqlite-message-bus-receiver';
 import { BUS_SCHEMA, BusTables, type PreparedMessage, type Queue } from './sqlite-message-bus-tables';
 import { WakeSignal } from './wake-signal';
@@ -52,7 +52,7 @@ export class SqliteMessageBus implements MessageBus {
     this.now = options.now ?? Date.now;
     this.database = openSqliteFile({ ...options, kind: 'bus', schema: BUS_SCHEMA });
     this.group = new GroupCommit(this.database);
-    this.tables = new BusTables(this.database);
+    this.tables = prepared(this.database, { path: options.path, kind: 'bus' }, () => new BusTables(this.database));
     this.wake = new WakeSignal(options.path === ':memory:' ? undefined : `${options.path}.wake`);
     this.topics = this.openTopics();
   }
@@ -178,7 +178,7 @@ export class SqliteMessageBus implements MessageBus {
     try {
       return work();
     } catch (error) {
-      throw storageFailure(`failed to ${step}`, this.options.path, error);
+      throw readFailure(`failed to ${step}`, this.options.path, error);
     }
   }
 }

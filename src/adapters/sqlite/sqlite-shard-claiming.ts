@@ -27,6 +27,7 @@ export class SqliteShardClaiming {
   /** Where the next claim starts among the billers, so that a small rowsMax starves none of them. */
   private turn = 0;
   private readonly selectEligible: Statement<[BillerId, Instant, number, number], EligibleRow>;
+  private readonly selectOfTypes: Statement<[BillerId, Instant, string, number, number], EligibleRow>;
   private readonly queue: Statement<[ChunkId, Instant, number]>;
   private readonly insertOutbox: Statement<[ChunkId, BillerId, DataType, DpId, DpId, number, Instant]>;
   private readonly selectUnpublished: Statement<[number], OutboxRow>;
@@ -39,9 +40,11 @@ export class SqliteShardClaiming {
     private readonly shard: ShardName,
     private readonly clock: SqliteShardClock,
   ) {
-    this.selectEligible = database.prepare(`
+    const eligible = (ofTypes: string): string => `
       SELECT Seq AS seq, DueAt AS dueAt, DpId AS dpId, BillerId AS billerId, EventType AS dataType
-      FROM datapump WHERE Status = 'New' AND BillerId = ? AND DueAt <= ? ORDER BY DueAt, Seq LIMIT ? OFFSET ?`);
+      FROM datapump WHERE Status = 'New' AND BillerId = ? AND DueAt <= ? ${ofTypes} ORDER BY DueAt, Seq LIMIT ? OFFSET ?`;
+    this.selectEligible = database.prepare(eligible(''));
+    this.selectOfTypes = database.prepare(eligible('AND EventType IN (SELECT value FROM json_each(?))'));
     this.queue = database.prepare(`UPDATE datapump SET Status = 'Queued', ChunkId = ?, ProgressAt = ? WHERE Seq = ?`);
     this.insertOutbox = database.prepare(`
       INSERT INTO Outbox (ChunkId, BillerId, EventType, DpStart, DpEnd, RowCount, CreatedAt) VALUES (?, ?, ?, ?, ?, ?, ?)`);
@@ -56,9 +59,14 @@ export class SqliteShardClaiming {
     );
   }
 
-  claim({ billers, rowsMax, plan, newChunkId }: ClaimRequest): readonly OutboxChunk[] {
+  claim({ billers, dataTypes, rowsMax, plan, newChunkId }: ClaimRequest): readonly OutboxChunk[] {
     const now = this.clock.now();
-    const rows = this.longestDue(billers, now, rowsMax);
+    const types = dataTypes && JSON.stringify(dataTypes);
+    const rows = this.longestDue(billers, rowsMax, (biller, max, skip) =>
+      types === undefined
+        ? this.selectEligible.all(biller, now, max, skip)
+        : this.selectOfTypes.all(biller, now, types, max, skip),
+    );
     const unclaimed = new Map(rows.map((row) => [row.dpId, row]));
     return plan(rows.map(({ dpId, billerId, dataType }) => ({ dpId, billerId, dataType }))).map((planned) =>
       this.seal(newChunkId(), planned, unclaimed, now),
@@ -69,7 +77,11 @@ export class SqliteShardClaiming {
    * Oldest due first, shared evenly: each biller gets an equal part of what is left to take, and what one does not
    * need goes round again. So a biller with a huge backlog delays itself only.
    */
-  private longestDue(billers: readonly BillerId[], now: Instant, rowsMax: number): readonly EligibleRow[] {
+  private longestDue(
+    billers: readonly BillerId[],
+    rowsMax: number,
+    select: (biller: BillerId, max: number, skip: number) => readonly EligibleRow[],
+  ): readonly EligibleRow[] {
     const rows: EligibleRow[] = [];
     const start = billers.length === 0 ? 0 : this.turn++ % billers.length;
     let open = [...new Set([...billers.slice(start), ...billers.slice(0, start)])].map((billerId) => ({
@@ -80,7 +92,7 @@ export class SqliteShardClaiming {
       const share = Math.ceil((rowsMax - rows.length) / open.length);
       open = open.filter((biller) => {
         const max = Math.min(share, rowsMax - rows.length);
-        const found = max === 0 ? [] : this.selectEligible.all(biller.billerId, now, max, biller.taken);
+        const found = max === 0 ? [] : select(biller.billerId, max, biller.taken);
         rows.push(...found);
         biller.taken += found.length;
         return found.length === max;

@@ -1,7 +1,15 @@
 import { type Database, type Statement } from 'better-sqlite3';
-import { type ImportResult, type PaymentImport, type PaymentReference } from '../../application/ports/shard';
+import {
+  type CorrectionOrder,
+  type CustomerCorrection,
+  type ImportFate,
+  type ImportResult,
+  type PaymentImport,
+  type PaymentReference,
+} from '../../application/ports/shard';
 import { type Instant } from '../../domain/instant';
 import { derivedId } from '../shared/derived-id';
+import { importResult, planImport } from '../shared/import-plan';
 import { type SqliteShardClock } from './sqlite-shard-clock';
 
 /**
@@ -13,6 +21,8 @@ export class SqliteShardImport {
   private readonly insertCustomer: Statement;
   private readonly insertPayment: Statement;
   private readonly insertRow: Statement;
+  private readonly insertCorrection: Statement;
+  private readonly updateCustomer: Statement;
   private readonly selectAccount: Statement<[string], string>;
   private readonly selectPayment: Statement<[string, string], readonly (string | number)[]>;
 
@@ -33,6 +43,9 @@ export class SqliteShardImport {
     this.insertRow = database.prepare(`
       INSERT INTO datapump (DpId, BillerId, EventType, CustomerId, PaymentId, CreatedAt, DueAt, ProgressAt)
       VALUES (?, ?, 'Payments', ?, ?, ?, ?, ?)`);
+    this.insertCorrection = database.prepare(`
+      INSERT INTO CustomerCorrection (CustomerId, At, OrderedBy, Reason, AccountBefore, AccountAfter) VALUES (?, ?, ?, ?, ?, ?)`);
+    this.updateCustomer = database.prepare('UPDATE Customer SET AccountNumber = ?, Name = ? WHERE CustomerId = ?');
     this.selectAccount = database
       .prepare<[string], string>('SELECT AccountNumber FROM Customer WHERE CustomerId = ?')
       .pluck();
@@ -46,14 +59,47 @@ export class SqliteShardImport {
 
   import(payments: readonly PaymentImport[]): ImportResult {
     const now = this.clock.now();
-    const conflicts: ImportResult['conflicts'][number][] = [];
-    let added = 0;
-    payments.forEach((payment, index) => {
-      const result = this.importOne(payment, now);
-      if (result === 'added') added++;
-      else if (result !== 'known') conflicts.push({ index, why: result });
+    return importResult(payments.map((payment) => this.importOne(payment, now)));
+  }
+
+  preview(payments: readonly PaymentImport[], options: { readonly anyAccount?: boolean }): readonly ImportFate[] {
+    const stored = payments.flatMap(({ source, externalReference }) => {
+      const found = this.selectPayment.get(source, externalReference);
+      if (!found) return [];
+      const [customerId, billerId, minorUnits, currency, invoiceType, paidAt] = found as readonly [
+        string,
+        string,
+        number,
+        string,
+        string,
+        string,
+      ];
+      const payment = { customerId, billerId, minorUnits, currency, invoiceType, paidAt, source, externalReference };
+      return [[derivedId(source, externalReference), payment] as const];
     });
-    return { added, known: payments.length - added - conflicts.length, conflicts };
+    const accounts = payments.flatMap(({ billerId, customerReference }) => {
+      const customerId = derivedId(billerId, customerReference);
+      const account = this.selectAccount.get(customerId);
+      return account === undefined ? [] : [[customerId, account] as const];
+    });
+    return planImport(payments, { payments: new Map(stored), accounts: new Map(accounts), billers: new Set() }, options)
+      .fates;
+  }
+
+  correct(corrections: readonly CustomerCorrection[], order: CorrectionOrder | undefined): readonly number[] {
+    const now = this.clock.now();
+    const seen = new Set<string>();
+    return corrections.flatMap(({ billerId, customerReference, accountNumber, customerName }, place) => {
+      const customerId = derivedId(billerId, customerReference);
+      const before = this.selectAccount.get(customerId);
+      if (before === undefined || before === accountNumber || seen.has(customerId)) return [];
+      seen.add(customerId);
+      if (order) {
+        this.insertCorrection.run(customerId, now, order.by, order.reason, before, accountNumber);
+        this.updateCustomer.run(accountNumber, customerName, customerId);
+      }
+      return [place];
+    });
   }
 
   known(references: readonly PaymentReference[]): readonly PaymentReference[] {
@@ -62,7 +108,7 @@ export class SqliteShardImport {
     );
   }
 
-  private importOne(payment: PaymentImport, now: Instant): 'added' | 'known' | 'another-payment' | 'another-account' {
+  private importOne(payment: PaymentImport, now: Instant): ImportFate {
     const { source, externalReference, billerId, amount, invoiceType, paidAt } = payment;
     const paymentId = derivedId(source, externalReference);
     const customerId = derivedId(billerId, payment.customerReference);

@@ -1,5 +1,6 @@
 import { type Database, type Statement } from 'better-sqlite3';
-import { ROWS_PER_CALL_MAX } from '../../application/ports/shard';
+import { isDamage, type PortFailure } from '../../application/ports/failures';
+import { type DpRows, ROWS_PER_CALL_MAX } from '../../application/ports/shard';
 import { type DataType } from '../../domain/biller/data-type';
 import { type DpDetail, type DpRow } from '../../domain/dp-record/dp-row';
 import { type RowStatus } from '../../domain/dp-record/row-status';
@@ -13,6 +14,10 @@ import {
 } from '../../domain/identifiers';
 import { type Instant } from '../../domain/instant';
 import { invariant } from '../../domain/invariant';
+import { rowAmount } from '../shared/row-amount';
+import { damagedFailure } from '../shared/damage';
+import { damagedColumn } from './damaged-row';
+import { isMisread } from './sqlite-file';
 
 /** One row of datapump with what it points to, times its details (one line with Attempt null where it has none). */
 interface JoinedLine {
@@ -33,7 +38,8 @@ interface JoinedLine {
   readonly AutoPay: number;
   readonly PaymentBiller: BillerId | null;
   readonly PaymentCustomer: CustomerId;
-  readonly AmountMinor: number;
+  /** As text: a number beyond 2^53 would fail the reading of all rows beside it. */
+  readonly AmountMinor: string;
   readonly Currency: string;
   readonly InvoiceType: string;
   readonly PaidAt: Instant;
@@ -51,7 +57,7 @@ interface JoinedLine {
 const joined = (rows: string): string => `
   SELECT d.DpId, d.BillerId, d.EventType, d.CustomerId, d.PaymentId, d.Status, d.ChunkId, d.CreatedAt, d.SweepCount,
     c.BillerId AS CustomerBiller, c.AccountNumber, c.Name, c.Email, c.Paperless, c.AutoPay,
-    p.BillerId AS PaymentBiller, p.CustomerId AS PaymentCustomer, p.AmountMinor, p.Currency, p.InvoiceType, p.PaidAt, p.AchReturnCode,
+    p.BillerId AS PaymentBiller, p.CustomerId AS PaymentCustomer, CAST(p.AmountMinor AS TEXT) AS AmountMinor, p.Currency, p.InvoiceType, p.PaidAt, p.AchReturnCode,
     b.Dba, b.Active,
     x.Attempt, x.Outcome, x.BillerReference, x.Code, x.RecordedAt
   FROM ${rows} d
@@ -60,53 +66,60 @@ const joined = (rows: string): string => `
   LEFT JOIN BillerSettings b ON b.BillerId = d.BillerId
   LEFT JOIN DpDetail x ON x.DpId = d.DpId`;
 
+/** A damaged id may hold anything, of any length. */
+const ID_SHOWN_MAX = 64;
 const NUMBER = /^\d+$/;
 const withoutZeros = (digits: string): string => digits.replace(/^0+(?=\d)/, '');
 
 /** Reads rows of datapump joined with customer, payment, biller settings and details. */
 export class SqliteShardRows {
   private readonly byDpId: Statement<[DpId], JoinedLine>;
-  private readonly byChunk: Statement<[ChunkId, number], JoinedLine>;
-  private readonly byNumberRange: Statement<[RangeParameters], JoinedLine>;
-  private readonly byTextRange: Statement<[RangeParameters], JoinedLine>;
-  private readonly byStatus: Statement<
-    [{ statuses: string; billerId: BillerId | null; after: DpId | null; max: number }],
-    JoinedLine
-  >;
+  private readonly byChunk: List<[ChunkId, number]>;
+  private readonly byNumberRange: List<[RangeParameters]>;
+  private readonly byTextRange: List<[RangeParameters]>;
+  private readonly byStatus: List<[{ statuses: string; billerId: BillerId | null; after: DpId | null; max: number }]>;
+  private readonly path: string;
 
   constructor(
     database: Database,
     private readonly shard: ShardName,
   ) {
     this.byDpId = database.prepare(`${joined('datapump')} WHERE d.DpId = ? ORDER BY x.Attempt`);
-    this.byChunk = database.prepare(`
-      ${joined('(SELECT * FROM datapump WHERE ChunkId = ? ORDER BY Seq LIMIT ?)')} ORDER BY d.Seq, x.Attempt`);
+    this.path = database.name;
+    const list = <Parameters extends unknown[]>(rows: string): List<Parameters> => ({
+      lines: database.prepare<Parameters, JoinedLine>(`${joined(`(${rows})`)} ORDER BY d.Seq, x.Attempt`),
+      ids: database
+        .prepare<Parameters, DpId>(`SELECT DpId FROM (${rows}) ORDER BY Seq`)
+        .pluck(),
+    });
+    this.byChunk = list('SELECT * FROM datapump WHERE ChunkId = ? ORDER BY Seq LIMIT ?');
     const range = (condition: string): string => `
-      ${joined(`(
-        SELECT * FROM datapump WHERE BillerId = @billerId AND ${condition} AND Status IN ('New', 'Queued')
-          AND (@dataType IS NULL OR EventType = @dataType)
-        ORDER BY Seq LIMIT @max)`)} ORDER BY d.Seq, x.Attempt`;
+      SELECT * FROM datapump WHERE BillerId = @billerId AND ${condition} AND Status IN ('New', 'Queued')
+        AND (@dataType IS NULL OR EventType = @dataType)
+      ORDER BY Seq LIMIT @max`;
     // Digits without leading zeros: the longer number is the larger, and equally long ones sort as text.
-    this.byNumberRange = database.prepare(
+    this.byNumberRange = list(
       range(`length(DpId) BETWEEN length(@from) AND length(@to) AND DpId NOT GLOB '*[^0-9]*'
         AND (length(DpId) > length(@from) OR DpId >= @from) AND (length(DpId) < length(@to) OR DpId <= @to)`),
     );
-    this.byTextRange = database.prepare(range('DpId BETWEEN @from AND @to'));
+    this.byTextRange = list(range('DpId BETWEEN @from AND @to'));
     // No index over Status: it would cost a write at each change. This scans onwards from the row named by @after.
-    this.byStatus = database.prepare(`
-      ${joined(`(
-        SELECT * FROM datapump WHERE Status IN (SELECT value FROM json_each(@statuses))
-          AND (@billerId IS NULL OR BillerId = @billerId)
-          AND Seq > CASE WHEN @after IS NULL THEN 0 ELSE (SELECT Seq FROM datapump WHERE DpId = @after) END
-        ORDER BY Seq LIMIT @max)`)} ORDER BY d.Seq, x.Attempt`);
+    this.byStatus = list(`
+      SELECT * FROM datapump WHERE Status IN (SELECT value FROM json_each(@statuses))
+        AND (@billerId IS NULL OR BillerId = @billerId)
+        AND Seq > CASE WHEN @after IS NULL THEN 0 ELSE (SELECT Seq FROM datapump WHERE DpId = @after) END
+      ORDER BY Seq LIMIT @max`);
   }
 
   find(dpId: DpId): DpRow | undefined {
-    return this.rows(this.byDpId.all(dpId))[0];
+    const lines = this.byDpId.all(dpId);
+    const column = lines.map((line) => damagedColumn(line)).find((each) => each !== undefined);
+    if (column !== undefined) throw this.damage(dpId, `column ${column}`);
+    return this.rows(lines)[0];
   }
 
-  ofChunk(chunkId: ChunkId): readonly DpRow[] {
-    const rows = this.rows(this.byChunk.all(chunkId, ROWS_PER_CALL_MAX + 1));
+  ofChunk(chunkId: ChunkId): DpRows {
+    const rows = this.listed(this.byChunk, [chunkId, ROWS_PER_CALL_MAX + 1]);
     invariant(rows.length <= ROWS_PER_CALL_MAX, `chunk ${chunkId} holds more than ${ROWS_PER_CALL_MAX} rows`);
     return rows;
   }
@@ -117,11 +130,11 @@ export class SqliteShardRows {
     readonly from: DpId;
     readonly to: DpId;
     readonly max: number;
-  }): readonly DpRow[] {
+  }): DpRows {
     const { billerId, dataType = null, from, to, max } = range;
     return NUMBER.test(from) && NUMBER.test(to)
-      ? this.rows(this.byNumberRange.all({ billerId, dataType, from: withoutZeros(from), to: withoutZeros(to), max }))
-      : this.rows(this.byTextRange.all({ billerId, dataType, from, to, max }));
+      ? this.listed(this.byNumberRange, [{ billerId, dataType, from: withoutZeros(from), to: withoutZeros(to), max }])
+      : this.listed(this.byTextRange, [{ billerId, dataType, from, to, max }]);
   }
 
   withStatus(query: {
@@ -129,9 +142,42 @@ export class SqliteShardRows {
     readonly billerId?: BillerId;
     readonly after?: DpId;
     readonly max: number;
-  }): readonly DpRow[] {
+  }): DpRows {
     const { statuses, billerId = null, after = null, max } = query;
-    return this.rows(this.byStatus.all({ statuses: JSON.stringify(statuses), billerId, after, max }));
+    return this.listed(this.byStatus, [{ statuses: JSON.stringify(statuses), billerId, after, max }]);
+  }
+
+  /** Where a value or a page cannot be read, the rows are read one by one, so that one of them stops no other. */
+  private listed<Parameters extends unknown[]>(list: List<Parameters>, parameters: Parameters): DpRows {
+    let lines: readonly JoinedLine[] | undefined;
+    try {
+      lines = list.lines.all(...parameters);
+    } catch (error) {
+      if (!isMisread(error)) throw error;
+    }
+    if (lines !== undefined && lines.every((line) => damagedColumn(line) === undefined)) return this.rows(lines);
+    const rows: DpRow[] = [];
+    const damaged: string[] = [];
+    for (const dpId of list.ids.all(...parameters)) {
+      try {
+        const row = this.find(dpId);
+        if (row) rows.push(row);
+      } catch (error) {
+        if (!isDamage(error) && !isMisread(error)) throw error;
+        damaged.push((isDamage(error) ? error : this.damage(dpId, 'it cannot be read', error)).message);
+      }
+    }
+    return Object.assign(rows, { damaged });
+  }
+
+  private damage(dpId: unknown, why: string, cause?: unknown): PortFailure {
+    const row = String(dpId).slice(0, ID_SHOWN_MAX);
+    return damagedFailure(
+      `failed to read a row of shard ${this.shard}`,
+      { path: this.path, table: 'datapump', item: `row ${row}`, facts: { shard: this.shard, dpId: row } },
+      why,
+      cause,
+    );
   }
 
   /** Lines of one row stand together; each adds one detail. */
@@ -181,7 +227,7 @@ export class SqliteShardRows {
               paymentId: line.PaymentId,
               customerId: line.PaymentCustomer,
               billerId: line.PaymentBiller,
-              amount: { minorUnits: line.AmountMinor, currency: line.Currency },
+              amount: { minorUnits: rowAmount(line.AmountMinor), currency: line.Currency },
               invoiceType: line.InvoiceType,
               paidAt: line.PaidAt,
               achReturnCode: line.AchReturnCode ?? undefined,
@@ -190,6 +236,11 @@ export class SqliteShardRows {
       details,
     };
   }
+}
+
+interface List<Parameters extends unknown[]> {
+  readonly lines: { all(...parameters: Parameters): JoinedLine[] };
+  readonly ids: { all(...parameters: Parameters): DpId[] };
 }
 
 interface RangeParameters {

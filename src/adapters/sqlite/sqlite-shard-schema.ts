@@ -1,3 +1,6 @@
+import { KNOWN_HISTORY_SCHEMA } from './sqlite-known-history';
+import { SEAL_TABLE } from './sqlite-seal-witness';
+
 /**
  * The tables of one shard, with the billing platform's names. Each entry is one migration: add at the end only.
  *
@@ -84,4 +87,18 @@ export const SHARD_SCHEMA: readonly string[] = [
   );
   CREATE INDEX Outbox_unpublished ON Outbox (Seq) WHERE PublishedAt IS NULL;
   `,
+  // Who gave a customer another account number, why, and which it had.
+  `
+  CREATE TABLE CustomerCorrection (
+    Seq           INTEGER PRIMARY KEY AUTOINCREMENT,
+    CustomerId    TEXT NOT NULL,
+    At            TEXT NOT NULL,
+    OrderedBy     TEXT NOT NULL,
+    Reason        TEXT NOT NULL,
+    AccountBefore TEXT NOT NULL,
+    AccountAfter  TEXT NOT NULL
+  );
+  `,
+  SEAL_TABLE,
+  KNOWN_HISTORY_SCHEMA,
 ];

@@ -3,8 +3,8 @@ import { type ShardTotal } from '../../application/ports/shard';
 import { type DataType } from '../../domain/biller/data-type';
 import { type RowStatus } from '../../domain/dp-record/row-status';
 import { type BillerId } from '../../domain/identifiers';
-import { type Instant } from '../../domain/instant';
-import { invariant } from '../../domain/invariant';
+import { type Instant, PLAUSIBLE_BEFORE } from '../../domain/instant';
+import { BEYOND_EXACT, sumOfAmounts } from '../shared/row-amount';
 
 /** The currency of a zero that has none of its own: a choice, or a payment that does not exist. */
 const CURRENCY_OF_NOTHING = 'USD';
@@ -17,6 +17,7 @@ interface TotalLine {
   readonly Rows: number;
   readonly MinorUnits: bigint;
   readonly OldestAt: Instant;
+  readonly NeverDue: bigint;
 }
 
 /** Counts and sums over all rows, and which billers there are. */
@@ -31,7 +32,9 @@ export class SqliteShardTotals {
       .prepare<[], TotalLine>(
         `
       SELECT d.BillerId, d.EventType, d.Status, coalesce(p.Currency, '${CURRENCY_OF_NOTHING}') AS Currency,
-        count(*) AS Rows, sum(coalesce(p.AmountMinor, 0)) AS MinorUnits, min(d.CreatedAt) AS OldestAt
+        count(*) AS Rows, sum(CASE WHEN typeof(p.AmountMinor) <> 'integer' THEN 0 WHEN p.AmountMinor > ${Number.MAX_SAFE_INTEGER} THEN ${BEYOND_EXACT}
+          WHEN p.AmountMinor < -${Number.MAX_SAFE_INTEGER} THEN -${BEYOND_EXACT} ELSE p.AmountMinor END) AS MinorUnits, min(d.CreatedAt) AS OldestAt,
+        sum(d.DueAt >= '${PLAUSIBLE_BEFORE}') AS NeverDue
       FROM datapump d
       LEFT JOIN Payment p ON p.PaymentId = d.PaymentId AND d.EventType IN ('Payments', 'ACHRejects')
       GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4`,
@@ -53,18 +56,17 @@ export class SqliteShardTotals {
 
   totals(): readonly ShardTotal[] {
     return this.selectTotals.all().map((line) => {
-      const minorUnits = Number(line.MinorUnits);
-      invariant(
-        Number.isSafeInteger(minorUnits),
-        `the ${line.Status} ${line.EventType} of biller ${line.BillerId} sum to ${line.MinorUnits}, beyond exact numbers`,
-      );
       return {
         billerId: line.BillerId,
         dataType: line.EventType,
         status: line.Status,
         count: Number(line.Rows),
-        amount: { minorUnits, currency: line.Currency },
+        amount: {
+          minorUnits: sumOfAmounts(line.MinorUnits, `the ${line.Status} ${line.EventType} of biller ${line.BillerId}`),
+          currency: line.Currency,
+        },
         oldestAt: line.OldestAt,
+        ...(line.NeverDue > 0n ? { neverDue: Number(line.NeverDue) } : {}),
       };
     });
   }

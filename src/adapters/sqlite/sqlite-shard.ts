@@ -1,8 +1,13 @@
 import { type Database } from 'better-sqlite3';
 import { PortFailure } from '../../application/ports/failures';
+import { type KnownHistory } from '../../application/ports/history-witness';
 import {
   ROWS_PER_CALL_MAX,
   type ClaimRequest,
+  type CorrectionOrder,
+  type CustomerCorrection,
+  type ImportFate,
+  type DpRows,
   type ImportResult,
   type OutboxChunk,
   type PaymentImport,
@@ -19,7 +24,9 @@ import { type Instant } from '../../domain/instant';
 import { invariant } from '../../domain/invariant';
 import { type ShardSeed } from '../shared/shard-seed';
 import { GroupCommit } from './group-commit';
-import { openSqliteFile, storageFailure } from './sqlite-file';
+import { openSqliteFile, prepared, readFailure } from './sqlite-file';
+import { SqliteKnownHistory } from './sqlite-known-history';
+import { SqliteSealWitness } from './sqlite-seal-witness';
 import { SqliteShardClaiming } from './sqlite-shard-claiming';
 import { SqliteShardClock } from './sqlite-shard-clock';
 import { SqliteShardImport } from './sqlite-shard-import';
@@ -35,6 +42,8 @@ import { SqliteShardTotals } from './sqlite-shard-totals';
  */
 export class SqliteShard implements Shard {
   readonly name: ShardName;
+  /** Copies of the event store's seals, beside the shard's own tables. */
+  readonly seals: SqliteSealWitness;
   private readonly path: string;
   private readonly database: Database;
   private readonly commits: GroupCommit;
@@ -45,6 +54,7 @@ export class SqliteShard implements Shard {
   private readonly counting: SqliteShardTotals;
   private readonly importing: SqliteShardImport;
   private readonly seeding: SqliteShardSeeding;
+  private readonly known: SqliteKnownHistory;
 
   constructor(options: {
     readonly name: ShardName;
@@ -58,12 +68,25 @@ export class SqliteShard implements Shard {
     this.database = openSqliteFile({ ...options, kind: 'shard', schema: SHARD_SCHEMA });
     this.commits = new GroupCommit(this.database);
     this.clock = new SqliteShardClock(this.database, options.now);
-    this.claiming = new SqliteShardClaiming(this.database, this.name, this.clock);
-    this.reading = new SqliteShardRows(this.database, this.name);
-    this.statuses = new SqliteShardStatuses(this.database, this.clock);
-    this.counting = new SqliteShardTotals(this.database);
-    this.importing = new SqliteShardImport(this.database, this.clock);
-    this.seeding = new SqliteShardSeeding(this.database);
+    const { database, commits, clock, name } = this;
+    const parts = prepared(database, { path: options.path, kind: 'shard' }, () => ({
+      seals: new SqliteSealWitness(database, commits, name),
+      claiming: new SqliteShardClaiming(database, name, clock),
+      reading: new SqliteShardRows(database, name),
+      statuses: new SqliteShardStatuses(database, clock),
+      counting: new SqliteShardTotals(database),
+      importing: new SqliteShardImport(database, clock),
+      seeding: new SqliteShardSeeding(database),
+      known: new SqliteKnownHistory(database),
+    }));
+    this.seals = parts.seals;
+    this.claiming = parts.claiming;
+    this.reading = parts.reading;
+    this.statuses = parts.statuses;
+    this.counting = parts.counting;
+    this.importing = parts.importing;
+    this.seeding = parts.seeding;
+    this.known = parts.known;
   }
 
   /** Finishes the writes it has taken, then closes the file. */
@@ -92,11 +115,11 @@ export class SqliteShard implements Shard {
     return this.write(1, () => this.claiming.markFetched(chunkId));
   }
 
-  rowsOfChunk(chunkId: ChunkId): Promise<readonly DpRow[]> {
+  rowsOfChunk(chunkId: ChunkId): Promise<DpRows> {
     return this.read(`read chunk ${chunkId}`, () => this.reading.ofChunk(chunkId));
   }
 
-  rowsInRange(range: Parameters<Shard['rowsInRange']>[0]): Promise<readonly DpRow[]> {
+  rowsInRange(range: Parameters<Shard['rowsInRange']>[0]): Promise<DpRows> {
     return this.read(
       `read rows ${range.from} to ${range.to} of biller ${range.billerId}`,
       () => this.reading.inRange(range),
@@ -132,7 +155,7 @@ export class SqliteShard implements Shard {
     return this.write(1, () => this.statuses.reopen(dpId));
   }
 
-  rowsByStatus(query: Parameters<Shard['rowsByStatus']>[0]): Promise<readonly DpRow[]> {
+  rowsByStatus(query: Parameters<Shard['rowsByStatus']>[0]): Promise<DpRows> {
     return this.read(
       `read rows with status ${query.statuses.join(', ')}`,
       () => this.reading.withStatus(query),
@@ -157,8 +180,31 @@ export class SqliteShard implements Shard {
     return this.write(payments.length, () => this.importing.import(payments));
   }
 
+  previewPayments(
+    payments: readonly PaymentImport[],
+    options: { readonly anyAccount?: boolean } = {},
+  ): Promise<readonly ImportFate[]> {
+    return this.read('preview payments', () => this.importing.preview(payments, options), payments.length);
+  }
+
+  correctCustomers(
+    corrections: readonly CustomerCorrection[],
+    order: CorrectionOrder | undefined,
+  ): Promise<readonly number[]> {
+    const work = (): readonly number[] => this.importing.correct(corrections, order);
+    return order ? this.write(corrections.length, work) : this.read('compare customers', work, corrections.length);
+  }
+
   knownReferences(references: readonly PaymentReference[]): Promise<readonly PaymentReference[]> {
     return this.read('read external references', () => this.importing.known(references), references.length);
+  }
+
+  knownHistory(): Promise<KnownHistory | undefined> {
+    return this.read('read what is known of the event store', () => this.known.read());
+  }
+
+  noteHistory(next: KnownHistory): Promise<boolean> {
+    return this.write(0, () => this.known.note(next));
   }
 
   /** For demo, load tests and tests: one transaction a call. How many rows of datapump were new. */
@@ -183,7 +229,7 @@ export class SqliteShard implements Shard {
     try {
       return query();
     } catch (error) {
-      throw storageFailure(`failed to ${step} in shard ${this.name}`, this.path, error);
+      throw readFailure(`failed to ${step} in shard ${this.name}`, this.path, error);
     }
   }
 }

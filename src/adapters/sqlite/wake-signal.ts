@@ -1,5 +1,6 @@
 import { closeSync, mkdirSync, openSync, watch, writeSync, type FSWatcher } from 'node:fs';
 import { join } from 'node:path';
+import { PRIVATE_FILE_MODE } from '../shared/private-file';
 
 /**
  * Tells waiting receivers of this and of other processes that a queue has changed. Across processes it is one small
@@ -16,7 +17,7 @@ export class WakeSignal {
 
   /** undefined: within this process only (a database in memory). */
   constructor(private readonly folder: string | undefined) {
-    if (folder !== undefined) mkdirSync(folder, { recursive: true });
+    if (folder !== undefined) mkdirSync(folder, { recursive: true, mode: 0o700 });
   }
 
   /** Call it after the commit. The queues that one group of commits has changed are signalled together. */
@@ -61,7 +62,7 @@ export class WakeSignal {
     try {
       let file = this.files.get(queue);
       if (file === undefined)
-        this.files.set(queue, (file = openSync(join(this.folder, encodeURIComponent(queue)), 'w')));
+        this.files.set(queue, (file = openSync(join(this.folder, encodeURIComponent(queue)), 'w', PRIVATE_FILE_MODE)));
       writeSync(file, '!', 0);
     } catch {
       // The messages are committed already; receivers elsewhere find them at their next poll.

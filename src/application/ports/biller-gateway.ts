@@ -17,10 +17,18 @@ import { type InquiryAnswer } from '../../domain/policies/in-doubt-resolution';
  *     (Clock.monotonicMs), it sends nothing and answers 'not-sent'.
  *  4  send and inquire always answer, never throw, and never later than their deadline.
  *  5  Whatever may have reached the biller and was not answered in the profile's words is 'unknown'.
- *  6  No answer body is kept, logged or returned beyond the reference and the code that the profile names.
+ *  6  No answer body is logged or returned beyond the reference and the code that the profile names. Of an answer that settles
+ *     nothing a masked, short piece goes to AnswerSnippets, and its status, media type and the piece's name are returned.
  *  7  A response over the size cap, and a redirect, is not followed or read on: 'unknown'.
  *  8  admission tells, without waiting, whether the breaker is open; permit waits for a place within the biller's concurrency and
  *     rate, at most `waitMs`, and answers a park cause where there is none. A permit is given back exactly once.
+ *  9  A profile that names an Idempotency header is spoken with the key in it, once and whole, or not at all: prepare
+ *     refuses what it can foresee ('request-unbuildable'), send answers 'not-sent' with a code, and nothing leaves.
+ * 10  Reading an answer and judging it, and building a request, take a bounded time; no other biller's call waits for it longer.
+ * 11  After two throttles with no call that worked between them, and after a credential that could not be had, nothing of
+ *     that biller is called until the wait is over: at least as long as a sane Retry-After says (an hour at most), growing
+ *     without one. Then one call finds out. A single throttle tells what it asked for, and is its record's matter alone.
+ * 12  An answer that settles nothing, but is one, does not open the breaker.
  */
 export interface BillerGateway {
   prepare(request: PrepareRequest): Promise<PreparedCall>;
@@ -50,4 +58,4 @@ export interface SendTiming {
 
 export type Permit =
   | { readonly granted: true; release(): void }
-  | { readonly granted: false; readonly cause: Extract<ParkCause, 'breaker-open' | 'allowance-used-up'>; readonly retryAfterMs: number };
+  | { readonly granted: false; readonly cause: Extract<ParkCause, 'breaker-open' | 'allowance-used-up' | 'throttled' | 'token-unavailable'>; readonly retryAfterMs: number };

@@ -1,3 +1,6 @@
+import { visible } from '../../domain/invisible-text';
+import { maskCardData } from '../../domain/policies/card-data';
+
 /**
  * What an adapter throws when the wire, the disk or the other side fails. Classified by the adapter alone; services
  * only look at `retryable`. Codes are stable and explained in docs/runbooks/failure-codes.md.
@@ -28,24 +31,41 @@ export class PortFailure extends Error {
 
 /** What somebody has to mend outside: the same call succeeds afterwards, whatever it was about. */
 const MENDED_OUTSIDE: ReadonlySet<PortFailureCode> = new Set([
-  'not-authorized', 'secret-missing', 'storage-foreign', 'storage-from-older-version', 'storage-from-newer-version',
+  'not-authorized', 'not-allowed', 'secret-missing', 'storage-foreign', 'storage-from-older-version',
+  'storage-from-newer-version', 'profile-missing', 'storage-replaced', 'history-lost',
 ]);
 
 /** The world fails, not the message or the row in hand: to be held and tried again, never to be set aside for it. */
 export const isOutage = (error: unknown): error is PortFailure =>
   error instanceof PortFailure && (error.retryable || MENDED_OUTSIDE.has(error.code));
 
+/** Passes by itself or is mended outside: never a reason to end a record or to set its message aside. */
+export const passes = (error: unknown): boolean => isOutage(error) || error instanceof VersionConflict;
+
+/** What lies in a store cannot be what was written: this record stops, whatever is next to it goes on. */
+export const isDamage = (error: unknown): error is PortFailure =>
+  error instanceof PortFailure && error.code === 'storage-damaged';
+
+/** A server refuses the kind of call itself, by how it was set up: repeating it by itself would go on for ever. */
+export const isNeverAllowed = (error: unknown): error is PortFailure =>
+  error instanceof PortFailure && error.code === 'not-allowed';
+
 export type PortFailureCode =
   | 'storage-full'
   | 'storage-busy'
   | 'storage-broken'
+  | 'storage-damaged'
   | 'storage-foreign'
+  | 'storage-exposed'
   | 'storage-from-newer-version'
   | 'storage-from-older-version'
+  | 'storage-replaced'
+  | 'history-lost'
   | 'connection-lost'
   | 'timed-out'
   | 'unavailable'
   | 'not-authorized'
+  | 'not-allowed'
   | 'not-found'
   | 'lock-lost'
   | 'message-too-large'
@@ -69,13 +89,17 @@ export class VersionConflict extends Error {
   }
 }
 
-/** The chain of messages from an error to its first cause, on one line each; for logs and the command line. */
-export function causeChain(error: unknown): string {
+/** The chain of messages from an error to its first cause, on one line each; for logs. */
+export const causeChain = (error: unknown): string => causeLines(error).join('\n');
+
+/** The same as lines. Messages quote what came from outside: no card number, and nothing that breaks its line, gets through. */
+export function causeLines(error: unknown): readonly string[] {
   const lines: string[] = [];
   let current: unknown = error;
   for (let depth = 0; current !== undefined && depth < 8; depth++) {
-    lines.push(current instanceof Error ? `${current.name}: ${current.message}` : String(current));
+    const said = current instanceof Error ? `${current.name}: ${current.message}` : String(current);
+    lines.push(`${depth === 0 ? '' : '  caused by '}${visible(maskCardData(said))}`);
     current = current instanceof Error ? current.cause : undefined;
   }
-  return lines.join('\n  caused by ');
+  return lines;
 }

@@ -52,6 +52,9 @@ export const BROKER_DEAD_LETTER_REASON = 'MaxDeliveryCountExceeded';
  *     not retryable, and nothing of that call is sent.
  * 16  Closing a receiver with unsettled messages loses none: they come back when their locks expire.
  * 17  A send that was acknowledged before a complete was called is never undone by what follows.
+ * 18  Whatever others put into a broker as a body (no JSON, no UTF-8, JSON nested a hundred thousand deep, nothing at all)
+ *     or as properties arrives as it can be told, in its turn, and keeps no other message from being received, peeked
+ *     at or settled. Such a message is dead-lettered like any other.
  */
 export interface MessageBus {
   /** Splits into broker-sized batches as needed. At most MESSAGES_PER_CALL_MAX. */
@@ -89,7 +92,7 @@ export interface MessageReceiver {
 
 export interface PeekedMessage {
   readonly messageId: string;
-  /** The parsed JSON, or the raw text where it is not JSON. */
+  /** The parsed JSON; the raw text where it is not JSON, not UTF-8, or JSON that is nested deeper than 64 levels. */
   readonly body: unknown;
   readonly correlationId: string | undefined;
   readonly properties: Readonly<Record<string, string | number | boolean>>;

@@ -12,11 +12,16 @@ import { type Position } from './event-store';
  *  1  advance stores entries and position together; a position never moves without its entries.
  *  2  An entry replaces the one of the same record.
  *  3  totals sums the entries; entries pages them in key order. Memory does not grow with their number.
+ *  4  What advance was told could not be read is counted by unread, until reset, which forgets everything.
  */
 export interface RecordProjection {
   position(): Promise<Position | undefined>;
   find(records: readonly RecordKey[]): Promise<ReadonlyMap<RecordKey, ProjectedRecord>>;
-  advance(entries: readonly ProjectedRecord[], position: Position): Promise<void>;
+  advance(entries: readonly ProjectedRecord[], position: Position, unread?: readonly string[]): Promise<void>;
+  /** What of the event store could not be read on the way here, in words; the first ones alone. */
+  unread(): Promise<readonly string[]>;
+  /** Forgets all of it: the next advance begins anew. */
+  reset(): Promise<void>;
   totals(): Promise<readonly ProjectedTotal[]>;
   entries(after: RecordKey | undefined, max: number): Promise<readonly ProjectedRecord[]>;
   close(): void;

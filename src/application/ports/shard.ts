@@ -5,6 +5,7 @@ import { type BillerId, type ChunkId, type DpId, type ShardName } from '../../do
 import { type Instant } from '../../domain/instant';
 import { type Money } from '../../domain/money';
 import { type ClaimedRow, type PlannedChunk } from '../../domain/policies/chunking';
+import { type HistoryWitness } from './history-witness';
 
 /** At most this many rows in one claim, read, status change or sweep. */
 export const ROWS_PER_CALL_MAX = 5_000;
@@ -13,7 +14,7 @@ export const ROWS_PER_CALL_MAX = 5_000;
  * One shard database: the DP tables and the outbox beside them. Every write is one transaction.
  *
  * Laws:
- *  1  claim takes only rows with Status New, due, of the billers named; it sets Queued and a ChunkId and inserts one
+ *  1  claim takes only rows with Status New, due, of the billers named, and of the data types named where any are; it sets Queued and a ChunkId and inserts one
  *     outbox row per chunk, all in one transaction: an outbox row stands if and only if its rows are claimed.
  *  2  Concurrent claimers never claim the same row; each eligible row is claimed by one of them.
  *  3  A claim that fails leaves nothing.
@@ -33,8 +34,18 @@ export const ROWS_PER_CALL_MAX = 5_000;
  *     repeated, it adds nothing and says so. A known reference with another payment, or a known customer with another
  *     account number, is named as a conflict and changes nothing.
  * 14  knownReferences yields those of the given references that a payment here already has.
+ * 15  previewPayments says of each payment what importPayments would do with it now, in their order, and writes nothing.
+ * 16  correctCustomers gives a known customer another account number and name, and keeps the number it had with who
+ *     ordered it, why and when, in one transaction. It answers the places of those that change: an unknown customer, and
+ *     one that has this number already, is passed over; of a customer named twice the first counts. Without an order it
+ *     only answers.
+ * 17  totals tells how many of the rows are due after all plausible dates: they would wait in silence.
+ * 18  A row that cannot be what was written stops nobody else: lists leave it out and name it in `damaged`; findRow of it is
+ *     PortFailure 'storage-damaged'.
+ * 19  It is a HistoryWitness, by every law of one; its note lies in the same database as its rows, so that a backup of
+ *     the one is a backup of the other.
  */
-export interface Shard {
+export interface Shard extends HistoryWitness {
   readonly name: ShardName;
   now(): Promise<Instant>;
 
@@ -44,7 +55,7 @@ export interface Shard {
   /** The chunk's rows are fetched: for the outbox row's own history; no row of ours for a foreign chunk is fine. */
   markFetched(chunkId: ChunkId): Promise<void>;
 
-  rowsOfChunk(chunkId: ChunkId): Promise<readonly DpRow[]>;
+  rowsOfChunk(chunkId: ChunkId): Promise<DpRows>;
   /** Rows of a foreign chunk: a biller's rows by id range (numeric where both ends are numbers), New or Queued, at most `max`. */
   rowsInRange(range: {
     readonly billerId: BillerId;
@@ -52,7 +63,7 @@ export interface Shard {
     readonly from: DpId;
     readonly to: DpId;
     readonly max: number;
-  }): Promise<readonly DpRow[]>;
+  }): Promise<DpRows>;
   findRow(dpId: DpId): Promise<DpRow | undefined>;
   /** Adopts foreign rows: New → Queued with this ChunkId. */
   adopt(dpIds: readonly DpId[], chunkId: ChunkId): Promise<void>;
@@ -69,16 +80,30 @@ export interface Shard {
     readonly billerId?: BillerId;
     readonly after?: DpId;
     readonly max: number;
-  }): Promise<readonly DpRow[]>;
+  }): Promise<DpRows>;
   totals(): Promise<readonly ShardTotal[]>;
   billers(): Promise<readonly BillerId[]>;
 
   importPayments(rows: readonly PaymentImport[]): Promise<ImportResult>;
+  /** `anyAccount`: as if the customers' account numbers had been corrected before. */
+  previewPayments(
+    rows: readonly PaymentImport[],
+    options?: { readonly anyAccount?: boolean },
+  ): Promise<readonly ImportFate[]>;
+  correctCustomers(
+    corrections: readonly CustomerCorrection[],
+    order: CorrectionOrder | undefined,
+  ): Promise<readonly number[]>;
   knownReferences(references: readonly PaymentReference[]): Promise<readonly PaymentReference[]>;
 }
 
+/** Rows, and in words those that could not be read. */
+export type DpRows = readonly DpRow[] & { readonly damaged?: readonly string[] };
+
 export interface ClaimRequest {
   readonly billers: readonly BillerId[];
+  /** Undefined: all of them. */
+  readonly dataTypes?: readonly DataType[];
   readonly rowsMax: number;
   /** Pure: cuts the claimed rows into chunks. Runs inside the transaction. */
   readonly plan: (rows: readonly ClaimedRow[]) => readonly PlannedChunk[];
@@ -129,6 +154,8 @@ export interface ShardTotal {
   readonly amount: Money;
   /** Age of the oldest, by createdAt. */
   readonly oldestAt: Instant | undefined;
+  /** How many are due after all plausible dates (2999), so that nothing will ever claim them; absent where none is. */
+  readonly neverDue?: number;
 }
 
 export interface PaymentImport {
@@ -147,10 +174,26 @@ export interface PaymentImport {
 /** What a payment is called outside: unique over all shards. */
 export type PaymentReference = Pick<PaymentImport, 'source' | 'externalReference'>;
 
+/** What becomes of one payment that is imported. */
+export type ImportFate = 'added' | 'known' | 'another-payment' | 'another-account';
+
+export type CustomerCorrection = Pick<
+  PaymentImport,
+  'billerId' | 'customerReference' | 'accountNumber' | 'customerName'
+>;
+
+/** Who orders a correction, and why. */
+export interface CorrectionOrder {
+  readonly by: string;
+  readonly reason: string;
+}
+
 export interface ImportResult {
   readonly added: number;
   /** There already, the same. */
   readonly known: number;
+  /** Their places in the call. */
+  readonly knownAt: readonly number[];
   /** By their place in the call. */
   readonly conflicts: readonly { readonly index: number; readonly why: 'another-payment' | 'another-account' }[];
 }

@@ -1,7 +1,8 @@
-import { type DataType } from '../../domain/biller/data-type';
+import { type DataType, isDataType } from '../../domain/biller/data-type';
 import { type BillerId } from '../../domain/identifiers';
-import { decimalText, type Money } from '../../domain/money';
-import { type RowStatus } from '../../domain/dp-record/row-status';
+import { type Money, moneyText } from '../../domain/money';
+import { isRowStatus, type RowStatus } from '../../domain/dp-record/row-status';
+import { PortFailure } from '../ports/failures';
 import { type RecordProjection, type RecordStatus } from '../ports/record-projection';
 import { type Shards } from '../ports/shard';
 
@@ -26,6 +27,8 @@ export interface ControlLine {
 export interface ControlTotals {
   readonly shards: readonly ControlLine[];
   readonly eventStore: readonly ControlLine[];
+  /** What could not be read of either source, in words: where there is any, nothing is said to balance. */
+  readonly unread: readonly string[];
   /** Every line where the two sources do not say the same; none means they balance. */
   readonly differences: readonly string[];
 }
@@ -46,12 +49,27 @@ export const endOfRecord = (status: RecordStatus): End => END_OF_RECORD[status];
 export function controlTotals(ports: { readonly shards: Shards; readonly projection: RecordProjection }) {
   return async (): Promise<ControlTotals> => {
     const fromShards = new Lines();
+    const unread: string[] = [];
     for (const shard of ports.shards.all()) {
-      for (const total of await shard.totals()) fromShards.add({ ...total, end: END_OF_ROW[total.status] });
+      try {
+        for (const total of await shard.totals()) {
+          const end = isRowStatus(total.status) ? END_OF_ROW[total.status] : undefined;
+          if (end && isDataType(total.dataType)) fromShards.add({ ...total, end });
+          else unread.push(`shard ${shard.name}, table datapump: ${total.count} rows of biller ${total.billerId} have a status or a type that is none`);
+        }
+      } catch (error) {
+        if (!(error instanceof PortFailure)) throw error;
+        unread.push(`shard ${shard.name}: ${error.message}`);
+      }
     }
     const fromEventStore = new Lines();
-    for (const total of await ports.projection.totals()) fromEventStore.add({ ...total, end: END_OF_RECORD[total.status] });
-    return { shards: fromShards.all(), eventStore: fromEventStore.all(), differences: compare(fromShards, fromEventStore) };
+    for (const total of await ports.projection.totals()) {
+      const end = Object.hasOwn(END_OF_RECORD, total.status) ? END_OF_RECORD[total.status] : undefined;
+      if (end && isDataType(total.dataType)) fromEventStore.add({ ...total, end });
+      else unread.push(`record projection: ${total.count} records of biller ${total.billerId} have a status or a type that is none: stop what uses its file and delete it, it is built anew`);
+    }
+    unread.push(...(await ports.projection.unread()));
+    return { shards: fromShards.all(), eventStore: fromEventStore.all(), unread, differences: compare(fromShards, fromEventStore) };
   };
 }
 
@@ -94,7 +112,7 @@ export const sameTally = (a: Tally, b: Tally): boolean =>
 
 /** `12 (340.50 USD)`. */
 export function tallyText(tally: Tally): string {
-  const amounts = Object.entries(tally.amounts).map(([currency, minorUnits]) => `${decimalText({ minorUnits, currency })} ${currency}`);
+  const amounts = Object.entries(tally.amounts).map(([currency, minorUnits]) => moneyText({ minorUnits, currency }));
   return amounts.length === 0 ? String(tally.count) : `${tally.count} (${amounts.join(', ')})`;
 }
 

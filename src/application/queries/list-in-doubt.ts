@@ -15,8 +15,10 @@ import {
 } from '../../domain/identifiers';
 import { type Instant } from '../../domain/instant';
 import { type Money } from '../../domain/money';
-import { type EventStore, READ_EVENTS_MAX, type StoredEvent } from '../ports/event-store';
-import { type Shard, type Shards } from '../ports/shard';
+import { type EventStore } from '../ports/event-store';
+import { isDamage } from '../ports/failures';
+import { type DpRows, type Shard, type Shards } from '../ports/shard';
+import { foldStored, readWhole } from './read-past-damage';
 
 /** A row that its shard lists as in doubt, with what its streams say. */
 export interface DoubtfulRecord {
@@ -35,8 +37,12 @@ export interface DoubtfulRecord {
 }
 
 const ROWS_PAGE = 500;
-/** A record's and an attempt's stream is read up to so many pages; more is a defect, not a history. */
-const PAGES_MAX = 50;
+
+/** What is in doubt, and in words what could not be read on the way. */
+export interface DoubtList {
+  readonly records: readonly DoubtfulRecord[];
+  readonly unread: readonly string[];
+}
 
 export interface DoubtQuery {
   readonly billerId?: BillerId;
@@ -45,42 +51,53 @@ export interface DoubtQuery {
 
 /** Oldest first within a shard, at most `max`. */
 export function listInDoubt(ports: { readonly shards: Shards; readonly eventStore: EventStore }) {
-  return async (query: DoubtQuery): Promise<readonly DoubtfulRecord[]> => {
+  return async (query: DoubtQuery): Promise<DoubtList> => {
     const found: DoubtfulRecord[] = [];
+    const unread = new Set<string>();
     for (const shard of ports.shards.all()) {
-      for await (const row of rowsInDoubt(shard, query)) {
-        if (found.length >= query.max) return found;
-        found.push(await doubtOf(ports.eventStore, row));
+      try {
+        for await (const row of rowsInDoubt(shard, query, unread)) {
+          if (found.length >= query.max) return { records: found, unread: [...unread] };
+          found.push(await doubtOf(ports.eventStore, row, unread));
+        }
+      } catch (error) {
+        if (!isDamage(error)) throw error;
+        unread.add(error.message);
       }
     }
-    return found;
+    return { records: found, unread: [...unread] };
   };
 }
 
-async function* rowsInDoubt(shard: Shard, { billerId, max }: DoubtQuery): AsyncGenerator<DpRow> {
+async function* rowsInDoubt(shard: Shard, { billerId, max }: DoubtQuery, unread: Set<string>): AsyncGenerator<DpRow> {
   let after: DpRow | undefined;
   for (;;) {
-    const page: readonly DpRow[] = await shard.rowsByStatus({
+    const page: DpRows = await shard.rowsByStatus({
       statuses: ['InDoubt'],
       max: Math.min(ROWS_PAGE, max),
       ...(billerId === undefined ? {} : { billerId }),
       ...(after === undefined ? {} : { after: after.dpId }),
     });
+    for (const what of page.damaged ?? []) unread.add(what);
     yield* page;
     after = page.at(-1);
     if (!after) return;
   }
 }
 
-async function doubtOf(eventStore: EventStore, row: DpRow): Promise<DoubtfulRecord> {
+async function doubtOf(eventStore: EventStore, row: DpRow, unread: Set<string>): Promise<DoubtfulRecord> {
   const record = recordKey(row.billerId, row.dpId);
-  const events = await readWhole(eventStore, dpRecordStream(record));
-  const state = events.reduce(
-    (folded, event) => dpRecordDecider.evolve(folded, event as unknown as DpRecordEvent),
-    dpRecordDecider.initialState,
-  );
+  const told = (damage: string): void => void unread.add(damage);
+  const events = await readWhole(eventStore, dpRecordStream(record), told);
+  const state = foldStored<DpRecord, DpRecordEvent>(dpRecordDecider, events, told);
   const held = state.status === 'in-doubt' ? state : undefined;
-  const attempt = held && (await attemptOf(eventStore, record, held.attempt));
+  const attempt =
+    held &&
+    foldStored<DeliveryAttempt, DeliveryAttemptEvent>(
+      deliveryAttemptDecider,
+      await readWhole(eventStore, deliveryAttemptStream(record, held.attempt), told),
+      told,
+    );
   return {
     record,
     shard: row.shard,
@@ -93,25 +110,4 @@ async function doubtOf(eventStore: EventStore, row: DpRow): Promise<DoubtfulReco
     since: events.findLast(({ type }) => type === 'DpRecordHeldInDoubt')?.metadata.at,
     resolved: attempt?.status === 'closed',
   };
-}
-
-async function attemptOf(eventStore: EventStore, record: RecordKey, attempt: number): Promise<DeliveryAttempt> {
-  const events = await readWhole(eventStore, deliveryAttemptStream(record, attempt));
-  return events.reduce(
-    (folded, event) => deliveryAttemptDecider.evolve(folded, event as unknown as DeliveryAttemptEvent),
-    deliveryAttemptDecider.initialState,
-  );
-}
-
-async function readWhole(
-  eventStore: EventStore,
-  stream: Parameters<EventStore['readStream']>[0],
-): Promise<readonly StoredEvent[]> {
-  const events: StoredEvent[] = [];
-  for (let page = 0; page < PAGES_MAX; page++) {
-    const read = await eventStore.readStream(stream, { fromRevision: events.length });
-    events.push(...read);
-    if (read.length < READ_EVENTS_MAX) break;
-  }
-  return events;
 }

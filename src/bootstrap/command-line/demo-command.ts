@@ -15,6 +15,7 @@ interface DemoTexts extends GlobalOptions {
   readonly seed: string;
   readonly chaos?: boolean;
   readonly faults: string;
+  readonly perSecond?: string;
   readonly resume?: boolean;
   readonly fresh?: boolean;
   readonly proveOnly?: boolean;
@@ -37,6 +38,7 @@ export function addDemoCommand(program: Command): void {
     )
     .option('--chaos', 'kill processes at random (kill -9) while it runs')
     .option('--faults <on|off>', 'faults at the billers', 'on')
+    .option('--per-second <number>', 'calls a second that each biller allows (default: more than this machine makes)')
     .option('--resume', 'continue an interrupted demo with its own numbers')
     .option('--fresh', 'throw away an unfinished demo in the folder and start over')
     .option('--stack <file>', 'settings file of the stack to run on (default: the embedded stack)')

@@ -1,5 +1,5 @@
 import { billerId, type BillerId } from '../../domain/identifiers';
-import { type DataType, DATA_TYPES } from '../../domain/biller/data-type';
+import { type LetterKind } from '../../application/queries/list-dead-letters';
 
 /** Readers of arguments: what is wrong goes to the list of the command's problems, so that all are told at once. */
 export function billerIdOf(text: string, where: string, problems: string[]): BillerId | undefined {
@@ -23,11 +23,11 @@ export function wholeNumberOf(
   return value;
 }
 
-export function dataTypeIn(text: string, where: string, problems: string[]): DataType | undefined {
-  const found = DATA_TYPES.find((type) => type.toLowerCase() === text.toLowerCase());
+export function letterKindIn(text: string, kinds: readonly LetterKind[], problems: string[]): LetterKind | undefined {
+  const found = kinds.find((kind) => kind.toLowerCase() === text.toLowerCase());
   if (!found)
     problems.push(
-      `${where}: found ${JSON.stringify(text)}, expected one of ${DATA_TYPES.map((type) => type.toLowerCase()).join(', ')}`,
+      `--type: found ${JSON.stringify(text)}, expected one of ${kinds.map((kind) => kind.toLowerCase()).join(', ')}`,
     );
   return found;
 }

@@ -1,8 +1,11 @@
 import { type Command } from 'commander';
+import { undeliverableText } from '../../adapters/biller-profiles/assemble-profiles';
 import { problemText } from '../../adapters/biller-profiles/validate-profile-document';
-import { tableText } from '../../adapters/command-line/table';
-import { timeText } from '../../adapters/command-line/words';
-import { type BillerControlEvent, type BillerControlState } from '../../application/biller-control';
+import { printer } from '../../adapters/command-line/printer';
+import { tableLines } from '../../adapters/command-line/table';
+import { timeText, whoText } from '../../adapters/command-line/words';
+import { type OperatorOrder } from '../../application/operating/operator-order';
+import { type BillerControlEvent, type BillerControlState } from '../../application/operating/biller-control';
 import { type BillerProfile } from '../../domain/biller/biller-profile';
 import { type BillerId } from '../../domain/identifiers';
 import { type Instant } from '../../domain/instant';
@@ -10,14 +13,7 @@ import { TOKENS } from '../container/tokens';
 import { type GlobalOptions } from './command-context';
 import { addBillerCheckCommand } from './operator-biller-check';
 import { billerIdOf, wholeNumberOf } from './operator-arguments';
-import {
-  asOperator,
-  demandNone,
-  type OperatorContext,
-  type Order,
-  orderOf,
-  type OrderOptions,
-} from './operator-context';
+import { asOperator, demandNone, type OperatorContext, orderOf, type OrderOptions } from './operator-context';
 import { answer, NOTHING_CHANGED, sourceLine, withOrder } from './operator-output';
 import { EXIT } from './problems';
 
@@ -90,33 +86,31 @@ async function orderBiller(
   options: GlobalOptions & OrderOptions,
   problems: string[],
   plan: string,
-  event: (order: Order, at: Instant) => BillerControlEvent,
+  event: (order: OperatorOrder, at: Instant) => BillerControlEvent,
 ): Promise<void> {
   const biller = billerIdOf(id, '<biller>', problems);
   const order = orderOf(options, problems);
-  demandNone(problems);
+  demandNone(problems, options);
   await asOperator(options, async (context) => {
     const known = await isKnown(context, biller!);
     if (!known) {
-      process.stderr.write(`datapump: no biller ${id} is known: it has no profile and no settings in a shard\n`);
+      printer.complain([`datapump: no biller ${id} is known: it has no profile and no settings in a shard`]);
       process.exitCode = EXIT.failed;
       return;
     }
     const control = context.container.get(TOKENS.control);
     const before = await control.state(biller!);
     const result = order ? await control.order(biller!, event(order, context.readAt)) : undefined;
-    answer(options, { readAt: context.readAt, billerId: biller, plan, before, result: result ?? 'planned' }, () =>
-      [
-        sourceLine(`event store (billerControl-${id})`, context.readAt),
-        `now:  ${controlText(before)}`,
-        `plan: biller ${id}: ${plan}`,
-        result === undefined
-          ? NOTHING_CHANGED
-          : result === 'already-so'
-            ? 'it is so already: nothing was changed'
-            : `done, by ${order!.by}`,
-      ].join('\n'),
-    );
+    answer(options, { readAt: context.readAt, billerId: biller, plan, before, result: result ?? 'planned' }, () => [
+      sourceLine(`event store (billerControl-${id})`, context.readAt),
+      `now:  ${controlText(before)}`,
+      `plan: biller ${id}: ${plan}`,
+      result === undefined
+        ? NOTHING_CHANGED
+        : result === 'already-so'
+          ? 'it is so already: nothing was changed'
+          : `done, by ${whoText(order!)}`,
+    ]);
   });
 }
 
@@ -130,7 +124,7 @@ async function isKnown({ container }: OperatorContext, biller: BillerId): Promis
 function controlText({ paused, ratePerSecond }: BillerControlState): string {
   const rateText = ratePerSecond === undefined ? "the profile's rate" : `${ratePerSecond} calls a second`;
   return paused
-    ? `paused by ${paused.by} since ${timeText(paused.since)} (${paused.reason}); ${rateText}`
+    ? `paused by ${whoText(paused)} since ${timeText(paused.since)} (${paused.reason}); ${rateText}`
     : `not paused; ${rateText}`;
 }
 
@@ -139,6 +133,7 @@ async function list(options: GlobalOptions): Promise<void> {
     const files = container.get(TOKENS.profileFiles);
     const control = container.get(TOKENS.control);
     const problems = (await files.problems()).map(problemText);
+    const undeliverable = await files.undeliverable();
     const billers = await Promise.all(
       [...(await files.all())]
         .sort(byId)
@@ -148,19 +143,19 @@ async function list(options: GlobalOptions): Promise<void> {
       billerId: profile.billerId, rollout: profile.rollout, actions: profile.actions, version: profile.version,
       capability: profile.capability, limits: profile.limits, ...state,
     })); // prettier-ignore
-    if (problems.length > 0) process.stderr.write(`${problems.map((problem) => `not valid: ${problem}`).join('\n')}\n`);
-    answer(options, { readAt, billers: json, problems }, () =>
-      [
-        sourceLine(`profiles in ${settings['Billers:Folder']}, event store (pauses, rates)`, readAt),
-        tableText(
-          ['biller', 'vendor', 'rollout', 'actions', 'against doubt', 'rate/s', 'calls', 'version'].map((title) => ({
-            title,
-          })),
-          billers.map(({ profile, control: state }) => rowOf(profile, state)),
-        ),
-        ...(problems.length > 0 ? ['next: datapump biller check'] : []),
-      ].join('\n'),
-    );
+    printer.complain(problems.map((problem) => `not valid: ${problem}`));
+    const notDeliverable = undeliverable.map(({ billerId }) => billerId);
+    answer(options, { readAt, billers: json, notDeliverable, problems }, () => [
+      sourceLine(`profiles in ${settings['Billers:Folder']}, event store (pauses, rates)`, readAt),
+      ...tableLines(
+        ['biller', 'vendor', 'rollout', 'actions', 'against doubt', 'rate/s', 'calls', 'version'].map((title) => ({
+          title,
+        })),
+        billers.map(({ profile, control: state }) => rowOf(profile, state)),
+      ),
+      ...undeliverable.map(undeliverableText),
+      ...(problems.length > 0 ? ['next: datapump biller check'] : []),
+    ]);
   });
 }
 
@@ -173,6 +168,6 @@ function rowOf(profile: BillerProfile, { paused, ratePerSecond }: BillerControlS
     ratePerSecond === undefined ? String(profile.limits.perSecond ?? 'no limit') : `${ratePerSecond} (ordered)`;
   return [
     profile.billerId, profile.vendor, profile.rollout, profile.actions.join(' '), against.join(' + ') || 'neither: a person', rateText,
-    paused ? `PAUSED by ${paused.by}: ${paused.reason}` : 'made', profile.version,
+    paused ? `PAUSED by ${whoText(paused)}: ${paused.reason}` : 'made', profile.version,
   ]; // prettier-ignore
 }

@@ -1,12 +1,16 @@
 import { existsSync } from 'node:fs';
-import { userInfo } from 'node:os';
 import { type Container } from 'inversify';
+import { operatorIdentity } from '../../adapters/system/operator-identity';
+import { type OperatorOrder } from '../../application/operating/operator-order';
 import { type Instant } from '../../domain/instant';
+import { isBlank } from '../../domain/invisible-text';
+import { maskCardData } from '../../domain/policies/card-data';
 import { type Settings } from '../configuration/declarations';
 import { createContainer } from '../container/create-container';
 import { TOKENS } from '../container/tokens';
 import { armCrashPoint } from '../processes/arm-crash-point';
 import { type GlobalOptions, settingsOf, settingsWithSecrets } from './command-context';
+import { operatorText } from './operator-text';
 import { UsageProblems } from './problems';
 
 /** What an operator's command may use: everything opens when it is first asked for, and is closed at the end. */
@@ -56,34 +60,34 @@ export interface OrderOptions {
   readonly by?: string;
 }
 
-/** Undefined: only the plan is wanted. */
-export interface Order {
-  readonly by: string;
-  readonly reason: string;
-}
+const WITHOUT_REASON = '--apply needs --reason "…": why it is done becomes a stored fact';
 
-const WORDS_MAX = 500;
-
-/** Who and why are stored for ever, so an order without them is none. Problems go to the list of the command's others. */
-export function orderOf(options: OrderOptions, problems: string[]): Order | undefined {
+/**
+ * Who and why are stored for ever, so an order without them is none; undefined: only the plan is wanted. Who it is the
+ * system says; --by is kept beside that. Problems go to the list of the command's others.
+ */
+export function orderOf(options: OrderOptions, problems: string[]): OperatorOrder | undefined {
   if (!options.apply) return undefined;
-  const reason = options.reason?.trim() ?? '';
-  if (reason === '') problems.push('--apply needs --reason "…": why it is done becomes a stored fact');
-  if (reason.length > WORDS_MAX) problems.push(`--reason: at most ${WORDS_MAX} characters`);
-  const by = options.by?.trim() ?? systemUser();
-  if (by === undefined || by === '') problems.push('--by: name who orders this; the system does not tell');
-  return { by: by ?? '', reason };
-}
-
-function systemUser(): string | undefined {
-  try {
-    return userInfo().username;
-  } catch {
-    return undefined;
-  }
+  const given = options.reason ?? '';
+  if (isBlank(given)) problems.push(WITHOUT_REASON);
+  const reason = isBlank(given) ? undefined : operatorText(given, '--reason', problems);
+  const claimedBy = options.by === undefined ? undefined : operatorText(options.by, '--by', problems);
+  const by = maskCardData(operatorIdentity(process.env));
+  return { by, ...(claimedBy === undefined ? {} : { claimedBy }), reason: reason ?? '' };
 }
 
 /** Stops before anything is opened where an argument is wrong: all of them at once. */
-export function demandNone(problems: readonly string[]): void {
-  if (problems.length > 0) throw new UsageProblems(problems);
+export function demandNone(problems: readonly string[], options?: GlobalOptions): void {
+  if (problems.length > 0) throw new UsageProblems([...problems, ...(options ? settingsProblems(options) : [])]);
+}
+
+/** With `options`: what is wrong with the settings is told with what is wrong with the arguments. */
+function settingsProblems(options: GlobalOptions): readonly string[] {
+  try {
+    settingsOf(options);
+    return [];
+  } catch (error) {
+    if (error instanceof UsageProblems) return error.problems;
+    throw error;
+  }
 }

@@ -1,11 +1,15 @@
 import { type Command } from 'commander';
+import { type Lines } from '../../adapters/command-line/printer';
+import { type Container } from 'inversify';
 import { totalsTable } from '../../adapters/command-line/totals-table';
+import { PortFailure } from '../../application/ports/failures';
+import { type RecordProjection } from '../../application/ports/record-projection';
 import { type ControlTotals, controlTotals } from '../../application/queries/control-totals';
 import { projectRecords } from '../../application/queries/project-records';
 import { TOKENS } from '../container/tokens';
 import { type GlobalOptions } from './command-context';
 import { asOperator } from './operator-context';
-import { answer, counted, sourceLine } from './operator-output';
+import { answer, counted, sourceLine, unreadLines } from './operator-output';
 import { EXIT } from './problems';
 
 export function addControlTotalsCommand(program: Command): void {
@@ -18,18 +22,37 @@ export function addControlTotalsCommand(program: Command): void {
 async function showTotals(options: GlobalOptions): Promise<void> {
   await asOperator(options, async ({ container, readAt }) => {
     const projection = container.get(TOKENS.projection);
-    await projectRecords({ eventStore: container.get(TOKENS.eventStore), projection })();
-    const totals = await controlTotals({ shards: container.get(TOKENS.shards), projection })();
-    if (totals.differences.length > 0) process.exitCode = EXIT.failed;
-    answer(options, { readAt, balanced: totals.differences.length === 0, ...totals }, () => totalsText(totals, readAt));
+    const unprojected = await projected(container, projection);
+    const compared = await controlTotals({ shards: container.get(TOKENS.shards), projection })();
+    // What an earlier look saw of the event store is no source to compare with.
+    const totals: ControlTotals =
+      unprojected === undefined
+        ? compared
+        : { ...compared, eventStore: [], differences: [], unread: [...compared.unread, unprojected] };
+    const balanced = totals.differences.length === 0 && totals.unread.length === 0;
+    if (!balanced) process.exitCode = EXIT.failed;
+    answer(options, { readAt, balanced, ...totals }, () => totalsText(totals, readAt));
   });
 }
 
-function totalsText(totals: ControlTotals, readAt: string): string {
+/** Why the event store cannot be read; undefined: the projection stands at its end. */
+async function projected(container: Container, projection: RecordProjection): Promise<string | undefined> {
+  try {
+    await projectRecords({ eventStore: container.get(TOKENS.eventStore), projection })();
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof PortFailure) || error.retryable) throw error;
+    return `event store: ${error.message}`;
+  }
+}
+
+function totalsText(totals: ControlTotals, readAt: string): Lines {
   const open = totals.shards.reduce((sum, line) => sum + line.ends.open.count, 0);
   const verdict =
     totals.differences.length === 0
-      ? ['balanced: both sources say the same of every end']
+      ? totals.unread.length > 0
+        ? ['what could be read says the same of every end; the rest is not compared']
+        : ['balanced: both sources say the same of every end']
       : [
           `${counted(totals.differences.length, 'difference')}:`,
           ...totals.differences.map((difference) => `  ${difference}`),
@@ -39,10 +62,11 @@ function totalsText(totals: ControlTotals, readAt: string): string {
         ];
   return [
     sourceLine('shards and event store', readAt),
-    totalsTable(totals),
+    ...totalsTable(totals),
     ...(open > 0
       ? [`${counted(open, 'record')} of the shards ${open === 1 ? 'is' : 'are'} open; what is open is not compared`]
       : []),
     ...verdict,
-  ].join('\n');
+    ...unreadLines(totals.unread),
+  ];
 }

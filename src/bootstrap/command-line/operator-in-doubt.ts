@@ -1,30 +1,23 @@
 import { type Command } from 'commander';
-import { DOUBTED } from '../../adapters/command-line/event-sentences';
-import { tableText } from '../../adapters/command-line/table';
-import { ageText, moneyText } from '../../adapters/command-line/words';
+import { DOUBTED, wholeOr } from '../../adapters/command-line/event-sentences';
+import { type Lines, printer } from '../../adapters/command-line/printer';
+import { tableLines } from '../../adapters/command-line/table';
+import { ageText, moneyText, whoText } from '../../adapters/command-line/words';
 import { type DoubtfulRecord, listInDoubt } from '../../application/queries/list-in-doubt';
-import { resolveByOperator } from '../../application/resolve-by-operator';
+import { type OperatorResolution, resolveByOperator } from '../../application/operating/resolve-by-operator';
 import { type ResolvedOutcome } from '../../domain/delivery-attempt/delivery-attempt.events';
-import { type RecordKey } from '../../domain/identifiers';
 import { type Instant } from '../../domain/instant';
 import { TOKENS } from '../container/tokens';
 import { type GlobalOptions } from './command-context';
 import { billerIdOf, wholeNumberOf } from './operator-arguments';
-import {
-  asOperator,
-  demandNone,
-  orderOf,
-  type OperatorContext,
-  type Order,
-  type OrderOptions,
-} from './operator-context';
-import { answer, counted, NOTHING_CHANGED, sourceLine, withOrder } from './operator-output';
+import { asOperator, demandNone, orderOf, type OperatorContext, type OrderOptions } from './operator-context';
+import { answer, counted, NOTHING_CHANGED, sourceLine, unreadLines, withOrder } from './operator-output';
 import { recordKeyOf } from './operator-records';
+import { operatorText } from './operator-text';
 import { EXIT, RefusedForSafety } from './problems';
 
 const LIST_MAX_DEFAULT = '100';
 const LIST_MAX = 100_000;
-const TEXT_MAX = 500;
 
 /** What a person says of the payment, and what becomes of it. */
 const VERDICTS: Readonly<Record<string, { readonly outcome: ResolvedOutcome; readonly then: string }>> = {
@@ -67,31 +60,35 @@ async function list(options: GlobalOptions & { readonly biller?: string; readonl
   const problems: string[] = [];
   const max = wholeNumberOf(options.max, '--max', { min: 1, max: LIST_MAX }, problems);
   const biller = options.biller === undefined ? undefined : billerIdOf(options.biller, '--biller', problems);
-  demandNone(problems);
+  demandNone(problems, options);
   await asOperator(options, async ({ container, readAt }) => {
     const ports = { shards: container.get(TOKENS.shards), eventStore: container.get(TOKENS.eventStore) };
-    const records = await listInDoubt(ports)({ max, ...(biller === undefined ? {} : { billerId: biller }) });
-    answer(options, { readAt, records }, () => listText(records, readAt, max));
+    const { records, unread } = await listInDoubt(ports)({
+      max,
+      ...(biller === undefined ? {} : { billerId: biller }),
+    });
+    if (unread.length > 0) process.exitCode = EXIT.failed;
+    answer(options, { readAt, records, unread }, () => [...listText(records, readAt, max), ...unreadLines(unread)]);
   });
 }
 
-function listText(records: readonly DoubtfulRecord[], readAt: Instant, max: number): string {
+function listText(records: readonly DoubtfulRecord[], readAt: Instant, max: number): Lines {
   const source = sourceLine('shards (rows with status InDoubt), event store (why, since, key)', readAt);
-  if (records.length === 0) return `${source}\nnothing is in doubt`;
+  if (records.length === 0) return [source, 'nothing is in doubt'];
   const rows = records.map((each) => [
     each.record, each.dataType, moneyText(each.amount), each.attempt === undefined ? '-' : String(each.attempt),
-    ageText(each.since, readAt), each.idempotencyKey ?? '-', whyText(each),
+    ageText(each.since, readAt), each.idempotencyKey ?? '-', wholeOr('what was read of it is damaged', () => whyText(each)),
   ]); // prettier-ignore
   const titles = ['record', 'type', 'amount', 'attempt', 'for', 'idempotency key', 'why'];
   return [
     source,
-    tableText(
+    ...tableLines(
       titles.map((title) => ({ title })),
       rows,
     ),
     records.length === max ? `the first ${max} are shown; --max shows more` : counted(records.length, 'record'),
     'next: ask the biller, then: datapump in-doubt resolve <record> --as delivered|declined|not-executed --evidence "…"',
-  ].join('\n');
+  ];
 }
 
 function whyText({ cause, streamSays, resolved }: DoubtfulRecord): string {
@@ -105,17 +102,15 @@ async function resolve(text: string, options: ResolveOptions): Promise<void> {
   const verdict = Object.hasOwn(VERDICTS, options.as) ? VERDICTS[options.as] : undefined;
   if (!verdict)
     problems.push(`--as: found ${JSON.stringify(options.as)}, expected one of ${Object.keys(VERDICTS).join(', ')}`);
-  for (const name of ['evidence', 'reference'] as const) {
-    const value = options[name];
-    if (value !== undefined && (value.trim() === '' || value.length > TEXT_MAX))
-      problems.push(`--${name}: expected 1 to ${TEXT_MAX} characters`);
-  }
+  const evidence = operatorText(options.evidence, '--evidence', problems);
+  const reference =
+    options.reference === undefined ? undefined : operatorText(options.reference, '--reference', problems);
   const order = orderOf(options, problems);
-  demandNone(problems);
+  demandNone(problems, options);
   await asOperator(options, async (context) => {
     const { state } = await context.container.get(TOKENS.history).record(record!);
     if (state.status === 'unknown') {
-      process.stderr.write(`datapump: no record ${text} is known in the event store\n`);
+      printer.complain([`datapump: no record ${text} is known in the event store`]);
       process.exitCode = EXIT.failed;
       return;
     }
@@ -134,22 +129,22 @@ async function resolve(text: string, options: ResolveOptions): Promise<void> {
       `plan: record ${text} (${state.dataType}, ${moneyText(state.amount)}), attempt ${state.attempt}, is resolved as ${options.as}`,
       `then: ${verdict!.then}`,
     ];
-    if (order) await apply(context, record!, verdict!.outcome, options, order);
-    answer(options, { record: text, attempt: state.attempt, as: options.as, applied: order !== undefined }, () =>
-      [...plan, order ? `done, by ${order.by}: the consumer draws the consequence when it runs` : NOTHING_CHANGED].join(
-        '\n',
-      ),
-    );
+    if (order) {
+      const said = {
+        ...order,
+        evidence: evidence!,
+        ...(reference === undefined ? {} : { billerReference: reference }),
+      };
+      await apply(context, { record: record!, outcome: verdict!.outcome, ...said });
+    }
+    answer(options, { record: text, attempt: state.attempt, as: options.as, applied: order !== undefined }, () => [
+      ...plan,
+      order ? `done, by ${whoText(order)}: the consumer draws the consequence when it runs` : NOTHING_CHANGED,
+    ]);
   });
 }
 
-async function apply(
-  { container }: OperatorContext,
-  record: RecordKey,
-  outcome: ResolvedOutcome,
-  options: ResolveOptions,
-  order: Order,
-): Promise<void> {
+async function apply({ container }: OperatorContext, resolution: OperatorResolution): Promise<void> {
   const ports = {
     history: container.get(TOKENS.history),
     bus: container.get(TOKENS.bus),
@@ -159,15 +154,6 @@ async function apply(
     chance: container.get(TOKENS.chance),
     telemetry: container.get(TOKENS.telemetry),
   };
-  const result = await resolveByOperator(
-    ports,
-    container.get(TOKENS.topology),
-  )({
-    record,
-    outcome,
-    ...order,
-    evidence: options.evidence.trim(),
-    ...(options.reference === undefined ? {} : { billerReference: options.reference.trim() }),
-  });
+  const result = await resolveByOperator(ports, container.get(TOKENS.topology))(resolution);
   if (result.result === 'refused') throw new RefusedForSafety(result.why);
 }

@@ -51,13 +51,11 @@ const topology: SetUp = async (options, { container, settings }) => {
   const steps = planned.steps.filter(({ kind }) => kind !== 'by-hand');
   const done: string[] = [];
   if (options.apply) await planned.apply((step) => void done.push(step));
-  answer(options, { steps, byHand, done }, () =>
-    [
-      ...byHand.map(({ text }) => `! ${text}`),
-      ...(options.apply ? done.map((text) => `done: ${text}`) : steps.map(({ text }) => `+ ${text}`)),
-      steps.length === 0 ? 'The topology is as declared.' : conclusion(options, steps.length),
-    ].join('\n'),
-  );
+  answer(options, { steps, byHand, done }, () => [
+    ...byHand.map(({ text }) => `! ${text}`),
+    ...(options.apply ? done.map((text) => `done: ${text}`) : steps.map(({ text }) => `+ ${text}`)),
+    steps.length === 0 ? 'The topology is as declared.' : conclusion(options, steps.length),
+  ]);
 };
 
 const migrate: SetUp = async (options, { container, settings }) => {
@@ -73,17 +71,15 @@ const migrate: SetUp = async (options, { container, settings }) => {
   const done: { readonly shard: string; readonly versions: readonly number[] }[] = [];
   if (options.apply) await apply(settings, secrets, (shard, versions) => void done.push({ shard, versions }));
   const pending = plans.reduce((sum, plan) => sum + plan.pending.length, 0);
-  answer(options, { plans, done }, () =>
-    [
-      ...plans.flatMap(({ shard, version, target, pending: steps }) => [
-        `shard ${shard}: schema version ${version} of ${target}`,
-        ...(options.apply ? [] : steps.map((step) => `+ ${step.version} ${step.name}`)),
-        ...(options.script ? steps.map(({ script }) => `${script}\nGO`) : []),
-      ]),
-      ...done.map(({ shard, versions }) => `done: shard ${shard}, versions added: ${versions.join(', ') || 'none'}`),
-      pending === 0 ? 'Every schema is as needed.' : conclusion(options, pending),
-    ].join('\n'),
-  );
+  answer(options, { plans, done }, () => [
+    ...plans.flatMap(({ shard, version, target, pending: steps }) => [
+      `shard ${shard}: schema version ${version} of ${target}`,
+      ...(options.apply ? [] : steps.map((step) => `+ ${step.version} ${step.name}`)),
+      ...(options.script ? steps.flatMap(({ script }) => [...script.split('\n'), 'GO']) : []),
+    ]),
+    ...done.map(({ shard, versions }) => `done: shard ${shard}, versions added: ${versions.join(', ') || 'none'}`),
+    pending === 0 ? 'Every schema is as needed.' : conclusion(options, pending),
+  ]);
 };
 
 const conclusion = ({ apply }: SetUpOptions, steps: number): string =>

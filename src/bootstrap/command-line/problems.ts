@@ -13,3 +13,14 @@ export class UsageProblems extends Error {
 export class RefusedForSafety extends Error {
   override readonly name = 'RefusedForSafety';
 }
+
+/** What a process needs stayed out of reach for as long as it waits: no matter of configuration, as far as it can tell. */
+export class StartFailed extends Error {
+  override readonly name = 'StartFailed';
+  constructor(
+    readonly problems: readonly string[],
+    readonly waitedSeconds: number,
+  ) {
+    super(`what this process needs stayed out of reach for ${waitedSeconds} s:\n${problems.join('\n')}`);
+  }
+}

@@ -1,22 +1,31 @@
 import { Command, CommanderError } from 'commander';
-import { causeChain, PortFailure } from '../../application/ports/failures';
-import { EXIT, RefusedForSafety, UsageProblems } from './problems';
+import { type Lines, printer } from '../../adapters/command-line/printer';
+import { causeLines, PortFailure } from '../../application/ports/failures';
+import { maskCardData } from '../../domain/policies/card-data';
+import { EXIT, RefusedForSafety, StartFailed, UsageProblems } from './problems';
 import { addDemoCommand } from './demo-command';
 import { addLoadCommand } from './load-command';
 import { addBillerCommands } from './operator-billers';
 import { addControlTotalsCommand } from './operator-control-totals';
 import { addDeadLetterCommands } from './operator-dead-letters';
+import { addHistoryCommands } from './operator-history';
 import { addInDoubtCommands } from './operator-in-doubt';
 import { addRecordCommands } from './operator-records';
+import { addRejectedCommands } from './operator-rejected';
 import { addStatusCommand } from './operator-status';
 import { addSetUpCommands } from './operator-set-up';
 import { addRunCommands } from './run-commands';
+import { versionText } from './version';
 
 const STARTUP_CODES: ReadonlySet<string> = new Set([
+  'not-allowed',
   'storage-foreign',
+  'storage-exposed',
   'storage-from-newer-version',
   'storage-from-older-version',
   'storage-broken',
+  'storage-replaced',
+  'history-lost',
   'secret-missing',
   'profile-invalid',
   'profile-missing',
@@ -28,8 +37,14 @@ export function createProgram(): Command {
     .option('--config <file>', 'settings file (default: datapump.config.json or .yaml in this folder, if any)')
     .option('--data <folder>', 'folder of the embedded stack (setting Data:Folder)')
     .option('--json', 'machine-readable output, where a command prints any')
+    .version(versionText(), '-V, --version', 'the version of this program, and of Node')
     .showHelpAfterError('(run with --help for the words this command takes)')
     .showSuggestionAfterError(true)
+    .configureOutput({
+      writeOut: (text) => printer.print(linesOf(text)),
+      writeErr: (text) => printer.complain(linesOf(text)),
+      outputError: (text) => printer.complain(errorLines(text)),
+    })
     .exitOverride();
   addDemoCommand(program);
   addRunCommands(program);
@@ -38,10 +53,24 @@ export function createProgram(): Command {
   addStatusCommand(program);
   addRecordCommands(program);
   addDeadLetterCommands(program);
+  addRejectedCommands(program);
   addInDoubtCommands(program);
   addBillerCommands(program);
   addControlTotalsCommand(program);
+  addHistoryCommands(program);
   return program;
+}
+
+/** Text of our own, such as help. */
+const linesOf = (text: string): Lines => text.replace(/\n$/, '').split('\n');
+
+const SUGGESTION = /\n(\(Did you mean [^\n]*\?\))$/;
+
+/** An error quotes an argument, which may hold line breaks: one line, and one for the suggestion that may follow. */
+function errorLines(text: string): Lines {
+  const said = maskCardData(text.replace(/\n$/, ''));
+  const suggestion = SUGGESTION.exec(said);
+  return suggestion ? [said.slice(0, suggestion.index), suggestion[1]!] : [said];
 }
 
 /** Parses, runs, and turns whatever went wrong into words and an exit code. */
@@ -65,16 +94,25 @@ function inheritExitOverride(command: Command): void {
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
   if (error instanceof UsageProblems) {
-    process.stderr.write(
-      `datapump: ${error.problems.length === 1 ? 'one problem' : `${error.problems.length} problems`}:\n`,
-    );
-    for (const problem of error.problems) process.stderr.write(`  - ${problem}\n`);
+    const { problems } = error;
+    printer.complain([
+      `datapump: ${problems.length === 1 ? 'one problem' : `${problems.length} problems`}:`,
+      ...problems.map((problem) => `  - ${maskCardData(problem)}`),
+    ]);
     return EXIT.usage;
   }
+  if (error instanceof StartFailed) {
+    printer.complain([
+      `datapump: what is needed to start stayed out of reach for ${error.waitedSeconds} s:`,
+      ...error.problems.map((problem) => `  - ${maskCardData(problem)}`),
+    ]);
+    return EXIT.failed;
+  }
   if (error instanceof RefusedForSafety) {
-    process.stderr.write(`datapump: refused: ${error.message}\n`);
+    printer.complain([`datapump: refused: ${error.message}`]);
     return EXIT.refused;
   }
-  process.stderr.write(`datapump: ${causeChain(error)}\n`);
+  const [first, ...causes] = causeLines(error);
+  printer.complain([`datapump: ${first}`, ...causes]);
   return error instanceof PortFailure && STARTUP_CODES.has(error.code) ? EXIT.usage : EXIT.failed;
 }

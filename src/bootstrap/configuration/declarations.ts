@@ -1,5 +1,6 @@
 import { ROWS_PER_CALL_MAX } from '../../application/ports/shard';
 import { MESSAGES_PER_CALL_MAX } from '../../application/ports/message-bus';
+import { hostPatterns } from './allowed-hosts-setting';
 import { choice, flag, listOf, optional, type SettingKind, text, url, wholeNumber } from './setting-kinds';
 import { shardAddresses } from './shard-registry-setting';
 import { DEFAULT_SUBSCRIPTIONS, subscriptionNames } from './subscriptions-setting';
@@ -31,9 +32,10 @@ export const DECLARATIONS = {
     sentence: 'Where the DP tables and the outbox are: files below Data:Folder, or the databases of Shards:Registry.',
   }),
   'Stack:EventStore': declare({
-    kind: choice('sqlite', 'event-store-db'),
+    kind: choice('sqlite', 'event-store-db', 'kurrent-db'),
     default: 'sqlite',
-    sentence: 'Where the histories are.',
+    sentence:
+      "Where the histories are; kurrent-db is the same server through the newer client of KurrentDB's vendor, which brings a native part.",
   }),
   'Stack:Bus': declare({
     kind: choice('sqlite', 'service-bus'),
@@ -66,8 +68,14 @@ export const DECLARATIONS = {
     default: '.datapump',
     sentence: 'Folder of the embedded stack: shard, event store and bus files.',
   }),
+  'History:WitnessFile': declare({
+    kind: optional(path),
+    default: '',
+    sentence:
+      'File that remembers how far the event store had come, outside of every backup; best on another disk. Empty: history/witness.sqlite in Data:Folder.',
+  }),
   'Shards:Names': declare({
-    kind: listOf('shard names', /^[^\s:]{1,56}$/),
+    kind: listOf('shard names', /^[^\s:\p{Cc}\p{Cf}\p{Cs}\p{Default_Ignorable_Code_Point}\u2800]{1,56}$/u),
     default: [],
     sentence: 'Shards this installation works on; empty: every shard whose file lies in Data:Folder.',
   }),
@@ -140,7 +148,7 @@ export const DECLARATIONS = {
     kind: number(1, 4_096),
     default: 256,
     unit: 'messages',
-    sentence: 'Records one consumer process works on at the same time.',
+    sentence: 'Records one consumer process works on at the same time; each of its data types has an equal share.',
   }),
   'Consumer:PermitWaitSeconds': declare({
     kind: number(0, 300),
@@ -168,6 +176,31 @@ export const DECLARATIONS = {
     sentence: 'Most rows that one sweep gives a new message, so that a long outage does not end in a flood.',
   }),
 
+  'Seal:EverySeconds': declare({
+    kind: number(0, 86_400),
+    default: 60,
+    unit: 's',
+    sentence: 'Wait of the scanner between two sealings of what is new in the event store; 0: it does not seal.',
+  }),
+  'Seal:Folder': declare({
+    kind: optional(path),
+    default: '',
+    sentence:
+      'Folder of the copies of the seals outside the event store; empty: seals below Data:Folder where the histories are a file, none elsewhere.',
+  }),
+  'Seal:SigningKeySecret': declare({
+    kind: optional(secretName),
+    default: '',
+    sentence:
+      'Name of the secret that holds the private key (Ed25519, PEM) which signs the seals; empty: they are not signed.',
+  }),
+  'Seal:PublicKeyFile': declare({
+    kind: optional(path),
+    default: '',
+    sentence:
+      'PEM file with the public keys that `datapump history verify` checks signatures with; empty: by the signing key where there is one.',
+  }),
+
   'ServiceBus:TopicName': declare({
     kind: text('a topic name', /^[A-Za-z0-9][A-Za-z0-9._/-]{0,259}$/),
     default: 'datapump-events',
@@ -176,7 +209,8 @@ export const DECLARATIONS = {
   'ServiceBus:Subscriptions': declare({
     kind: subscriptionNames,
     default: DEFAULT_SUBSCRIPTIONS,
-    sentence: 'Subscription that the consumer of each data type reads.',
+    sentence:
+      'Subscription that the consumer of each data type reads. Rows of a type that a list leaves out are not claimed here and wait as New.',
   }),
   'ServiceBus:Namespace': declare({
     kind: optional(text('a host name such as name.servicebus.windows.net', /^[A-Za-z0-9][A-Za-z0-9.-]{2,252}$/)),
@@ -201,13 +235,19 @@ export const DECLARATIONS = {
   }),
   'ServiceBus:Partitioned': declare({
     kind: flag,
-    default: true,
-    sentence: 'Whether `datapump topology` makes partitioned topics; Premium namespaces and the emulator have none.',
+    default: false,
+    sentence:
+      'Whether the topics are partitioned: `datapump topology` makes them so, and each message is sent alone, since Service Bus refuses batches to partitioned topics that detect duplicates. Slower; Premium namespaces and the emulator have none.',
   }),
   'EventStore:ConnectionString': declare({
-    kind: optional(text('a connection string of the form esdb://…', /^esdb(\+discover)?:\/\/\S+$/)),
+    kind: optional(
+      text(
+        'a connection string of the form esdb://… or kurrentdb://…',
+        /^(esdb|kurrentdb|kurrent|kdb)(\+discover)?:\/\/\S+$/,
+      ),
+    ),
     default: '',
-    sentence: 'Connection string of EventStoreDB; TLS unless it says otherwise.',
+    sentence: 'Connection string of EventStoreDB or KurrentDB; TLS unless it says otherwise.',
     secret: true,
   }),
   'EventStore:ConnectionStringSecret': declare({
@@ -263,12 +303,18 @@ export const DECLARATIONS = {
     sentence: 'Folder of the biller profiles, <id>.json each.',
   }),
   'Billers:AllowedHosts': declare({
+    kind: hostPatterns,
+    default: [],
+    sentence: 'Hosts, and their ports, that URLs in profiles may name; a profile with any other host is refused.',
+  }),
+  'Billers:PrivateHosts': declare({
     kind: listOf(
       'host names, each with a leading *. for all below it',
-      /^(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:\d{1,5})?$/,
+      /^(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/,
     ),
     default: [],
-    sentence: 'Hosts that URLs in profiles may name; a profile with any other host is refused.',
+    sentence:
+      'Of the allowed hosts those in a private network. Every other is connected to at public addresses alone, whatever its name resolves to.',
   }),
   'Billers:AllowPlainLoopback': declare({
     kind: flag,
@@ -281,6 +327,12 @@ export const DECLARATIONS = {
     default: 30,
     unit: 's',
     sentence: 'Wait between two looks for changed profiles.',
+  }),
+  'Answers:KeepDays': declare({
+    kind: number(0, 365),
+    default: 30,
+    sentence:
+      'Days for which a masked piece of an answer that settled nothing is kept for record explain, in a file of this machine; 0: none is kept.',
   }),
   'Control:CacheSeconds': declare({
     kind: number(0, 60),
@@ -310,6 +362,11 @@ export const DECLARATIONS = {
     unit: 's',
     sentence: "Wait between two comparisons of this machine's clock with a shard's.",
   }),
+  'Supervisor:Consumers': declare({
+    kind: number(0, 64),
+    default: 0,
+    sentence: 'Consumer processes of run all, each for all data types; 0: one for each core, at most 4.',
+  }),
   'Supervisor:RestartMax': declare({
     kind: number(0, 1_000),
     default: 10,
@@ -321,6 +378,13 @@ export const DECLARATIONS = {
     default: 60,
     unit: 's',
     sentence: 'Time in which restarts are counted.',
+  }),
+  'Start:WaitSeconds': declare({
+    kind: number(0, 3_600),
+    default: 60,
+    unit: 's',
+    sentence:
+      'How long a process waits at its start for a server that is out of reach, before it ends with exit code 1.',
   }),
   'Supervisor:StopSeconds': declare({
     kind: number(1, 600),

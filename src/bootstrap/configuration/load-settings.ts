@@ -1,7 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { parse as parseYaml } from 'yaml';
+import { existsSync } from 'node:fs';
 import { crossCheck } from './cross-checks';
 import { type Declaration, DECLARATIONS, type SettingKey, type Settings } from './declarations';
+import { readSettingsFile } from './read-settings-file';
 import { HIDDEN, nearestName, type SettingProblem } from './setting-problem';
 
 export const DEFAULT_FILES = ['datapump.config.json', 'datapump.config.yaml', 'datapump.config.yml'] as const;
@@ -19,9 +19,9 @@ export type LoadedSettings = { readonly settings: Settings } | { readonly proble
 /** Defaults < file < environment (`Scanner__SleepSeconds`) < overrides. All problems at once, never only the first. */
 export function loadSettings(sources: SettingSources): LoadedSettings {
   const read = readDeclared(DECLARATIONS, sources);
-  if (read.problems.length > 0) return { problems: read.problems };
   const settings = read.values as Settings;
-  const problems = crossCheck(settings, (key: SettingKey) => read.where.get(key) ?? 'default');
+  const contradictions = crossCheck(settings, (key: SettingKey) => read.where.get(key) ?? 'default', read.unread);
+  const problems = [...read.problems, ...contradictions];
   return problems.length > 0 ? { problems } : { settings };
 }
 
@@ -30,48 +30,65 @@ interface Found {
   readonly where: string;
 }
 
-/** Reads any table of declarations; what it returns is complete only where there are no problems. */
+/** Reads any table of declarations; what it returns is complete only where there are no problems. `unread`: whose value is not known. */
 export function readDeclared(
   declarations: Readonly<Record<string, Declaration>>,
   sources: Omit<SettingSources, 'overrides'> & { readonly overrides?: object },
 ) {
   const problems: SettingProblem[] = [];
+  const file = fromFile(sources.file, declarations, problems);
   const found = new Map<string, Found>([
-    ...fromFile(sources.file, declarations, problems),
+    ...file.found,
     ...fromEnvironment(sources.environment, declarations, problems),
     ...fromOverrides(sources.overrides ?? {}, declarations, problems),
   ]);
   const values: Record<string, unknown> = {};
   const where = new Map<string, string>();
+  const unread = new Set<string>();
   for (const [key, declaration] of Object.entries(declarations)) {
     values[key] = declaration.default;
     const set = found.get(key);
-    if (!set) continue;
+    if (!set) {
+      if (file.lost(key)) unread.add(key);
+      continue;
+    }
     where.set(key, set.where);
     const value: unknown = declaration.kind.read(set.value);
-    if (value === undefined)
-      problems.push({
-        key,
-        found: declaration.secret ? HIDDEN : set.value,
-        expected: declaration.kind.expected,
-        where: set.where,
-      });
-    else values[key] = value;
+    if (value !== undefined) {
+      values[key] = value;
+      continue;
+    }
+    unread.add(key);
+    const { kind, secret } = declaration;
+    const parts = kind.parts?.(set.value) ?? [];
+    if (parts.length === 0)
+      problems.push({ key, found: secret ? HIDDEN : set.value, expected: kind.expected, where: set.where });
+    for (const { at, ...part } of parts) problems.push({ key: `${key}${at}`, ...part, where: set.where });
   }
-  return { values, where, problems };
+  return { values, where, problems, unread };
 }
 
 type Declared = Readonly<Record<string, Declaration>>;
 
-function fromFile(named: string | undefined, declarations: Declared, problems: SettingProblem[]): [string, Found][] {
+interface FromFile {
+  readonly found: readonly [string, Found][];
+  /** What the file says of it could not be read. */
+  readonly lost: (key: string) => boolean;
+}
+
+const NOTHING_LOST = (): boolean => false;
+const ALL_LOST = (): boolean => true;
+
+function fromFile(named: string | undefined, declarations: Declared, problems: SettingProblem[]): FromFile {
   const present = DEFAULT_FILES.filter((name) => existsSync(name));
   if (named === undefined && present.length > 1) {
     problems.push({ key: '', found: present, expected: 'one configuration file', where: 'working directory' });
+    return { found: [], lost: ALL_LOST };
   }
   const file = named ?? present[0];
-  if (file === undefined) return [];
-  const content = readContent(file, problems);
-  if (content === undefined) return [];
+  if (file === undefined) return { found: [], lost: NOTHING_LOST };
+  const content = readSettingsFile(file, problems);
+  if (content === undefined) return { found: [], lost: ALL_LOST };
   if (!isSection(content)) {
     problems.push({
       key: '',
@@ -79,11 +96,17 @@ function fromFile(named: string | undefined, declarations: Declared, problems: S
       expected: 'sections with settings, such as { "Scanner": { "SleepSeconds": 5 } }',
       where: file,
     });
-    return [];
+    return { found: [], lost: ALL_LOST };
   }
-  return Object.entries(content).flatMap(([section, members]) =>
-    fromSection(section, members, file, declarations, problems),
+  const broken = new Set(
+    Object.entries(content).flatMap(([section, members]) => (isSection(members) ? [] : [section])),
   );
+  return {
+    found: Object.entries(content).flatMap(([section, members]) =>
+      fromSection(section, members, file, declarations, problems),
+    ),
+    lost: (key) => broken.has(key.split(':')[0]!),
+  };
 }
 
 function fromSection(
@@ -118,21 +141,6 @@ function fromSection(
     });
     return [];
   });
-}
-
-function readContent(file: string, problems: SettingProblem[]): unknown {
-  try {
-    const content = readFileSync(file, 'utf8');
-    return (file.endsWith('.json') ? JSON.parse(content) : parseYaml(content)) ?? {};
-  } catch (error) {
-    problems.push({
-      key: '',
-      found: undefined,
-      expected: `a readable ${file.endsWith('.json') ? 'JSON' : 'YAML'} file: ${(error as Error).message}`,
-      where: file,
-    });
-    return undefined;
-  }
 }
 
 /** Other programs' variables hold `__` too, so only those that begin with one of our sections can be slips. */

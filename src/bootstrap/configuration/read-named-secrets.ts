@@ -1,3 +1,4 @@
+import { type Clock } from '../../application/ports/clock';
 import { PortFailure } from '../../application/ports/failures';
 import { type SecretSource } from '../../application/ports/secret-source';
 import { type SettingKey, type Settings } from './declarations';
@@ -13,7 +14,7 @@ const NAMED = [
   {
     name: 'EventStore:ConnectionStringSecret',
     value: 'EventStore:ConnectionString',
-    chosen: (settings) => settings['Stack:EventStore'] === 'event-store-db',
+    chosen: (settings) => settings['Stack:EventStore'] !== 'sqlite',
   },
   {
     name: 'Redis:UrlSecret',
@@ -26,6 +27,23 @@ const NAMED = [
   readonly chosen: (settings: Settings) => boolean;
 }[];
 
+const LOOK_AGAIN_MS = 1_000;
+
+/** For a source of secrets that is out of reach. */
+export interface Patience {
+  readonly clock: Clock;
+  readonly waitMs: number;
+  /** Told once for each secret that is waited for. */
+  readonly onWait: (problem: string) => void;
+}
+
+export interface ReadSecrets {
+  readonly settings: Settings;
+  readonly problems: readonly string[];
+  /** What may pass by itself, and did not in the time given. */
+  readonly passing: readonly string[];
+}
+
 /**
  * Settings with the secrets that they name, and all that is wrong with those; shards read theirs when they connect.
  * Nothing is read where nothing is named.
@@ -33,24 +51,40 @@ const NAMED = [
 export async function readNamedSecrets(
   settings: Settings,
   secrets: () => SecretSource,
-): Promise<{ readonly settings: Settings; readonly problems: readonly string[] }> {
+  patience?: Patience,
+): Promise<ReadSecrets> {
   const wanted = NAMED.filter(({ name, chosen }) => settings[name] !== '' && chosen(settings));
-  if (wanted.length === 0) return { settings, problems: [] };
+  if (wanted.length === 0) return { settings, problems: [], passing: [] };
   const problems: string[] = [];
+  const passing: string[] = [];
   const read = { ...settings };
   const source = secrets();
   for (const { name, value } of wanted) {
     try {
-      read[value] = await source.secret(settings[name]);
+      read[value] = await patiently(() => source.secret(settings[name]), name, patience);
     } catch (error) {
       if (!(error instanceof PortFailure)) throw error;
-      problems.push(`${name}: ${error.message}`);
+      (error.retryable ? passing : problems).push(`${name}: ${error.message}`);
     }
   }
   const named = (key: SettingKey): string => NAMED.find(({ value }) => value === key)?.name ?? key;
   for (const { key, expected } of connectionProblems(read))
     problems.push(`${named(key)}: the secret it names: expected ${expected}`);
-  return { settings: read, problems };
+  return { settings: read, problems, passing };
+}
+
+async function patiently<T>(read: () => Promise<T>, name: string, patience: Patience | undefined): Promise<T> {
+  const beganMs = patience?.clock.monotonicMs() ?? 0;
+  for (let tries = 0; ; tries++) {
+    try {
+      return await read();
+    } catch (error) {
+      const isOver = patience === undefined || patience.clock.monotonicMs() - beganMs >= patience.waitMs;
+      if (isOver || !(error instanceof PortFailure) || !error.retryable) throw error;
+      if (tries === 0) patience.onWait(`${name}: ${error.message}`);
+      await patience.clock.sleep(LOOK_AGAIN_MS);
+    }
+  }
 }
 
 /** Reads one again while a process runs; undefined where the setting itself holds it. */

@@ -4,6 +4,15 @@ export interface SettingKind<Value> {
   readonly expected: string;
   /** Undefined where the value is not of this kind. Text of the environment comes as text, a file's value as it is. */
   readonly read: (found: unknown) => Value | undefined;
+  /** Where a value has parts: each that is wrong, so that all are told. None where it is wrong as a whole. */
+  readonly parts?: (found: unknown) => readonly WrongPart[];
+}
+
+export interface WrongPart {
+  /** Its place in the value, such as `[1]` or `.Shard-1.server`. */
+  readonly at: string;
+  readonly found: unknown;
+  readonly expected: string;
 }
 
 export const wholeNumber = (range: { readonly min: number; readonly max: number }): SettingKind<number> => ({
@@ -48,6 +57,16 @@ export const listOf = (expected: string, form: RegExp): SettingKind<readonly str
     const list = typeof found === 'string' ? listFromText(found) : found;
     if (!Array.isArray(list) || new Set(list).size !== list.length) return undefined;
     return list.every((item): item is string => typeof item === 'string' && form.test(item)) ? list : undefined;
+  },
+  parts(found) {
+    const list = typeof found === 'string' ? listFromText(found) : found;
+    if (!Array.isArray(list)) return [];
+    return list.flatMap((item: unknown, index): readonly WrongPart[] => {
+      const at = `[${index}]`;
+      if (typeof item !== 'string' || !form.test(item))
+        return [{ at, found: item, expected: `one of the ${expected}` }];
+      return list.indexOf(item) === index ? [] : [{ at, found: item, expected: 'each once' }];
+    });
   },
 });
 

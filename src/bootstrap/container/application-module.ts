@@ -1,9 +1,10 @@
 import { ContainerModule } from 'inversify';
 import { ValidatedMessageContracts } from '../../adapters/messages/validated-message-contracts';
-import { createBillerControl } from '../../application/biller-control';
-import { createHistory } from '../../application/history';
-import { relayOutbox } from '../../application/relay-outbox';
+import { createBillerControl } from '../../application/operating/biller-control';
+import { createHistory } from '../../application/history/history';
+import { relayOutbox } from '../../application/scanning/relay-outbox';
 import { createShardClock } from '../../application/shard-clock';
+import { declaredSubscriptions, workedTypes } from '../configuration/subscriptions-setting';
 import { TOKENS } from './tokens';
 
 /** What the services share: histories, clocks of the shards, operators' orders. */
@@ -16,7 +17,8 @@ export const applicationModule = new ContainerModule(({ bind }) => {
       const settings = get(TOKENS.settings);
       return {
         eventsTopic: settings['ServiceBus:TopicName'],
-        subscriptions: settings['ServiceBus:Subscriptions'],
+        subscriptions: declaredSubscriptions(settings['ServiceBus:Subscriptions']),
+        dataTypes: workedTypes(settings['ServiceBus:Subscriptions']),
         lockMs: settings['Bus:LockSeconds'] * 1_000,
         deliveryCountMax: settings['Bus:DeliveryCountMax'],
         duplicateDetectionWindowMs: settings['Bus:DuplicateDetectionMinutes'] * 60_000,

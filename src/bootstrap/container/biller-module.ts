@@ -8,6 +8,7 @@ import { TOKENS } from './tokens';
 export const hostsOf = (settings: Settings) => ({
   allowedHosts: settings['Billers:AllowedHosts'],
   allowPlainLoopback: settings['Billers:AllowPlainLoopback'],
+  privateHosts: settings['Billers:PrivateHosts'],
 });
 
 /** What a profile is checked against, beside its schema. */
@@ -46,6 +47,9 @@ export const billerModule = new ContainerModule(({ bind }) => {
         secrets: get(TOKENS.secrets),
         tokens: get(TOKENS.tokens),
         allowance: get(TOKENS.allowance),
+        chance: get(TOKENS.chance),
+        telemetry: get(TOKENS.telemetry),
+        ...(settings['Answers:KeepDays'] === 0 ? {} : { snippets: get(TOKENS.snippets) }),
         ...profileRulesOf(settings),
       });
       return get(TOKENS.lifecycle).opened('biller gateway', gateway, (open) => open.close());

@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import { hostname } from 'node:os';
 import { createLogger, stdSerializers } from 'bunyan';
 import { Container } from 'inversify';
+import { logStream } from '../../adapters/command-line/printer';
 import { BunyanTelemetry } from '../../adapters/telemetry/bunyan-telemetry';
 import { type Settings } from '../configuration/declarations';
 import { Lifecycle } from '../lifecycle';
@@ -12,8 +13,13 @@ import { stackModules } from './stack-modules';
 import { systemModule } from './system-module';
 import { TOKENS } from './tokens';
 
+/** Log lines go to standard error, or where a person who watches looks them up. */
+export interface LogTarget {
+  write(text: string): unknown;
+}
+
 /** Binds everything and opens nothing: what a process does not ask for is never opened. */
-export function createContainer(settings: Settings, role: string): Container {
+export function createContainer(settings: Settings, role: string, logTo: LogTarget = process.stderr): Container {
   const container = new Container();
   container.bind(TOKENS.settings).toConstantValue(settings);
   container.bind(TOKENS.processName).toConstantValue(`${role}@${hostname()}:${process.pid}`);
@@ -22,7 +28,7 @@ export function createContainer(settings: Settings, role: string): Container {
   const logger = createLogger({
     name: role,
     level: settings['Log:Level'],
-    stream: process.stderr,
+    stream: logStream(logTo) as NodeJS.WritableStream,
     serializers: stdSerializers,
   });
   container.bind(TOKENS.telemetry).toConstantValue(new BunyanTelemetry(logger));

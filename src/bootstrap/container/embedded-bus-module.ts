@@ -1,6 +1,6 @@
 import { ContainerModule } from 'inversify';
 import { SqliteMessageBus } from '../../adapters/sqlite/sqlite-message-bus';
-import { declareTopology } from '../../application/topology';
+import { declareTopology } from '../../application/messaging/topology';
 import { embeddedFiles, makeEmbeddedFolders } from './embedded-files';
 import { TOKENS } from './tokens';
 

@@ -1,6 +1,7 @@
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { shardName, type ShardName } from '../../domain/identifiers';
+import { demandPrivate, makePrivateFolder } from '../../adapters/system/private-folder';
+import { isId, shardName, type ShardName } from '../../domain/identifiers';
 import { type Settings } from '../configuration/declarations';
 
 /** Where the embedded stack keeps its files below Data:Folder: one file per shard and per port. */
@@ -10,13 +11,16 @@ export function embeddedFiles(settings: Settings) {
     folder,
     shards: join(folder, 'shards'),
     eventStore: join(folder, 'event-store.sqlite'),
+    seals: join(folder, 'seals'),
     bus: join(folder, 'bus.sqlite'),
     allowance: join(folder, 'allowance.sqlite'),
     projection: join(folder, 'record-projection.sqlite'),
+    answerSnippets: join(folder, 'answer-snippets.sqlite'),
+    witness: join(folder, 'history', 'witness.sqlite'),
   };
 }
 
-const SHARD_FILE = /^(?<name>[^\s:]{1,56})\.sqlite$/;
+const SHARD_FILE = /^(?<name>.+)\.sqlite$/u;
 
 /** The shards named by setting, else all of the registry, or every shard whose file lies there. */
 export function shardNames(settings: Settings): readonly ShardName[] {
@@ -27,9 +31,13 @@ export function shardNames(settings: Settings): readonly ShardName[] {
   if (!existsSync(shards)) return [];
   return readdirSync(shards)
     .flatMap((file) => SHARD_FILE.exec(file)?.groups?.['name'] ?? [])
+    .filter(isId)
     .sort() as unknown as readonly ShardName[];
 }
 
+/** Makes what is missing; a folder that others may use is refused before a file in it is opened. */
 export function makeEmbeddedFolders(settings: Settings): void {
-  mkdirSync(embeddedFiles(settings).shards, { recursive: true });
+  const { folder, shards } = embeddedFiles(settings);
+  if (existsSync(folder)) demandPrivate(folder);
+  makePrivateFolder(shards);
 }

@@ -1,9 +1,10 @@
 import { ContainerModule } from 'inversify';
+import { SqliteAnswerSnippets } from '../../adapters/sqlite/sqlite-answer-snippets';
 import { SqliteRecordProjection } from '../../adapters/sqlite/sqlite-record-projection';
 import { embeddedFiles, makeEmbeddedFolders } from './embedded-files';
 import { TOKENS } from './tokens';
 
-/** The projection lies in a file of this machine on every stack, since it can be folded anew at any time. */
+/** The projection, and the masked answers that settled nothing, lie in files of this machine on every stack: neither is part of the truth. */
 export const embeddedProjectionModule = new ContainerModule(({ bind }) => {
   bind(TOKENS.projection)
     .toDynamicValue(({ get }) => {
@@ -11,6 +12,15 @@ export const embeddedProjectionModule = new ContainerModule(({ bind }) => {
       makeEmbeddedFolders(settings);
       const projection = new SqliteRecordProjection({ path: embeddedFiles(settings).projection });
       return get(TOKENS.lifecycle).opened('record projection', projection, (open) => open.close());
+    })
+    .inSingletonScope();
+
+  bind(TOKENS.snippets)
+    .toDynamicValue(({ get }) => {
+      const settings = get(TOKENS.settings);
+      makeEmbeddedFolders(settings);
+      const snippets = new SqliteAnswerSnippets({ path: embeddedFiles(settings).answerSnippets });
+      return get(TOKENS.lifecycle).opened('answer snippets', snippets, (open) => open.close());
     })
     .inSingletonScope();
 });

@@ -1,11 +1,13 @@
-import { ContainerModule } from 'inversify';
+import { ContainerModule, type ServiceIdentifier } from 'inversify';
 import { SqliteShards } from '../../adapters/sqlite/sqlite-shards';
 import { embeddedFiles, makeEmbeddedFolders, shardNames } from './embedded-files';
 import { TOKENS } from './tokens';
 
+const FILES: ServiceIdentifier<SqliteShards> = Symbol.for('datapump:sqlite-shards');
+
 /** Shards as files of one machine, opened when they are first asked for. */
 export const embeddedShardsModule = new ContainerModule(({ bind }) => {
-  bind(TOKENS.shards)
+  bind(FILES)
     .toDynamicValue(({ get }) => {
       const settings = get(TOKENS.settings);
       makeEmbeddedFolders(settings);
@@ -13,6 +15,14 @@ export const embeddedShardsModule = new ContainerModule(({ bind }) => {
       return get(TOKENS.lifecycle).opened('shards', shards, (open) => open.close());
     })
     .inSingletonScope();
+  bind(TOKENS.shards).toService(FILES);
+  bind(TOKENS.sealWitnesses).toDynamicValue(
+    ({ get }) =>
+      () =>
+        get<SqliteShards>(FILES)
+          .all()
+          .map(({ seals }) => seals),
+  );
   bind(TOKENS.startChecks).toDynamicValue(({ get }) => ({
     settings: 'Shards:Names',
     problems: async () => {

@@ -1,13 +1,14 @@
 import { DefaultAzureCredential } from '@azure/identity';
 import { ContainerModule } from 'inversify';
 import { ServiceBusMessageBus } from '../../adapters/service-bus/service-bus-message-bus';
-import { type ServiceBusAddress } from '../../adapters/service-bus/service-bus-connection';
+import { requestLimitMs, type ServiceBusAddress } from '../../adapters/service-bus/service-bus-connection';
 import { PortFailure } from '../../application/ports/failures';
 import { type SecretSource } from '../../application/ports/secret-source';
-import { declareTopology } from '../../application/topology';
+import { declareTopology } from '../../application/messaging/topology';
 import { type Settings } from '../configuration/declarations';
 import { rereadOf } from '../configuration/read-named-secrets';
 import { addressSetting } from '../configuration/stack-checks';
+import { type StartProblem } from './start-check';
 import { TOKENS } from './tokens';
 
 /** Messages over Azure Service Bus. */
@@ -18,6 +19,8 @@ export const serviceBusModule = new ContainerModule(({ bind }) => {
         ...serviceBusAddress(get(TOKENS.settings), get(TOKENS.secrets)),
         clock: get(TOKENS.clock),
         telemetry: get(TOKENS.telemetry),
+        partitioned: get(TOKENS.settings)['ServiceBus:Partitioned'],
+        operationTimeoutMs: requestLimitMs(get(TOKENS.topology).lockMs),
       });
       return get(TOKENS.lifecycle).opened('message bus', bus, (open) => open.close());
     })
@@ -29,7 +32,7 @@ export const serviceBusModule = new ContainerModule(({ bind }) => {
       const sources = declareTopology(get(TOKENS.topology)).flatMap(({ name: topic, subscriptions }) =>
         subscriptions.map(({ name: subscription }) => ({ topic, subscription })),
       );
-      const problems: string[] = [];
+      const problems: (string | StartProblem)[] = [];
       for (const source of sources) {
         try {
           await bus.peek(source, { max: 1 });
@@ -43,7 +46,12 @@ export const serviceBusModule = new ContainerModule(({ bind }) => {
           else if (code === 'not-authorized')
             problems.push(`${message}; grant this identity the roles Azure Service Bus Data Sender and Data Receiver`);
           // A namespace out of reach is one thing to do.
-          else return [`${message}; correct the host of the namespace, or open the way to it (port 5671)`];
+          else {
+            const passing = error instanceof PortFailure && error.retryable;
+            return [
+              { text: `${message}; correct the host of the namespace, or open the way to it (port 5671)`, passing },
+            ];
+          }
         }
       }
       return problems;

@@ -3,7 +3,7 @@ import { describeStep, planTopology, topologyProblems } from '../../adapters/ser
 import { applyMigrations, planMigrations } from '../../adapters/sql-server/migrate';
 import { SqlServerConnection } from '../../adapters/sql-server/sql-server-connection';
 import { type SecretSource } from '../../application/ports/secret-source';
-import { declareTopology, type TopologySettings } from '../../application/topology';
+import { declareTopology, type TopologySettings } from '../../application/messaging/topology';
 import { type ShardName } from '../../domain/identifiers';
 import { type Settings } from '../configuration/declarations';
 import { serviceBusAddress } from './service-bus-module';

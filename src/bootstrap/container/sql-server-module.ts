@@ -1,4 +1,4 @@
-import { ContainerModule } from 'inversify';
+import { ContainerModule, type ServiceIdentifier } from 'inversify';
 import {
   connectionSettings,
   type ConnectionSource,
@@ -11,14 +11,24 @@ import { shardName } from '../../domain/identifiers';
 import { type Settings } from '../configuration/declarations';
 import { TOKENS } from './tokens';
 
+const DATABASES: ServiceIdentifier<SqlServerShards> = Symbol.for('datapump:sql-server-shards');
+
 /** Shards in SQL Server: which database each is stands in Shards:Registry. */
 export const sqlServerModule = new ContainerModule(({ bind }) => {
-  bind(TOKENS.shards)
+  bind(DATABASES)
     .toDynamicValue(({ get }) => {
       const shards = SqlServerShards.of(shardConnections(get(TOKENS.settings), get(TOKENS.secrets)));
       return get(TOKENS.lifecycle).opened('shards', shards, (open) => open.close());
     })
     .inSingletonScope();
+  bind(TOKENS.shards).toService(DATABASES);
+  bind(TOKENS.sealWitnesses).toDynamicValue(
+    ({ get }) =>
+      () =>
+        get<SqlServerShards>(DATABASES)
+          .all()
+          .map(({ seals }) => seals),
+  );
   bind(TOKENS.startChecks).toDynamicValue(({ get }) => ({
     settings: 'Shards:Registry',
     problems: async () => {
@@ -27,7 +37,11 @@ export const sqlServerModule = new ContainerModule(({ bind }) => {
           .all()
           .map((shard) => shard.now()),
       );
-      return looks.flatMap((look) => (look.status === 'rejected' ? [(look.reason as Error).message] : []));
+      return looks.flatMap((look) => {
+        if (look.status === 'fulfilled') return [];
+        const failure = look.reason as Error;
+        return [{ text: failure.message, passing: failure instanceof PortFailure && failure.retryable }];
+      });
     },
   }));
 });

@@ -10,9 +10,11 @@ import { embeddedBusModule } from './embedded-bus-module';
 import { embeddedEventStoreModule } from './embedded-event-store-module';
 import { embeddedProjectionModule } from './embedded-projection-module';
 import { embeddedShardsModule } from './embedded-shards-module';
+import { historyModule } from './history-module';
 import type * as EventStoreDb from './event-store-db-module';
 import { inProcessTokensModule } from './in-process-tokens-module';
 import type * as Redis from './redis-module';
+import { sealFileModule } from './seal-file-module';
 import type * as ServiceBus from './service-bus-module';
 import type * as SetUp from './set-up';
 import type * as SqlServer from './sql-server-module';
@@ -35,11 +37,13 @@ export function stackModules(settings: Settings): readonly ContainerModule[] {
   const allowancesInRedis = settings['Stack:Allowance'] === 'redis';
   return [
     settings['Stack:Shards'] === 'sql-server' ? loadStackModule.sqlServer() : embeddedShardsModule,
-    settings['Stack:EventStore'] === 'event-store-db' ? loadStackModule.eventStoreDb() : embeddedEventStoreModule,
+    settings['Stack:EventStore'] === 'sqlite' ? embeddedEventStoreModule : loadStackModule.eventStoreDb(),
     settings['Stack:Bus'] === 'service-bus' ? loadStackModule.serviceBus() : embeddedBusModule,
     ...(tokensInRedis || allowancesInRedis ? [loadStackModule.redis(settings)] : []),
     ...(tokensInRedis ? [] : [inProcessTokensModule]),
     ...(allowancesInRedis ? [] : [embeddedAllowanceModule]),
     embeddedProjectionModule,
+    sealFileModule,
+    historyModule,
   ];
 }

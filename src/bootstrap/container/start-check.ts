@@ -1,7 +1,14 @@
+/** What is wrong with one thing a process depends on. */
+export interface StartProblem {
+  readonly text: string;
+  /** It may pass by itself, as an outage does: waited for, and never taken for a wrong setting. */
+  readonly passing: boolean;
+}
+
 /** One thing a process depends on, tried once before it works. */
 export interface StartCheck {
   /** Names of the settings that say where it is. */
   readonly settings: string;
-  /** All that is wrong, a sentence each; throws PortFailure where it cannot be reached. */
-  readonly problems: () => Promise<readonly string[]>;
+  /** All that is wrong, a sentence each where a person must mend it; throws PortFailure where it cannot be reached. */
+  readonly problems: () => Promise<readonly (string | StartProblem)[]>;
 }

@@ -1,24 +1,29 @@
 import { type ServiceIdentifier } from 'inversify';
 import { type FileBillerProfiles } from '../../adapters/biller-profiles/file-biller-profiles';
-import { type BillerControl } from '../../application/biller-control';
-import { type History } from '../../application/history';
-import { type MessageContracts } from '../../application/messages';
+import { type BillerControl } from '../../application/operating/biller-control';
+import { type History } from '../../application/history/history';
+import { type HistoryGuard } from '../../application/history/history-guard';
+import { type MessageContracts } from '../../application/messaging/messages';
+import { type AnswerSnippets } from '../../application/ports/answer-snippets';
 import { type BillerAllowance } from '../../application/ports/biller-allowance';
 import { type BillerGateway } from '../../application/ports/biller-gateway';
 import { type BillerProfiles } from '../../application/ports/biller-profiles';
 import { type Chance } from '../../application/ports/chance';
 import { type Clock } from '../../application/ports/clock';
 import { type Digest } from '../../application/ports/digest';
+import { type EventLog } from '../../application/ports/event-log';
 import { type EventStore } from '../../application/ports/event-store';
+import { type HistoryWitness } from '../../application/ports/history-witness';
 import { type MessageBus } from '../../application/ports/message-bus';
 import { type RecordProjection } from '../../application/ports/record-projection';
+import { type SealWitness } from '../../application/ports/seal-witness';
 import { type SecretSource } from '../../application/ports/secret-source';
 import { type Shards } from '../../application/ports/shard';
 import { type Telemetry } from '../../application/ports/telemetry';
 import { type TokenCache } from '../../application/ports/token-cache';
-import { type RelayOutbox } from '../../application/relay-outbox';
+import { type RelayOutbox } from '../../application/scanning/relay-outbox';
 import { type ShardClock } from '../../application/shard-clock';
-import { type TopologySettings } from '../../application/topology';
+import { type TopologySettings } from '../../application/messaging/topology';
 import { type Settings } from '../configuration/declarations';
 import { type Lifecycle } from '../lifecycle';
 import { type Health } from '../processes/health';
@@ -41,10 +46,18 @@ export const TOKENS = {
   secrets: token<SecretSource>('secrets'),
   tokens: token<TokenCache>('token-cache'),
   eventStore: token<EventStore>('event-store'),
+  eventLog: token<EventLog>('event-log'),
+  /** Of each part of the stack that keeps copies of the seals: ask for all of them. */
+  sealWitnesses: token<() => readonly SealWitness[]>('seal-witnesses'),
+  /** For the guard, and for whoever looks whether it answers at all. */
+  unguardedEventStore: token<EventStore>('unguarded-event-store'),
+  historyGuard: token<HistoryGuard>('history-guard'),
+  historyWitness: token<HistoryWitness>('history-witness'),
   bus: token<MessageBus>('message-bus'),
   shards: token<Shards>('shards'),
   allowance: token<BillerAllowance>('biller-allowance'),
   projection: token<RecordProjection>('record-projection'),
+  snippets: token<AnswerSnippets>('answer-snippets'),
   profiles: token<BillerProfiles>('biller-profiles'),
   /** The same profiles with what is wrong with their files, for the start and for people. */
   profileFiles: token<FileBillerProfiles>('biller-profile-files'),

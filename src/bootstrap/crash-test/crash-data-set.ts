@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { makePrivateFolder } from '../../adapters/system/private-folder';
 import { type SandboxBiller } from '../../adapters/sandbox-biller/sandbox-configuration';
 import { type FaultRates } from '../../adapters/sandbox-biller/sandbox-faults';
 import { SqliteManifest } from '../../adapters/sqlite/sqlite-manifest';
@@ -47,7 +48,7 @@ const FAULTS: FaultRates = {
   'malformed-body-after-effect': 0.05,
 };
 const TIMEOUT_MS = 1_900;
-const QUARANTINE_MS = 600;
+const QUARANTINE_MS = 1_000;
 /** The sandbox holds an answer longer than anybody waits for it. */
 const HANG_LONGER_MS = 500;
 /** A record's first two requests may meet a fault: retries, doubts, resends without an answer, and then an end. */
@@ -175,7 +176,7 @@ async function fillShards(
   dueAt: Instant | undefined,
 ): Promise<void> {
   const folder = join(files.folder, 'shards');
-  mkdirSync(folder, { recursive: true });
+  makePrivateFolder(folder);
   const shards = SqliteShards.open({ folder, names: [...new Set(billers.map(({ shard }) => shard))].sort() });
   try {
     for (const shard of shards.all()) {

@@ -6,7 +6,7 @@ import { type CrashPoint } from '../../application/crash-point';
 import { type DataType } from '../../domain/biller/data-type';
 import { type Backlog } from '../../application/queries/measure-backlog';
 import { plusMs } from '../../domain/instant';
-import { untilDrainedOrEnded } from '../command-line/run-commands';
+import { untilDrainedOrEnded } from '../command-line/until-drained';
 import { loadSettings } from '../configuration/load-settings';
 import { problemLine } from '../configuration/setting-problem';
 import { createContainer } from '../container/create-container';
@@ -90,7 +90,7 @@ export class CrashRun {
   }
 
   get consumers(): readonly ProcessKind[] {
-    return this.dataTypes.map((dataType) => ({ process: 'consumer', dataType }));
+    return this.dataTypes.map((dataType) => ({ process: 'consumer', dataTypes: [dataType] }));
   }
 
   get logFile(): number {

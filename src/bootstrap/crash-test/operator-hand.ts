@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { LedgerBooks } from '../../adapters/sandbox-biller/ledger-books';
-import { listDeadLetters } from '../../application/redrive-dead-letters';
+import { lettersOf, lookThrough } from '../../application/queries/list-dead-letters';
 import { TOKENS } from '../container/tokens';
 import { recordKey, type RecordKey } from '../../domain/identifiers';
 import { CRASH_VARIABLE } from '../processes/arm-crash-point';
@@ -19,7 +19,10 @@ const REDRIVE_WAIT_MS = 500;
 export async function redriveAll(run: CrashRun, point: string | undefined): Promise<void> {
   const topology = run.container.get(TOKENS.topology);
   for (const dataType of run.dataTypes) {
-    const letters = await listDeadLetters(run.container.get(TOKENS.bus), topology, dataType, LETTERS_MAX);
+    const bounds = { foundMax: LETTERS_MAX, lookMax: LETTERS_MAX };
+    const deadLetters = async () =>
+      (await lookThrough(run.container.get(TOKENS.bus), lettersOf(topology, dataType), bounds, () => true)).found;
+    const letters = await deadLetters();
     const left = new Set(letters.map(({ sequenceNumber }) => sequenceNumber));
     const words = ['deadletter', 'redrive', '--type', dataType.toLowerCase(), '--all', ...ORDER];
     if (left.size > 0 && point !== undefined) await runCommand(run, words, point);
@@ -27,7 +30,7 @@ export async function redriveAll(run: CrashRun, point: string | undefined): Prom
       if (tries === REDRIVES_MAX) throw new Error(`${left.size} dead letters of ${dataType} stayed`);
       await run.container.get(TOKENS.clock).sleep(REDRIVE_WAIT_MS);
       await runCommand(run, words, undefined);
-      const now = await listDeadLetters(run.container.get(TOKENS.bus), topology, dataType, LETTERS_MAX);
+      const now = await deadLetters();
       for (const letter of left) if (!now.some(({ sequenceNumber }) => sequenceNumber === letter)) left.delete(letter);
     }
   }

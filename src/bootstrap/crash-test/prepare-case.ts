@@ -1,8 +1,8 @@
 import { Database } from '../../adapters/shared/sqlite-driver';
 import { join } from 'node:path';
-import { recordMessage, firstLink } from '../../application/message-chain';
+import { recordMessage, firstLink } from '../../application/messaging/message-chain';
 import { type MessageSource } from '../../application/ports/message-bus';
-import { FETCHER_SUBSCRIPTION, OUTBOX_TOPIC } from '../../application/topology';
+import { FETCHER_SUBSCRIPTION, OUTBOX_TOPIC } from '../../application/messaging/topology';
 import { type DataType } from '../../domain/biller/data-type';
 import { shardName } from '../../domain/identifiers';
 import { TOKENS } from '../container/tokens';

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { makePrivateFolder } from '../../adapters/system/private-folder';
 import { SystemClock } from '../../adapters/system/system-clock';
 import { type Position, READ_EVENTS_MAX } from '../../application/ports/event-store';
 import { type DataType } from '../../domain/biller/data-type';
@@ -24,7 +24,7 @@ const LOCK_SECONDS = 30;
 const ROUNDS = 2;
 /** Rows become due portion by portion: whoever is told to stop has work, however slow the machine. */
 const PORTION_PER_SHARD = 24;
-const NOT_YET = instant('2100-01-01T00:00:00.000Z');
+const NOT_YET = instant('2099-12-31T00:00:00.000Z');
 const SETTLED_STATUSES: readonly string[] = ['Delivered', 'Declined', 'Failed', 'Rejected', 'Skipped', 'InDoubt'];
 
 /**
@@ -82,7 +82,7 @@ export const rollingRestart: Trial = {
 };
 
 async function openRun({ folder, seed, signal }: TrialOptions): Promise<CrashRun> {
-  mkdirSync(folder, { recursive: true });
+  makePrivateFolder(folder);
   const files = demoFiles(folder);
   const settings = {
     ...crashSettings(files, { sweeping: false }),

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { makePrivateFolder } from '../../adapters/system/private-folder';
 import { SystemClock } from '../../adapters/system/system-clock';
 import { DATA_TYPES } from '../../domain/biller/data-type';
 import { demoFiles } from '../demo/demo-plan';
@@ -43,7 +43,7 @@ export const caseTrial = (crash: CrashCase, turn: number, occurrence: number | u
 });
 
 async function openRun(crash: CrashCase, turn: number, { folder, seed, signal }: TrialOptions): Promise<CrashRun> {
-  mkdirSync(folder, { recursive: true });
+  makePrivateFolder(folder);
   const files = demoFiles(folder);
   const dataTypes = [dataTypeOf(crash, turn)];
   const settings = crashSettings(files, { sweeping: crash.sweeping });
@@ -87,6 +87,6 @@ function armingOf({ actor, preparation }: CrashCase, armedWith: string): Arming 
 
 function isArmed(actor: CrashCase['actor'], process: string): boolean {
   if (actor === 'consumer')
-    return DATA_TYPES.some((dataType) => processName({ process: 'consumer', dataType }) === process);
+    return DATA_TYPES.some((dataType) => processName({ process: 'consumer', dataTypes: [dataType] }) === process);
   return actor === process;
 }

@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { causeChain } from '../../application/ports/failures';
-import { eachBounded } from '../../application/scan-shards';
+import { eachBounded } from '../../application/scanning/scan-shards';
 import { Interrupted } from './crash-run';
 import { NOTHING_SHOWN, type Trial, type TrialOutcome } from './trial';
 

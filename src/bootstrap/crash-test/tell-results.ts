@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { type Lines, printer } from '../../adapters/command-line/printer';
 import { type TrialResult } from './run-trials';
 
 export interface Summary {
@@ -33,7 +34,7 @@ export function summaryOf(results: readonly TrialResult[], points: number, secon
   };
 }
 
-export function summaryText(summary: Summary): string {
+export function summaryLines(summary: Summary): Lines {
   const { points, trials, kills, restarts, records, lost, doubled, doubts, failed, seconds, processorSeconds } =
     summary;
   const spent = processorSeconds === undefined ? '' : ` (${(processorSeconds / 60).toFixed(1)} of processor time)`;
@@ -41,7 +42,7 @@ export function summaryText(summary: Summary): string {
     `${failed === 0 ? 'PROVED' : 'FAILED'}: ${points} crash points, ${trials} trials, ${kills} kills, ${restarts} restarts, ${records} records: ${lost} lost, ${doubled} doubled`,
     `In doubt, at billers that offer no way to find out: ${doubts.fault + doubts.kill} (${doubts.fault} after a fault without a clear answer, ${doubts.kill} after a kill during the call)`,
     `${failed} trials failed; ${(seconds / 60).toFixed(1)} minutes${spent}`,
-  ].join('\n');
+  ];
 }
 
 export function lineOf({
@@ -85,7 +86,7 @@ export class Teller {
     this.done++;
     if (result.failure !== undefined) this.failed++;
     this.clear();
-    this.stream.write(`${this.done}/${this.total} ${lineOf(result)}\n`);
+    printer.complain(`${this.done}/${this.total} ${lineOf(result)}`.split('\n'));
     this.showStatus();
   }
 

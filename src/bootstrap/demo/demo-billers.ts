@@ -43,7 +43,8 @@ const NAMES = [
   'Summit Telecom',
   'Lakeside Council',
 ];
-const CURRENCIES = ['USD', 'EUR', 'CZK'];
+/** Of two, three and no decimals. */
+const CURRENCIES = ['USD', 'JPY', 'KWD', 'CZK'];
 /** After the timeout plus this, an effect cannot come any more: the sandbox keeps the promise. */
 export const TIMEOUT_MS = 2_000;
 const QUARANTINE_MS = 1_500;
@@ -51,6 +52,7 @@ const HANG_MS = TIMEOUT_MS + 500;
 /** Tokens die long before their promised end, so that calls meet 401 and fetch a new one. */
 const TOKEN_LIFETIME_MS = 4_000;
 const TOKEN_PROMISED_MS = 60_000;
+const PER_SECOND = 2_000;
 const KEY_RETENTION_MS = 24 * 3_600_000;
 
 /** Rates so that each kind fires some fifty times in 10,000 records, and most records meet none. */
@@ -68,7 +70,9 @@ const FAULTS: FaultRates = {
 };
 
 /** The templates in turn, so that formats, authentications and capabilities for doubt all occur. */
-export function planBillers(plan: Pick<DemoPlan, 'billers' | 'shards' | 'sandboxPort'>): readonly DemoBiller[] {
+export function planBillers(
+  plan: Pick<DemoPlan, 'billers' | 'shards' | 'sandboxPort' | 'perSecond'>,
+): readonly DemoBiller[] {
   const templates = readTemplates();
   return Array.from({ length: plan.billers + 2 }, (_, index) => {
     const extra = index - plan.billers;
@@ -85,7 +89,7 @@ export function planBillers(plan: Pick<DemoPlan, 'billers' | 'shards' | 'sandbox
       overrides: {
         Timeout: `${TIMEOUT_MS}ms`,
         Quarantine: `${QUARANTINE_MS}ms`,
-        Limits: { Concurrency: 32, PerSecond: 2_000 },
+        Limits: { Concurrency: 32, PerSecond: plan.perSecond ?? PER_SECOND },
         RetrySchedule: { Kind: 'Fixed', Waits: ['250ms', '500ms', '1s', '1s', '2s', '2s', '3s'], MaxAge: '24h' },
         Breaker: { FailuresToOpen: 8, Open: '1s' },
         Constraints: { ...(allowedInvoiceTypes && { AllowedInvoiceTypes: allowedInvoiceTypes }), SkipNOCs: skipNocs },

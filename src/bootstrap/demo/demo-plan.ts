@@ -10,13 +10,18 @@ export interface DemoPlan {
   readonly seed: number;
   readonly chaos: boolean;
   readonly faults: boolean;
+  /** How many calls a second each biller allows; none: more than any machine makes. */
+  readonly perSecond?: number;
   readonly sandboxPort: number;
   readonly startedAt: Instant;
   /** Settings of the stack it runs on, beside its own; none: the embedded stack. */
   readonly stack?: Readonly<Record<string, unknown>>;
 }
 
-export type DemoChoices = Pick<DemoPlan, 'shards' | 'billers' | 'records' | 'seed' | 'chaos' | 'faults' | 'stack'>;
+export type DemoChoices = Pick<
+  DemoPlan,
+  'shards' | 'billers' | 'records' | 'seed' | 'chaos' | 'faults' | 'perSecond' | 'stack'
+>;
 
 export const DEMO_DEFAULTS: DemoChoices = {
   shards: 4,
@@ -27,7 +32,13 @@ export const DEMO_DEFAULTS: DemoChoices = {
   faults: true,
 };
 
-const LIMITS = { shards: [1, 64], billers: [1, 800], records: [1, 10_000_000], seed: [0, 2_147_483_647] } as const;
+const LIMITS = {
+  shards: [1, 64],
+  billers: [1, 800],
+  records: [1, 10_000_000],
+  seed: [0, 2_147_483_647],
+  perSecond: [1, 10_000],
+} as const;
 
 /** Reads the command line's texts; all problems at once. */
 export function choicesOf(texts: {
@@ -37,23 +48,26 @@ export function choicesOf(texts: {
   readonly seed: string;
   readonly chaos?: boolean;
   readonly faults: string;
+  readonly perSecond?: string;
 }): DemoChoices {
   const problems: string[] = [];
-  const whole = (name: keyof typeof LIMITS): number => {
+  const whole = (name: keyof typeof LIMITS, text = '', option: string = name): number => {
     const [min, max] = LIMITS[name];
-    const value = /^\d{1,10}$/.test(texts[name]) ? Number(texts[name]) : Number.NaN;
+    const value = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
     if (!(value >= min && value <= max))
-      problems.push(`--${name}: found ${texts[name]}, expected a whole number from ${min} to ${max}`);
+      problems.push(`--${option}: found ${text}, expected a whole number from ${min} to ${max}`);
     return value;
   };
-  const [shards, billers, records, seed] = [whole('shards'), whole('billers'), whole('records'), whole('seed')];
+  const [shards, billers] = [whole('shards', texts.shards), whole('billers', texts.billers)];
+  const [records, seed] = [whole('records', texts.records), whole('seed', texts.seed)];
+  const pace = texts.perSecond === undefined ? {} : { perSecond: whole('perSecond', texts.perSecond, 'per-second') };
   if (shards > billers)
     problems.push(
       `--shards: found ${shards}, expected at most as many as --billers (${billers}), since a shard without a biller has nothing to do`,
     );
   if (!['on', 'off'].includes(texts.faults)) problems.push(`--faults: found ${texts.faults}, expected on or off`);
   if (problems.length > 0) throw new UsageProblems(problems);
-  return { shards, billers, records, seed, chaos: texts.chaos ?? false, faults: texts.faults === 'on' };
+  return { shards, billers, records, seed, chaos: texts.chaos ?? false, faults: texts.faults === 'on', ...pace };
 }
 
 export function demoFiles(folder: string) {
@@ -76,7 +90,10 @@ export type DemoFiles = ReturnType<typeof demoFiles>;
  * Settings of every process of a demo. Waits are short, so that a demo ends in seconds; what they wait for is the same
  * as in production. A lock outlives permit wait, call and margin: 12 > 4 + 2 + 5.
  */
-export function demoSettings(files: DemoFiles, { chaos, shards, stack = {} }: Pick<DemoPlan, 'chaos' | 'shards' | 'stack'>) {
+export function demoSettings(
+  files: DemoFiles,
+  { chaos, shards, stack = {} }: Pick<DemoPlan, 'chaos' | 'shards' | 'stack'>,
+) {
   return {
     ...stack,
     'Shards:Names': Array.from({ length: shards }, (_, index) => `Shard-${index + 1}`),

@@ -4,7 +4,7 @@ import { actionOf, carriesMoney, DATA_TYPES, type DataType } from '../../domain/
 import { type Customer, type Payment } from '../../domain/dp-record/dp-row';
 import { type RejectionReason } from '../../domain/dp-record/dp-record.events';
 import { customerId, dpId, paymentId, recordKey } from '../../domain/identifiers';
-import { msOf, instantFromMs } from '../../domain/instant';
+import { type Instant, msOf, instantFromMs } from '../../domain/instant';
 import { AMOUNT_MAX_MINOR_UNITS } from '../../domain/policies/validation';
 import { type DemoBiller } from './demo-billers';
 import { type DemoPlan } from './demo-plan';
@@ -21,6 +21,8 @@ export interface DemoRecord {
 
 const CUSTOMERS_PER_BILLER = 400;
 const AMOUNT_MAX = 500_000;
+/** As programs write that they know no date. */
+const NO_DATE = '0001-01-01T00:00:00.000Z' as Instant;
 const FIRST_DP_ID = 100_000_000;
 const WEIGHTS: Record<DataType, number> = { Payments: 50, Paperless: 20, AutoPay: 15, ACHRejects: 15 };
 /** Of all records; the rest is delivered. */
@@ -36,6 +38,8 @@ const REASONS: readonly RejectionReason[] = [
   'amount-not-positive',
   'amount-too-large',
   'currency-malformed',
+  'currency-unknown',
+  'date-implausible',
 ];
 
 /** The same plan yields the same records in the same order, one at a time. */
@@ -172,6 +176,10 @@ function rejected(
         return amount({ minorUnits: AMOUNT_MAX_MINOR_UNITS + 1 + random.below(1_000) });
       case 'currency-malformed':
         return amount({ currency: 'usd' });
+      case 'currency-unknown':
+        return amount({ currency: 'ZZZ' });
+      case 'date-implausible':
+        return withPayment((payment) => ({ ...payment, paidAt: NO_DATE }));
       // Wrong whether or not there is a payment: below.
       case 'biller-missing':
       case 'biller-inactive':

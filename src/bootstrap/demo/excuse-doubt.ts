@@ -24,7 +24,7 @@ export function excuseDoubt(ports: { readonly eventStore: EventStore; readonly k
     if (hadUnclearFault) return { excused: true, origin: 'fault' };
     const started = await startOfDoubt(ports.eventStore, record);
     if (!started) return { excused: false, why: 'and its stream names no attempt that could be' };
-    const processes = new Set(['sandbox', 'all', `consumer-${record.dataType.toLowerCase()}`]);
+    const processes = new Set(['sandbox', 'all', started.by]);
     const from = plusMs(started.at, -NEAR_MS);
     const to = plusMs(started.notAfter, NEAR_MS);
     const hit = ports.kills.some((kill) => processes.has(kill.process) && kill.from <= to && kill.to >= from);
@@ -37,11 +37,13 @@ export function excuseDoubt(ports: { readonly eventStore: EventStore; readonly k
 async function startOfDoubt(
   eventStore: EventStore,
   { record }: ManifestRecord,
-): Promise<DeliveryAttemptStarted['data'] | undefined> {
+): Promise<(DeliveryAttemptStarted['data'] & { readonly by: string }) | undefined> {
   const events = await eventStore.readStream(dpRecordStream(record), { max: READ_EVENTS_MAX });
   const held = events.findLast(({ type }) => type === 'DpRecordHeldInDoubt')?.data as
     DpRecordHeldInDoubt['data'] | undefined;
   if (!held) return undefined;
   const [first] = await eventStore.readStream(deliveryAttemptStream(record, held.attempt), { max: 1 });
-  return first?.type === 'DeliveryAttemptStarted' ? (first.data as DeliveryAttemptStarted['data']) : undefined;
+  if (first?.type !== 'DeliveryAttemptStarted') return undefined;
+  // Which process called, such as `consumer-1@host:4711`: only a kill of that one leaves its call without an answer.
+  return { ...(first.data as DeliveryAttemptStarted['data']), by: first.metadata.by.replace(/@.*$/, '') };
 }

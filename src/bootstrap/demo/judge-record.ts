@@ -2,7 +2,7 @@ import { type ManifestRecord } from '../../adapters/sqlite/sqlite-manifest';
 import { type End, endOfRecord, endOfRow } from '../../application/queries/control-totals';
 import { carriesMoney } from '../../domain/biller/data-type';
 import { type DpRow } from '../../domain/dp-record/dp-row';
-import { decimalText, type Money } from '../../domain/money';
+import { type Money, moneyText } from '../../domain/money';
 import { type Difference, type DoubtOrigin } from './proof';
 import { type Found } from './proof-sources';
 
@@ -107,5 +107,4 @@ function judgeDetails({ status, details }: DpRow, add: Add): void {
     if (expected === 1 && outcome !== status) add('differs', `its row is ${status}, DpDetail says ${outcome}`);
 }
 
-const textOf = (amount: Money | undefined): string =>
-  amount ? `${decimalText(amount)} ${amount.currency}` : 'no amount';
+const textOf = (amount: Money | undefined): string => (amount ? moneyText(amount) : 'no amount');

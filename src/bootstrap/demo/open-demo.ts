@@ -1,5 +1,6 @@
-import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { SqliteManifest } from '../../adapters/sqlite/sqlite-manifest';
+import { makePrivateFolder } from '../../adapters/system/private-folder';
 import { type Clock } from '../../application/ports/clock';
 import { type Instant } from '../../domain/instant';
 import { RefusedForSafety, UsageProblems } from '../command-line/problems';
@@ -80,7 +81,7 @@ export function openFinishedDemo(files: DemoFiles): OpenedDemo {
 }
 
 async function newDemo({ files, choices, clock }: OpenDemoOrder): Promise<OpenedDemo> {
-  mkdirSync(files.folder, { recursive: true });
+  makePrivateFolder(files.folder);
   const plan: DemoPlan = { ...choices, sandboxPort: await freePort(Math.random), startedAt: clock.now() };
   const manifest = openManifest(files);
   manifest.setState('plan', JSON.stringify(plan));

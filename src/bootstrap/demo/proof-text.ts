@@ -1,4 +1,5 @@
-import { type Column, tableText } from '../../adapters/command-line/table';
+import { type Lines } from '../../adapters/command-line/printer';
+import { type Column, tableLines } from '../../adapters/command-line/table';
 import { emptyTally, type End, type Tally, addTo } from '../../application/queries/control-totals';
 import { decimalText } from '../../domain/money';
 import { type BillerProof, isProved, type Proof } from './proof';
@@ -21,22 +22,26 @@ const SHOWN: readonly (readonly [End, string])[] = [
 ];
 const BILLERS_SHOWN_MAX = 40;
 
-export function proofText(plan: DemoPlan, proof: Proof, { seconds, peakMebibytes }: DemoMeasures): string {
+export function proofLines(plan: DemoPlan, proof: Proof, { seconds, peakMebibytes }: DemoMeasures): Lines {
   const speed =
     seconds === undefined ? '' : `, ${seconds.toFixed(1)} s, ${Math.round(proof.records / seconds)} records/s`;
-  const kills = count(proof.kills.map(({ process, cause }) => (cause === 'chaos' ? process : 'the whole demo')));
-  const lines = [
+  const kills = proof.kills.filter(({ cause }) => cause === 'chaos').map(({ process }) => process);
+  const interruptions = proof.kills.length - kills.length;
+  return [
     `${proof.records} records, ${plan.billers} billers, ${plan.shards} shards, seed ${plan.seed}${speed}`,
     '',
     'Records (eligible: the manifest; the ends: shard tables, as long as the last column says that all sources agree)',
-    tableText(COUNT_COLUMNS, [...shownBillers(proof).map(countRow), totalRow(proof)]),
+    ...tableLines(COUNT_COLUMNS, [...shownBillers(proof).map(countRow), totalRow(proof)]),
     '',
     'Money (eligible: the manifest; the ends: event store; posted: the ledger of the biller itself)',
-    tableText(MONEY_COLUMNS, shownBillers(proof).flatMap(moneyRows)),
+    ...tableLines(MONEY_COLUMNS, shownBillers(proof).flatMap(moneyRows)),
     '',
     `Faults that fired at the billers: ${listText(proof.faults)}`,
     `What followed in the streams: ${listText(proof.attemptEvents)}`,
-    ...(proof.kills.length > 0 ? [`Killed (kill -9): ${proof.kills.length} times: ${listText(kills)}`] : []),
+    ...(kills.length > 0 ? [`Killed (kill -9): ${kills.length} times: ${listText(count(kills))}`] : []),
+    ...(interruptions > 0
+      ? [`Interrupted, and continued with --resume: ${interruptions === 1 ? 'once' : `${interruptions} times`}`]
+      : []),
     `Peak memory, MiB: ${listText(peakMebibytes)}`,
     '',
     ...proof.differences.map(
@@ -45,7 +50,6 @@ export function proofText(plan: DemoPlan, proof: Proof, { seconds, peakMebibytes
     ...unbalanced(proof),
     verdictText(proof),
   ];
-  return lines.join('\n');
 }
 
 export function verdictText(proof: Proof): string {
@@ -114,7 +118,11 @@ function moneyRows({ biller, eligible, eventStore, ledger }: BillerProof): reado
       if (!(currency in all.amounts)) addTo(all, { count: 0, amount: { minorUnits: 1, currency } });
   }
   return Object.keys(all.amounts).map((currency) => {
-    const text = (tally: Tally): string => decimalText({ minorUnits: tally.amounts[currency] ?? 0, currency });
+    // Of a currency that is not known the minor units themselves, as they stand.
+    const text = (tally: Tally): string => {
+      const minorUnits = tally.amounts[currency] ?? 0;
+      return decimalText({ minorUnits, currency }) ?? String(minorUnits);
+    };
     return [
       biller.billerId,
       currency,

@@ -1,6 +1,5 @@
 import { type Kill, type ManifestBiller, type PlannedEnd } from '../../adapters/sqlite/sqlite-manifest';
 import { type End, type Tally } from '../../application/queries/control-totals';
-import { type BillerId } from '../../domain/identifiers';
 
 /** What left no other honest answer than doubt: a fault without a clear answer, or a kill during the call. */
 export type DoubtOrigin = 'fault' | 'kill';
@@ -45,5 +44,3 @@ export const DIFFERENCES_SHOWN_MAX = 20;
 
 export const isProved = (proof: Proof): boolean =>
   proof.lost + proof.doubled + proof.differing === 0 && proof.billers.every(({ balanced }) => balanced);
-
-export type BillerProofs = ReadonlyMap<BillerId, BillerProof>;

@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { type Lines, printer } from '../../adapters/command-line/printer';
 import { startProgress } from '../../adapters/command-line/progress';
 import { LedgerBooks } from '../../adapters/sandbox-biller/ledger-books';
 import { SqliteRecordProjection } from '../../adapters/sqlite/sqlite-record-projection';
@@ -12,11 +13,14 @@ import { loadSettings } from '../configuration/load-settings';
 import { problemLine } from '../configuration/setting-problem';
 import { createContainer } from '../container/create-container';
 import { TOKENS } from '../container/tokens';
+import { historyProblems, whileHistoryHolds } from '../processes/watch-history';
 import { type DemoChoices, type DemoFiles, demoFiles, type DemoPlan, demoSettings } from './demo-plan';
 import { openDemo, type OpenedDemo, openFinishedDemo, phaseOf, setPhase } from './open-demo';
+import { lookLines, programWords } from './look-lines';
+import { patientReads } from './patient-reads';
 import { MemoryPeaks } from './process-table';
 import { isProved, type Proof } from './proof';
-import { type DemoMeasures, proofText } from './proof-text';
+import { type DemoMeasures, proofLines } from './proof-text';
 import { proveDemo } from './prove-demo';
 import { runWork } from './run-work';
 import { seedDemo, type SeededShard, writeDemoFiles } from './seed-demo';
@@ -61,10 +65,14 @@ async function seedRunProve(order: DemoOrder, files: DemoFiles, { manifest, plan
     }
     let seconds: number | undefined;
     if (!proveOnly && phaseOf(manifest) === 'running') {
-      const work = await runWork({ plan, files, manifest, container, memory, signal });
+      const lost = historyProblems(container.get(TOKENS.settings), await container.get(TOKENS.historyGuard).look());
+      if (lost.length > 0) throw new UsageProblems(lost);
+      const work = await whileHistoryHolds(container, signal, (working) =>
+        runWork({ plan, files, manifest, container, memory, signal: working }),
+      );
       if (!work.drained) {
         if (signal.aborted) return interrupted();
-        process.stderr.write(`datapump: the demo did not come to its end: ${work.why}\n`);
+        printer.complain([`datapump: the demo did not come to its end: ${work.why}`]);
         return EXIT.failed;
       }
       seconds = work.seconds;
@@ -73,7 +81,9 @@ async function seedRunProve(order: DemoOrder, files: DemoFiles, { manifest, plan
     }
     const proof = await prove(files, plan, { manifest, plan }, container);
     memory.sample(new Map([['demo', process.pid]]));
-    tell(order, plan, proof, { seconds, peakMebibytes: memory.mebibytes() });
+    const [first] = manifest.records(undefined, 1);
+    const look = lookLines(programWords(process.env, process.argv[1]!), files.configuration, first?.record);
+    tell(order, plan, proof, { seconds, peakMebibytes: memory.mebibytes() }, look);
     return isProved(proof) ? EXIT.done : EXIT.failed;
   } finally {
     await container.get(TOKENS.lifecycle).close();
@@ -91,7 +101,7 @@ async function prove(files: DemoFiles, plan: DemoPlan, { manifest }: OpenedDemo,
       {
         manifest,
         shards: container.get(TOKENS.shards),
-        eventStore: container.get(TOKENS.eventStore),
+        eventStore: patientReads(container.get(TOKENS.eventStore), container.get(TOKENS.clock)),
         projection,
         books,
       },
@@ -104,22 +114,17 @@ async function prove(files: DemoFiles, plan: DemoPlan, { manifest }: OpenedDemo,
   }
 }
 
-function tell({ json, folder }: DemoOrder, plan: DemoPlan, proof: Proof, measures: DemoMeasures): void {
+function tell({ json }: DemoOrder, plan: DemoPlan, proof: Proof, measures: DemoMeasures, look: Lines): void {
   if (json) {
     const recordsPerSecond = measures.seconds === undefined ? undefined : Math.round(proof.records / measures.seconds);
-    process.stdout.write(
-      `${JSON.stringify({ plan, proved: isProved(proof), ...proof, ...measures, recordsPerSecond })}\n`,
-    );
+    printer.printJson({ plan, proved: isProved(proof), ...proof, ...measures, recordsPerSecond });
     return;
   }
-  process.stdout.write(`${proofText(plan, proof, measures)}\n`);
-  process.stdout.write(
-    `Look into it with: npm run -s datapump -- --config ${folder}/datapump.config.json record explain <billerId:dpId>\n`,
-  );
+  printer.print([...proofLines(plan, proof, measures), ...look]);
 }
 
 function interrupted(): number {
-  process.stderr.write('datapump: interrupted; continue with --resume, or start over with --fresh\n');
+  printer.complain(['datapump: interrupted; continue with --resume, or start over with --fresh']);
   return EXIT.failed;
 }
 

@@ -1,11 +1,14 @@
 import { closeSync, openSync } from 'node:fs';
 import { type Container } from 'inversify';
+import { finishedIn, noteOf } from '../../adapters/command-line/backlog-progress';
 import { startProgress } from '../../adapters/command-line/progress';
 import { LedgerBooks } from '../../adapters/sandbox-biller/ledger-books';
 import { type SqliteManifest } from '../../adapters/sqlite/sqlite-manifest';
-import { type Backlog } from '../../application/queries/measure-backlog';
-import { untilDrainedOrEnded } from '../command-line/run-commands';
+import { PRIVATE_FILE_MODE } from '../../adapters/shared/private-file';
+import { untilDrainedOrEnded } from '../command-line/until-drained';
+import { DATA_TYPES } from '../../domain/biller/data-type';
 import { TOKENS } from '../container/tokens';
+import { processesOfMachine } from '../processes/run-process';
 import { supervise, type Supervised } from '../processes/supervise';
 import { killAtRandom } from './chaos';
 import { type DemoFiles, type DemoPlan, demoSettings, environmentOf } from './demo-plan';
@@ -32,7 +35,7 @@ export interface WorkOrder {
 export type WorkResult =
   { readonly drained: true; readonly seconds: number } | { readonly drained: false; readonly why: string };
 
-/** Sandbox, scanner, fetcher and a consumer per data type as processes of their own, until nothing is left to do. */
+/** Sandbox, scanner, fetcher and consumers as processes of their own, until nothing is left to do. */
 export async function runWork(order: WorkOrder): Promise<WorkResult> {
   const { plan, files, manifest, container, memory, signal } = order;
   const clock = container.get(TOKENS.clock);
@@ -48,10 +51,11 @@ export async function runWork(order: WorkOrder): Promise<WorkResult> {
   };
   const sandbox = new SandboxProcess(files, (pid) => remember('sandbox', pid), fail);
   await sandbox.start();
-  const log = openSync(files.processLog, 'a');
+  const log = openSync(files.processLog, 'a', PRIVATE_FILE_MODE);
   const restarts = plan.chaos ? RESTARTS.chaos : RESTARTS.calm;
   const began = clock.monotonicMs();
   const supervised = supervise({
+    processes: processesOfMachine(DATA_TYPES, container.get(TOKENS.settings)['Supervisor:Consumers']),
     environment: environmentOf(demoSettings(files, plan)),
     restartMax: restarts.max,
     restartWindowMs: restarts.windowMs,
@@ -62,11 +66,17 @@ export async function runWork(order: WorkOrder): Promise<WorkResult> {
     onStart: remember,
   });
   void supervised.ended.then((why) => why !== undefined && fail(`${why}, see ${files.processLog}`));
-  const stop = (): void => ending.abort();
+  // On a terminal Ctrl-C reaches the processes as well: told to stop now, none of them is started again.
+  const stop = (): void => {
+    ending.abort();
+    void supervised.stop();
+  };
   signal.addEventListener('abort', stop);
   const sampler = setInterval(() => sampleAll(memory, manifest, supervised, sandbox, container), SAMPLE_MS);
   const progress = startProgress({ label: 'delivering', total: plan.records });
-  const stuck = new StuckDetector(clock);
+  const settings = container.get(TOKENS.settings);
+  const sweptWithinMs = settings['Sweep:AfterMinutes'] * 60_000 + settings['Sweep:EverySeconds'] * 1_000;
+  const stuck = new StuckDetector(clock, sweptWithinMs);
   let done = 0;
   const chaos = plan.chaos
     ? killAtRandom({
@@ -120,18 +130,6 @@ function sampleAll(
   if (sandbox.pid !== undefined) running.set('sandbox', sandbox.pid);
   memory.sample(running);
   manifest.setState('last-seen', container.get(TOKENS.clock).now());
-}
-
-function finishedIn(backlog: Backlog): number {
-  return backlog.rows.reduce(
-    (sum, { status, count }) => sum + (status === 'New' || status === 'Queued' || status === 'Published' ? 0 : count),
-    0,
-  );
-}
-
-function noteOf(backlog: Backlog): string {
-  const waiting = backlog.subscriptions.reduce((sum, { scheduled }) => sum + (scheduled ?? 0), 0);
-  return waiting > 0 ? `${waiting} waiting for their next try` : '';
 }
 
 /** An effect that is still to come belongs to a record in doubt; the ledger is compared when it stands still. */

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { resolve } from 'node:path';
+import { PRIVATE_FILE_MODE } from '../../adapters/shared/private-file';
 import { SUPERVISED_VARIABLE } from '../processes/end-with-parent';
 import { type DemoFiles } from './demo-plan';
 
@@ -29,7 +30,7 @@ export class SandboxProcess {
 
   /** Resolves when it listens. */
   async start(): Promise<void> {
-    const log = openSync(this.files.sandboxLog, 'a');
+    const log = openSync(this.files.sandboxLog, 'a', PRIVATE_FILE_MODE);
     const child = spawn(process.execPath, [sandboxProgram(), '--config', this.files.sandbox], {
       env: { ...process.env, [SUPERVISED_VARIABLE]: '1' },
       stdio: ['pipe', 'pipe', log],

@@ -1,42 +1,100 @@
 import { existsSync } from 'node:fs';
 import { type Container } from 'inversify';
 import { problemText } from '../../adapters/biller-profiles/validate-profile-document';
+import { whyNotChecked } from '../../adapters/system/private-folder';
 import { causeChain, PortFailure } from '../../application/ports/failures';
-import { UsageProblems } from '../command-line/problems';
+import { StartFailed, UsageProblems } from '../command-line/problems';
 import { lockOutlivesTimeouts } from '../configuration/cross-checks';
-import { type StartCheck } from '../container/start-check';
+import { type StartCheck, type StartProblem } from '../container/start-check';
+import { findProfileSecrets } from './profile-secrets';
 import { TOKENS } from '../container/tokens';
+import { historyProblems } from './watch-history';
 
-/** Everything a process needs, tried once before it works: all that is wrong is said at once. */
-export async function checkStart(container: Container): Promise<void> {
+/** How often what may pass by itself is tried again. */
+const LOOK_AGAIN_MS = 1_000;
+const TELL_EVERY_MS = 10_000;
+
+/**
+ * Everything a process needs, tried before it works. What a person must mend is said at once, all of it; what may pass by
+ * itself is waited for, `Start:WaitSeconds` at most. Returns early where the signal aborts. A process that calls billers,
+ * or starts those that do, also needs the secrets of every live profile.
+ */
+export async function checkStart(
+  container: Container,
+  { callsBillers = false, signal }: { readonly callsBillers?: boolean; readonly signal?: AbortSignal } = {},
+): Promise<void> {
+  const clock = container.get(TOKENS.clock);
+  const waitMs = container.get(TOKENS.settings)['Start:WaitSeconds'] * 1_000;
+  const beganMs = clock.monotonicMs();
+  let toldMs = -Infinity;
+  while (signal?.aborted !== true) {
+    const problems = await startProblems(container, callsBillers);
+    if (problems.length === 0) return warnUnchecked(container);
+    const lines = problems.map(lineOf);
+    if (problems.some(({ passing }) => !passing)) throw new UsageProblems(lines);
+    const waitedMs = clock.monotonicMs() - beganMs;
+    if (waitedMs >= waitMs) throw new StartFailed(lines, Math.round(waitedMs / 1_000));
+    if (clock.monotonicMs() - toldMs >= TELL_EVERY_MS) {
+      toldMs = clock.monotonicMs();
+      container.get(TOKENS.telemetry).warn('waiting for what this process needs to start', {
+        waitedSeconds: Math.round(waitedMs / 1_000),
+        atMostSeconds: waitMs / 1_000,
+        problems: lines.join('; '),
+      });
+    }
+    await clock.sleep(Math.min(LOOK_AGAIN_MS, waitMs - waitedMs), signal);
+  }
+}
+
+function warnUnchecked(container: Container): void {
+  const why = whyNotChecked(container.get(TOKENS.settings)['Data:Folder']);
+  if (why !== undefined) container.get(TOKENS.telemetry).warn('who may use the data folder was not checked', { why });
+}
+
+async function startProblems(container: Container, callsBillers: boolean): Promise<readonly Told[]> {
   const checks = await Promise.all(container.getAll(TOKENS.startChecks).map(problemsOf));
   const found = checks.flat();
   const told = new Set(found.map(({ text }) => text));
   // Profiles keep their versions in the event store: where that is out of reach, it has said so already.
-  if (found.length === 0 || container.get(TOKENS.settings)['Stack:EventStore'] === 'sqlite')
-    found.push(...(await problemsOf(profilesCheck(container))).filter(({ text }) => !told.has(text)));
-  const problems = [...new Set(found.map(({ settings, text }) => `${settings}: ${text}`))];
-  if (problems.length > 0) throw new UsageProblems(problems);
+  // Before anything is written: a profile would be registered in whatever store stands there.
+  if (found.length === 0) found.push(...(await problemsOf(historyCheck(container))));
+  const refused = found.some(({ settings }) => settings === HISTORY);
+  if (found.length === 0 || (!refused && container.get(TOKENS.settings)['Stack:EventStore'] === 'sqlite'))
+    found.push(...(await problemsOf(profilesCheck(container, callsBillers))).filter(({ text }) => !told.has(text)));
+  return [...new Map(found.map((problem) => [lineOf(problem), problem])).values()];
 }
 
-interface Told {
+interface Told extends StartProblem {
   readonly settings: string;
-  readonly text: string;
 }
 
 async function problemsOf({ settings, problems }: StartCheck): Promise<readonly Told[]> {
-  const named = (problem: string): Told => ({ settings, text: problem.replace(`${settings}: `, '') });
+  const named = (problem: string | StartProblem): Told => {
+    const { text, passing } = typeof problem === 'string' ? { text: problem, passing: false } : problem;
+    return { settings, text: settings === HISTORY ? text : text.replace(`${settings}: `, ''), passing };
+  };
   try {
     return (await problems()).map(named);
   } catch (error) {
-    // Another process has the file for a moment: no matter of configuration, whoever supervises this one starts it again.
-    if (error instanceof PortFailure && error.code === 'storage-busy') throw error;
-    // A failure of a port says what to do; what lies below it is for logs.
-    return [named(error instanceof PortFailure ? error.message : causeChain(error))];
+    // A failure of a port says what to do; what lies below it is for logs. Who may not enter is no outage here: a person
+    // has just set it up.
+    if (error instanceof PortFailure) return [named({ text: error.message, passing: error.retryable })];
+    return [named(causeChain(error))];
   }
 }
 
-const profilesCheck = (container: Container): StartCheck => ({
+/** Its problems name their setting themselves. */
+const HISTORY = '';
+
+const lineOf = ({ settings, text }: Told): string => (settings === HISTORY ? text : `${settings}: ${text}`);
+
+const historyCheck = (container: Container): StartCheck => ({
+  settings: HISTORY,
+  problems: async () =>
+    historyProblems(container.get(TOKENS.settings), await container.get(TOKENS.historyGuard).look()),
+});
+
+const profilesCheck = (container: Container, callsBillers: boolean): StartCheck => ({
   settings: 'Billers:Folder',
   problems: async () => {
     const settings = container.get(TOKENS.settings);
@@ -49,6 +107,7 @@ const profilesCheck = (container: Container): StartCheck => ({
       permitWaitSeconds: settings['Consumer:PermitWaitSeconds'],
       billers: profiles.map(({ billerId, timeoutMs }) => ({ billerId, timeoutMs })),
     });
-    return [...(await files.problems()).map(problemText), ...locks];
+    const secrets = callsBillers ? await findProfileSecrets(profiles, container.get(TOKENS.secrets)) : undefined;
+    return [...(await files.problems()).map(problemText), ...locks, ...(secrets?.missing ?? [])];
   },
 });

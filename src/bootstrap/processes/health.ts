@@ -10,7 +10,7 @@ const LIVE_WITHIN_MS = 15 * 60_000;
 
 /**
  * What a process really does: starting → working → draining. Its loop notes each receive or scan; nothing is asked for
- * the sake of an answer, so a probe costs the servers nothing.
+ * the sake of an answer, so a probe costs the servers nothing. A loop that stands still answers no probe: see watchdog.ts.
  */
 export class Health {
   private attemptedAt: number;

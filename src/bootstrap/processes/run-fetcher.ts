@@ -1,7 +1,7 @@
 import { type Container } from 'inversify';
-import { fetchChunk } from '../../application/fetch-chunk';
-import { receiveLoop } from '../../application/receive-loop';
-import { FETCHER_SUBSCRIPTION, OUTBOX_TOPIC } from '../../application/topology';
+import { fetchChunk } from '../../application/fetching/fetch-chunk';
+import { receiveLoop } from '../../application/messaging/receive-loop';
+import { FETCHER_SUBSCRIPTION, OUTBOX_TOPIC } from '../../application/messaging/topology';
 import { TOKENS } from '../container/tokens';
 
 /** A chunk that broke this often even row by row goes to the dead letters. */

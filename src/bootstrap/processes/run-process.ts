@@ -1,4 +1,5 @@
 import { type Container } from 'inversify';
+import { availableParallelism } from 'node:os';
 import { DATA_TYPES, type DataType } from '../../domain/biller/data-type';
 import { UsageProblems } from '../command-line/problems';
 import { TOKENS } from '../container/tokens';
@@ -6,40 +7,67 @@ import { checkStart } from './check-start';
 import { runConsumer } from './run-consumer';
 import { runFetcher } from './run-fetcher';
 import { runScanner } from './run-scanner';
+import { whileHistoryHolds } from './watch-history';
+import { Watchdog } from './watchdog';
 
 export type ProcessKind =
   | { readonly process: 'scanner' }
   | { readonly process: 'fetcher' }
-  | { readonly process: 'consumer'; readonly dataType: DataType };
+  /** `number`: tells consumers of the same types apart on one machine, from 1. */
+  | { readonly process: 'consumer'; readonly dataTypes: readonly DataType[]; readonly number?: number };
 
-export const processName = (kind: ProcessKind): string =>
-  kind.process === 'consumer' ? `consumer-${kind.dataType.toLowerCase()}` : kind.process;
+/** Where the setting names no number of consumers: one a core, since more only contend for the same files. */
+const CONSUMERS_MAX = 4;
 
-/** Every process of one installation: a consumer for each data type, so that none starves another. */
-export const ALL_PROCESSES: readonly ProcessKind[] = [
-  { process: 'scanner' },
-  { process: 'fetcher' },
-  ...DATA_TYPES.map((dataType) => ({ process: 'consumer' as const, dataType })),
-];
+export function processName(kind: ProcessKind): string {
+  if (kind.process !== 'consumer') return kind.process;
+  if (kind.number !== undefined) return `consumer-${kind.number}`;
+  return kind.dataTypes.length === DATA_TYPES.length
+    ? 'consumer'
+    : `consumer-${kind.dataTypes.map((dataType) => dataType.toLowerCase()).join('-')}`;
+}
+
+/**
+ * Every process of an installation on one machine. Each consumer takes all types, a share of its places for each, so that
+ * none starves another and no core is idle while another type has work; on a cluster each type scales by itself.
+ * `consumers` 0: one a core.
+ */
+export function processesOfMachine(
+  dataTypes: readonly DataType[],
+  consumers: number,
+  cores: number = availableParallelism(),
+): readonly ProcessKind[] {
+  const count = consumers > 0 ? consumers : Math.min(CONSUMERS_MAX, Math.max(1, cores));
+  return [
+    { process: 'scanner' },
+    { process: 'fetcher' },
+    ...Array.from({ length: count }, (_, index) => ({ process: 'consumer' as const, dataTypes, number: index + 1 })),
+  ];
+}
 
 /** Checks what it depends on, then works until the signal aborts. */
 export async function runProcess(container: Container, kind: ProcessKind, signal: AbortSignal): Promise<void> {
-  await checkStart(container);
+  await checkStart(container, { callsBillers: kind.process === 'consumer', signal });
+  if (signal.aborted) return;
   const telemetry = container.get(TOKENS.telemetry);
   await openHealth(container, signal);
+  const name = processName(kind);
+  const watchdog = new Watchdog({ name }, (error) => telemetry.error('the watchdog of the event loop failed', error));
+  container.get(TOKENS.lifecycle).opened('watchdog', watchdog, (open) => open.close());
   telemetry.info('started', { process: processName(kind) });
+  await whileHistoryHolds(container, signal, (working) => workAs(container, kind, working));
+  telemetry.info('stopped', { process: processName(kind) });
+}
+
+function workAs(container: Container, kind: ProcessKind, signal: AbortSignal): Promise<void> {
   switch (kind.process) {
     case 'scanner':
-      await runScanner(container, signal);
-      break;
+      return runScanner(container, signal);
     case 'fetcher':
-      await runFetcher(container, signal);
-      break;
+      return runFetcher(container, signal);
     case 'consumer':
-      await runConsumer(container, kind.dataType, signal);
-      break;
+      return runConsumer(container, kind.dataTypes, signal);
   }
-  telemetry.info('stopped', { process: processName(kind) });
 }
 
 /** The port is the last to open and the last to close: it tells of draining, too. */

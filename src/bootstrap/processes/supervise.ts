@@ -3,10 +3,10 @@ import { resolve } from 'node:path';
 import { crashPoint } from '../../application/crash-point';
 import { type Telemetry } from '../../application/ports/telemetry';
 import { SUPERVISED_VARIABLE } from './end-with-parent';
-import { ALL_PROCESSES, type ProcessKind, processName } from './run-process';
+import { type ProcessKind, processName } from './run-process';
 
 export interface SuperviseOptions {
-  readonly processes?: readonly ProcessKind[];
+  readonly processes: readonly ProcessKind[];
   /** Added to this process's environment; settings travel as `Section__Name`. */
   readonly environment: Readonly<Record<string, string>>;
   /** Added for this one start of the process named; asked again when it is started again. */
@@ -53,6 +53,8 @@ export function supervise(options: SuperviseOptions): Supervised {
   const waiting = new Set<NodeJS.Timeout>();
   const started = new Set<string>();
   let stopping = false;
+  /** Why it gave up: told by `ended` whichever child is the last to end. */
+  let reason: string | undefined;
   let restarts = 0;
   let finish: (why: string | undefined) => void = () => undefined;
   const ended = new Promise<string | undefined>((resolveEnd) => (finish = resolveEnd));
@@ -60,17 +62,30 @@ export function supervise(options: SuperviseOptions): Supervised {
   const start = (kind: ProcessKind, earlier: readonly number[]): void => {
     const name = processName(kind);
     crashPoint('supervisor.before-start');
-    const child = spawn(process.execPath, [...CHILD_NODE_FLAGS, commandLine(), ...configArguments(options), ...argumentsOf(kind)], {
-      env: { ...process.env, ...options.environment, ...options.environmentOfStart?.(name), [SUPERVISED_VARIABLE]: '1' },
-      stdio: ['pipe', 'ignore', options.logTo ?? 'inherit'],
-    });
+    const child = spawn(
+      process.execPath,
+      [...CHILD_NODE_FLAGS, commandLine(), ...configArguments(options), ...argumentsOf(kind)],
+      {
+        env: {
+          ...process.env,
+          ...options.environment,
+          ...options.environmentOfStart?.(name),
+          [SUPERVISED_VARIABLE]: '1',
+        },
+        stdio: ['pipe', 'ignore', options.logTo ?? 'inherit'],
+      },
+    );
     children.set(name, child);
     child.stdin?.on('error', () => undefined);
     options.onStart?.(name, child.pid);
     crashPoint('supervisor.after-start');
     child.once('exit', (code, signal) => {
       children.delete(name);
-      if (stopping) return endWhenEmpty(undefined);
+      if (stopping) {
+        // Asked to stop, it ended for a fault of its own.
+        if (code !== null && code !== 0) reason ??= `${name} ended with exit code ${code} while it stopped`;
+        return endWhenEmpty();
+      }
       options.telemetry.warn('a process ended', {
         process: name,
         code: code ?? undefined,
@@ -83,8 +98,8 @@ export function supervise(options: SuperviseOptions): Supervised {
       if (misconfigured || recent.length > options.restartMax) {
         void giveUp(
           misconfigured
-            ? `${name} ended over its configuration`
-            : `${name} ended ${recent.length} times within ${options.restartWindowMs / 1_000} s`,
+            ? `${name} ended over its configuration (exit code ${code}): its words stand above`
+            : `${name} ended ${recent.length} times within ${options.restartWindowMs / 1_000} s, at last with ${code === null ? `signal ${signal}` : `exit code ${code}`}: its words stand above`,
         );
         return undefined;
       }
@@ -101,11 +116,11 @@ export function supervise(options: SuperviseOptions): Supervised {
     });
   };
 
-  const endWhenEmpty = (why: string | undefined): void => {
-    if (children.size === 0) finish(why);
+  const endWhenEmpty = (): void => {
+    if (children.size === 0) finish(reason);
   };
 
-  const stop = async (why?: string): Promise<void> => {
+  const stop = async (): Promise<void> => {
     if (!stopping) {
       stopping = true;
       for (const timer of waiting) clearTimeout(timer);
@@ -116,16 +131,20 @@ export function supervise(options: SuperviseOptions): Supervised {
       if (children.size > 0)
         await Promise.all([...children.values()].map((child) => new Promise((gone) => child.once('exit', gone))));
       clearTimeout(killer);
-      finish(why);
+      finish(reason);
     }
     await ended;
   };
-  const giveUp = (why: string): Promise<void> => stop(why);
+  const giveUp = (why: string): Promise<void> => {
+    reason ??= why;
+    options.telemetry.warn('giving up', { why });
+    return stop();
+  };
 
-  for (const kind of options.processes ?? ALL_PROCESSES) start(kind, []);
+  for (const kind of options.processes) start(kind, []);
   return {
     ended,
-    stop: () => stop(),
+    stop,
     running: () =>
       new Map([...children].flatMap(([name, child]) => (child.pid === undefined ? [] : [[name, child.pid] as const]))),
     restarts: () => restarts,
@@ -134,8 +153,11 @@ export function supervise(options: SuperviseOptions): Supervised {
 
 export const commandLine = (): string => resolve(__dirname, '..', 'command-line.main.js');
 
-const argumentsOf = (kind: ProcessKind): readonly string[] =>
-  kind.process === 'consumer' ? ['run', 'consumer', '--type', kind.dataType.toLowerCase()] : ['run', kind.process];
+function argumentsOf(kind: ProcessKind): readonly string[] {
+  if (kind.process !== 'consumer') return ['run', kind.process];
+  const types = kind.dataTypes.map((dataType) => dataType.toLowerCase()).join(',');
+  return ['run', 'consumer', '--type', types, ...(kind.number === undefined ? [] : ['--number', String(kind.number)])];
+}
 
 const configArguments = ({ configFile }: SuperviseOptions): readonly string[] =>
   configFile === undefined ? [] : ['--config', configFile];

@@ -15,7 +15,7 @@ export interface ExpectedOrder {
 export async function expectedOrders(file: string, mapping: PaymentMapping): Promise<readonly ExpectedOrder[]> {
   const expected: ExpectedOrder[] = [];
   for await (const line of await openCsvPayments(file, mapping)) {
-    if ('reason' in line) continue;
+    if (!('payment' in line)) continue;
     const { source, externalReference, billerId, amount } = line.payment;
     expected.push({
       record: `${billerId}:${derivedId(source, externalReference)}`,

@@ -2,7 +2,7 @@ import { accepted, alreadySo, type Decider, type Decision, refused } from '../de
 import { type Instant } from '../instant';
 import {
   type DeliveryAttemptAccepted, type DeliveryAttemptDeclined, type DeliveryAttemptEvent, type DeliveryAttemptInquired,
-  type DeliveryAttemptNotExecuted, type DeliveryAttemptNotSent, type DeliveryAttemptResolvedByInquiry,
+  type DeliveryAttemptNotExecuted, type DeliveryAttemptNotSent, type DeliveryAttemptOutcomeUnknown, type DeliveryAttemptResolvedByInquiry,
   type DeliveryAttemptResolvedByOperator, type DeliveryAttemptStarted, type DeliveryAttemptThrottled, type ResolvedOutcome,
 } from './delivery-attempt.events';
 import { absentAttempt, type ClosedAttempt, type DeliveryAttempt, effectOf, evolveDeliveryAttempt } from './delivery-attempt.state';
@@ -17,6 +17,9 @@ export type ClosingEvent =
   | DeliveryAttemptResolvedByInquiry
   | DeliveryAttemptResolvedByOperator;
 
+/** Members of the event; absent where there was no answer. */
+export type ObservedAnswer = Pick<DeliveryAttemptOutcomeUnknown['data'], 'httpStatus' | 'contentType' | 'snippet' | 'retryAfterMs'>;
+
 export type DeliveryAttemptCommand =
   | { readonly type: 'StartAttempt'; readonly start: DeliveryAttemptStarted['data'] }
   /**
@@ -25,7 +28,7 @@ export type DeliveryAttemptCommand =
    */
   | { readonly type: 'CloseAttempt'; readonly closing: ClosingEvent; readonly resendsSeen?: number }
   /** `observation` is one more than what this caller saw before, so that telling it twice is telling it once. */
-  | { readonly type: 'ObserveUnknown'; readonly code: string; readonly at: Instant; readonly observation: number }
+  | { readonly type: 'ObserveUnknown'; readonly code: string; readonly at: Instant; readonly observation: number; readonly answer?: ObservedAnswer }
   | { readonly type: 'RecordInquiry'; readonly answer: DeliveryAttemptInquired['data']['answer']; readonly at: Instant; readonly observation: number }
   | { readonly type: 'StateResend'; readonly at: Instant; readonly notAfter: Instant; readonly ordinal: number };
 
@@ -48,7 +51,7 @@ export const deliveryAttemptDecider: Decider<DeliveryAttempt, DeliveryAttemptCom
       case 'ObserveUnknown':
         if (state.status === 'closed' || state.unknowns >= command.observation) return alreadySo;
         if (command.observation !== state.unknowns + 1) return refused('ordinal-out-of-order');
-        return accepted<DeliveryAttemptEvent>({ type: 'DeliveryAttemptOutcomeUnknown', data: { code: command.code, at: command.at } });
+        return accepted<DeliveryAttemptEvent>({ type: 'DeliveryAttemptOutcomeUnknown', data: { code: command.code, at: command.at, ...command.answer } });
       case 'RecordInquiry': {
         if (state.status === 'closed') return alreadySo;
         const { pending, cannotTell, unavailable } = state.inquiries;

@@ -37,6 +37,8 @@ export interface DeliveryAttemptStarted {
     /** First use of the key by an earlier attempt of this record; undefined where this is the first. */
     readonly keyFirstUsedAt?: Instant;
     readonly amount?: Money;
+    /** Nobody calls under this start: it stands for the calls that a lost event store may have known of. */
+    readonly underLostHistory?: boolean;
   };
 }
 
@@ -56,15 +58,30 @@ export interface DeliveryAttemptNotExecuted {
   readonly type: 'DeliveryAttemptNotExecuted';
   readonly data: { readonly code: string };
 }
-/** Its time was over before the first byte: nothing left this process. */
+/** Nothing left this process: its time was over, it was taken so that no call is made, or `code` says what forbade it. */
 export interface DeliveryAttemptNotSent {
   readonly type: 'DeliveryAttemptNotSent';
-  readonly data: { readonly lateByMs: number };
+  readonly data: {
+    readonly lateByMs: number;
+    /** What kept the request from leaving, whatever the time. */
+    readonly code?: string;
+    /** Why no call was to be made; absent: its time was over, or an older version took it. */
+    readonly why?: 'row-withdrawn' | 'row-not-valid' | 'cannot-prepare' | 'given-up-by-broker' | 'too-old';
+  };
 }
 /** Observed; does not close the attempt. */
 export interface DeliveryAttemptOutcomeUnknown {
   readonly type: 'DeliveryAttemptOutcomeUnknown';
-  readonly data: { readonly code: string; readonly at: Instant };
+  readonly data: {
+    readonly code: string;
+    readonly at: Instant;
+    /** Of an answer that came and settled nothing: its status, its media type, and the name of a masked piece kept elsewhere for a while. */
+    readonly httpStatus?: number;
+    readonly contentType?: string;
+    readonly snippet?: string;
+    /** It answered a call that was sent again by asking to be left alone for so long; that call is no doubt, the first one is. */
+    readonly retryAfterMs?: number;
+  };
 }
 /** The biller was asked and its answer did not settle the doubt. */
 export interface DeliveryAttemptInquired {
@@ -82,7 +99,15 @@ export interface DeliveryAttemptResolvedByInquiry {
 }
 export interface DeliveryAttemptResolvedByOperator {
   readonly type: 'DeliveryAttemptResolvedByOperator';
-  readonly data: { readonly outcome: ResolvedOutcome; readonly by: string; readonly evidence: string; readonly billerReference?: string };
+  readonly data: {
+    readonly outcome: ResolvedOutcome;
+    /** Who the system knows it was. */
+    readonly by: string;
+    /** Who the person at the command line said to be. */
+    readonly claimedBy?: string;
+    readonly evidence: string;
+    readonly billerReference?: string;
+  };
 }
 /** An answer that came after another event had closed the attempt. */
 export interface LateOutcomeObserved {

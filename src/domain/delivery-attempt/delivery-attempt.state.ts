@@ -1,5 +1,5 @@
 import { type DeliveryAttemptEvent, type DeliveryAttemptStarted, type ResolvedOutcome } from './delivery-attempt.events';
-import { latest, type Instant } from '../instant';
+import { latest, type Instant, plusMs } from '../instant';
 
 /** absent → open → closed. An open attempt may be observed, inquired and resent any bounded number of times. */
 export type DeliveryAttempt = { readonly status: 'absent' } | OpenAttempt | ClosedAttempt;
@@ -14,6 +14,8 @@ export interface OpenAttempt {
   readonly unknowns: number;
   readonly inquiries: { readonly pending: number; readonly cannotTell: number; readonly unavailable: number };
   readonly resends: number;
+  /** The biller asked to be left alone until then. */
+  readonly leaveAloneUntil?: Instant;
 }
 
 export interface ClosedAttempt {
@@ -29,7 +31,7 @@ export type Closing =
   | { readonly as: 'declined'; readonly code: string | undefined }
   | { readonly as: 'throttled'; readonly retryAfterMs: number }
   | { readonly as: 'not-executed'; readonly code: string }
-  | { readonly as: 'not-sent' };
+  | { readonly as: 'not-sent'; readonly code?: string };
 
 export const absentAttempt: DeliveryAttempt = { status: 'absent' };
 
@@ -61,13 +63,13 @@ function evolveOpen(state: OpenAttempt, event: Later): DeliveryAttempt {
     case 'DeliveryAttemptNotExecuted':
       return closed(state, { as: 'not-executed', code: event.data.code });
     case 'DeliveryAttemptNotSent':
-      return closed(state, { as: 'not-sent' });
+      return closed(state, { as: 'not-sent', ...(event.data.code === undefined ? {} : { code: event.data.code }) });
     case 'DeliveryAttemptResolvedByInquiry':
       return closed(state, resolved(event.data.outcome, event.data.billerReference, event.data.code, 'inquiry-absent'));
     case 'DeliveryAttemptResolvedByOperator':
       return closed(state, resolved(event.data.outcome, event.data.billerReference, 'operator', 'operator'));
     case 'DeliveryAttemptOutcomeUnknown':
-      return { ...state, unknowns: state.unknowns + 1 };
+      return { ...state, unknowns: state.unknowns + 1, ...leaveAlone(event.data.at, event.data.retryAfterMs) };
     case 'DeliveryAttemptInquired':
       return { ...state, inquiries: counted(state.inquiries, event.data.answer) };
     case 'DeliveryAttemptResent':
@@ -97,6 +99,9 @@ function evolveClosed(state: ClosedAttempt, event: Later): DeliveryAttempt {
       return state;
   }
 }
+
+const leaveAlone = (at: Instant, retryAfterMs: number | undefined): Pick<OpenAttempt, 'leaveAloneUntil'> =>
+  retryAfterMs === undefined ? {} : { leaveAloneUntil: plusMs(at, retryAfterMs) };
 
 function closed(state: OpenAttempt, closing: Closing): ClosedAttempt {
   return { status: 'closed', started: state.started, closing, lateOutcomes: [], doublePostSuspected: false };

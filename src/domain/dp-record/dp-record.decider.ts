@@ -18,10 +18,12 @@ export type DpRecordCommand =
   | { readonly type: 'ParkDpRecord'; readonly cause: ParkCause; readonly until: Instant; readonly attempt?: number; readonly keyFirstUsedAt?: Instant }
   | { readonly type: 'ScheduleRetry'; readonly attempt: number; readonly at: Instant; readonly spent: boolean; readonly keyFirstUsedAt?: Instant }
   | { readonly type: 'HoldInDoubt'; readonly attempt: number; readonly cause: DoubtCause }
+  /** The store that knew its attempts is lost; `attempt` is above every one that anything still tells of. */
+  | { readonly type: 'HoldUnderLostHistory'; readonly discovery: DpRecordDiscovered['data']; readonly attempt: number }
   | { readonly type: 'RecordDelivered'; readonly attempt: number; readonly billerReference?: string }
   | { readonly type: 'RecordDeclined'; readonly attempt: number; readonly code?: string }
   | { readonly type: 'DeadLetterDpRecord'; readonly reason: DeadLetterReason; readonly description: string; readonly attempt?: number; readonly keyFirstUsedAt?: Instant }
-  | { readonly type: 'RedriveDpRecord'; readonly ordinal: number; readonly by: string; readonly reason: string; readonly at: Instant }
+  | { readonly type: 'RedriveDpRecord'; readonly ordinal: number; readonly by: string; readonly claimedBy?: string; readonly reason: string; readonly at: Instant }
   | { readonly type: 'ConfirmReconciled'; readonly status: RowStatus };
 
 export type DpRecordRefusal =
@@ -72,6 +74,7 @@ export const dpRecordDecider: Decider<DpRecord, DpRecordCommand, DpRecordEvent, 
   isTerminal: isFinished,
   decide(command, state) {
     if (command.type === 'DiscoverDpRecord') return discover(command, state);
+    if (command.type === 'HoldUnderLostHistory') return holdUnderLostHistory(command, state);
     if (state.status === 'unknown') return refused('record-unknown');
     switch (command.type) {
       case 'RevalidateDpRecord':
@@ -100,8 +103,23 @@ export const dpRecordDecider: Decider<DpRecord, DpRecordCommand, DpRecordEvent, 
 
 function discover({ discovery, verdict }: CommandOf<'DiscoverDpRecord'>, state: DpRecord): Result {
   if (state.status === 'unknown') return accepted<DpRecordEvent>({ type: 'DpRecordDiscovered', data: discovery }, verdict);
-  if (state.paymentId !== discovery.paymentId || state.dataType !== discovery.dataType) return refused('identity-conflict');
-  return alreadySo;
+  return isAnother(discovery, state) ? refused('identity-conflict') : alreadySo;
+}
+
+/** Where there is no payment to compare, the customer tells: an id used again must not pass for what it was. */
+const isAnother = (discovery: DpRecordDiscovered['data'], state: KnownDpRecord): boolean =>
+  state.paymentId !== discovery.paymentId || state.dataType !== discovery.dataType
+  || (state.paymentId === undefined && state.customerId !== discovery.customerId);
+
+/** Found and held in one: no verdict, since it was judged under the history that is lost. */
+function holdUnderLostHistory({ discovery, attempt }: CommandOf<'HoldUnderLostHistory'>, state: DpRecord): Result {
+  const held: DpRecordEvent = { type: 'DpRecordHeldInDoubt', data: { attempt, cause: 'history-lost' } };
+  if (state.status === 'unknown') return accepted<DpRecordEvent>({ type: 'DpRecordDiscovered', data: discovery }, held);
+  if (state.status === 'in-doubt' && state.attempt >= attempt) return alreadySo;
+  if (isFinished(state)) return refused('record-finished');
+  if (isAnother(discovery, state)) return refused('identity-conflict');
+  if (attempt < state.nextAttempt) return refused('attempt-out-of-order');
+  return accepted(held);
 }
 
 function revalidate({ verdict }: CommandOf<'RevalidateDpRecord'>, state: KnownDpRecord): Result {
@@ -184,11 +202,11 @@ function deadLetter({ reason, description, attempt, keyFirstUsedAt }: CommandOf<
   return attempt === undefined ? whilePending(state, deadLettered) : concludeNotExecuted(state, deadLettered);
 }
 
-function redrive({ ordinal, by, reason, at }: CommandOf<'RedriveDpRecord'>, state: KnownDpRecord): Result {
+function redrive({ ordinal, by, claimedBy, reason, at }: CommandOf<'RedriveDpRecord'>, state: KnownDpRecord): Result {
   if (ordinal <= state.redrives) return alreadySo;
   if (state.status !== 'dead-lettered') return refused('record-not-dead-lettered');
   if (ordinal !== state.redrives + 1) return refused('ordinal-out-of-order');
-  return accepted<DpRecordEvent>({ type: 'DpRecordRedriven', data: { ordinal, by, reason, at } });
+  return accepted<DpRecordEvent>({ type: 'DpRecordRedriven', data: { ordinal, by, ...(claimedBy === undefined ? {} : { claimedBy }), reason, at } });
 }
 
 function confirmReconciled({ status }: CommandOf<'ConfirmReconciled'>, state: KnownDpRecord): Result {

@@ -65,6 +65,8 @@ export type RejectionReason =
   | 'amount-not-positive'
   | 'amount-too-large'
   | 'currency-malformed'
+  | 'currency-unknown'
+  | 'date-implausible'
   | 'row-breaks-processing';
 
 export interface DpRecordSkipped {
@@ -128,7 +130,9 @@ export type DoubtCause =
   | 'inquiry-unavailable'
   | 'still-pending'
   | 'bytes-changed'
-  | 'resends-used-up';
+  | 'resends-used-up'
+  /** The event store that held its attempts is lost: it may have been called for, any number of times. */
+  | 'history-lost';
 
 export interface DpRecordDelivered {
   readonly type: 'DpRecordDelivered';
@@ -155,7 +159,15 @@ export type DeadLetterReason = 'AttemptsUsedUp' | 'TooOld' | 'DeadLetteredByBrok
 
 export interface DpRecordRedriven {
   readonly type: 'DpRecordRedriven';
-  readonly data: { readonly ordinal: number; readonly by: string; readonly reason: string; readonly at: Instant };
+  readonly data: {
+    readonly ordinal: number;
+    /** Who the system knows it was. */
+    readonly by: string;
+    /** Who the person at the command line said to be. */
+    readonly claimedBy?: string;
+    readonly reason: string;
+    readonly at: Instant;
+  };
 }
 
 /** The row and DpDetail in the shard say what the stream says. */

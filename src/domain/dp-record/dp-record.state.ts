@@ -7,7 +7,7 @@ import { type DeadLetterReason, type DoubtCause, type DpRecordEvent, type ParkCa
 /**
  *   unknown → pending → delivered | declined | rejected | skipped | withdrawn   (terminal)
  *             pending ⇄ in-doubt      (left when its attempt is resolved)
- *             pending → dead-lettered (left by a redrive only)
+ *             pending → dead-lettered (left by a redrive, or into doubt where history was lost)
  */
 export type DpRecord =
   | { readonly status: 'unknown' }
@@ -79,7 +79,8 @@ function evolveKnown(state: KnownDpRecord, event: Exclude<DpRecordEvent, { type:
         spentTries: state.spentTries + (event.data.spent ? 1 : 0),
         keyFirstUsedAt: state.keyFirstUsedAt ?? event.data.keyFirstUsedAt };
     case 'DpRecordHeldInDoubt':
-      return { ...known, status: 'in-doubt', attempt: event.data.attempt, cause: event.data.cause };
+      // Where history was lost, the attempt in doubt may not be the next one by what is left of the stream.
+      return { ...known, status: 'in-doubt', attempt: event.data.attempt, cause: event.data.cause, nextAttempt: event.data.attempt };
     case 'DpRecordDelivered':
       return { ...known, status: 'delivered', attempt: event.data.attempt, result: event.data.billerReference };
     case 'DpRecordDeclined':

@@ -9,12 +9,26 @@ export type CallOutcome =
   | { readonly kind: 'declined'; readonly httpStatus: number; readonly code: string | undefined }
   | { readonly kind: 'throttled'; readonly retryAfterMs: number }
   | { readonly kind: 'not-executed'; readonly code: string }
-  | { readonly kind: 'not-sent'; readonly lateByMs: number }
-  | { readonly kind: 'unknown'; readonly code: string };
+  /** `code`: why nothing may leave, whatever the time; it spends a try. Without it: its time was over. */
+  | { readonly kind: 'not-sent'; readonly lateByMs: number; readonly code?: string }
+  | { readonly kind: 'unknown'; readonly code: string; readonly answer?: UnclearAnswer };
+
+/** An answer that came and settles nothing. Its body is not among it: that may hold anything. */
+export interface UnclearAnswer {
+  readonly httpStatus: number;
+  /** A rule of the profile says that it settles nothing. */
+  readonly byRule: boolean;
+  readonly wellFormed: boolean;
+  readonly contentType?: string;
+  /** Names a masked piece of the body, where one is kept for a while. */
+  readonly snippet?: string;
+}
 
 /** Bounds on what a biller's Retry-After may ask of us. */
 export const RETRY_AFTER_MIN_MS = 1_000;
 export const RETRY_AFTER_MAX_MS = 3_600_000;
+
+export const saneRetryAfterMs = (askedMs: number): number => Math.min(RETRY_AFTER_MAX_MS, Math.max(RETRY_AFTER_MIN_MS, askedMs));
 
 /** The event that closes the attempt; undefined where nothing may close it yet. */
 export function closingEventOf(outcome: CallOutcome): ClosingEvent | undefined {
@@ -26,12 +40,12 @@ export function closingEventOf(outcome: CallOutcome): ClosingEvent | undefined {
     case 'throttled':
       return {
         type: 'DeliveryAttemptThrottled',
-        data: { retryAfterMs: Math.min(RETRY_AFTER_MAX_MS, Math.max(RETRY_AFTER_MIN_MS, outcome.retryAfterMs)) },
+        data: { retryAfterMs: saneRetryAfterMs(outcome.retryAfterMs) },
       };
     case 'not-executed':
       return { type: 'DeliveryAttemptNotExecuted', data: { code: outcome.code } };
     case 'not-sent':
-      return { type: 'DeliveryAttemptNotSent', data: { lateByMs: outcome.lateByMs } };
+      return { type: 'DeliveryAttemptNotSent', data: { lateByMs: outcome.lateByMs, ...optional('code', outcome.code) } };
     case 'unknown':
       return undefined;
   }

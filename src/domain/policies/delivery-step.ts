@@ -56,8 +56,9 @@ export function nextDeliveryStep({ record, attempt, row, doubtTerms, gate, now }
     const begins = doubtTerms ? doubtBeginsAt(attempt, doubtTerms) : attempt.ownedUntil;
     return now < begins ? { step: 'await-owner', until: begins } : { step: 'resolve-doubt', attempt: nextAttempt };
   }
-  if (gate) return { step: 'park', ...gate };
+  // Before the gate: a park would take the place of the time that must be kept, and a gate may open before it.
   if (dueAt !== undefined && now < dueAt && waitsForTime(record)) return { step: 'come-back', until: dueAt };
+  if (gate) return { step: 'park', ...gate };
   return { step: 'start-attempt', attempt: nextAttempt };
 }
 
@@ -69,5 +70,8 @@ const waitsForTime = (record: DpRecord): boolean =>
 const rowIsOurs = (row: DeliveryFacts['row']): boolean =>
   rowIsAhead(row) || (row !== undefined && row.status !== 'New' && row.status !== 'Queued' && row.status !== 'Published');
 
+const ENDS: ReadonlySet<RowStatus> = new Set<RowStatus>(['Delivered', 'Declined', 'Rejected', 'Skipped', 'Withdrawn']);
+
+/** Whoever ends a record owns its attempt first, and closes it: an end in the row over no closed attempt is of another history. */
 const rowIsAhead = (row: DeliveryFacts['row']): boolean =>
-  row !== undefined && (row.details.length > 0 || row.status === 'Delivered' || row.status === 'Declined');
+  row !== undefined && (row.details.length > 0 || ENDS.has(row.status));

@@ -2,7 +2,7 @@ import { type DoubtCapability } from '../biller/biller-profile';
 import { type OpenAttempt } from '../delivery-attempt/delivery-attempt.state';
 import { type ResolvedOutcome } from '../delivery-attempt/delivery-attempt.events';
 import { type DoubtCause } from '../dp-record/dp-record.events';
-import { type Instant, msOf, plusMs } from '../instant';
+import { type Instant, latest, msOf, plusMs } from '../instant';
 import { type Money, sameMoney } from '../money';
 
 /*
@@ -37,7 +37,8 @@ export const doubtBeginsAt = (attempt: OpenAttempt, terms: DoubtTerms): Instant 
 /** The one rule for an open attempt: what to do next about its doubt. */
 export function resolveDoubt(attempt: OpenAttempt, terms: DoubtTerms, now: Instant): DoubtStep {
   const begins = doubtBeginsAt(attempt, terms);
-  if (now < begins) return { step: 'wait', until: begins };
+  const from = attempt.leaveAloneUntil === undefined ? begins : latest(begins, attempt.leaveAloneUntil);
+  if (now < from) return { step: 'wait', until: from };
   const { inquiry } = terms.capability;
   if (!inquiry) return afterInquiry(attempt, terms, now, 'neither-inquiry-nor-keys');
   const { pending, cannotTell, unavailable } = attempt.inquiries;

@@ -4,6 +4,9 @@ import { type Instant, msBetween, plusMs } from '../instant';
 /** Where a profile names none. */
 export const DEFAULT_RETRY_SCHEDULE: RetrySchedule = { kind: 'fixed', waitsMs: [1_000, 3_000, 5_000, 7_000], maxAgeMs: 24 * 3_600_000 };
 
+const THROTTLED_AGAIN_FIRST_MS = 1_000;
+const THROTTLED_AGAIN_MAX_MS = 60_000;
+
 export type RetryDecision =
   | { readonly retry: 'at'; readonly at: Instant }
   | { readonly retry: 'never'; readonly reason: 'AttemptsUsedUp' | 'TooOld' };
@@ -21,6 +24,15 @@ export function nextTry(
   const at = plusMs(facts.now, waitMs);
   if (msBetween(facts.openedAt, at) > schedule.maxAgeMs) return { retry: 'never', reason: 'TooOld' };
   return { retry: 'at', at };
+}
+
+/**
+ * The wait after a throttled call: what the biller asked for, or longer, since a biller that lets others through may
+ * throttle one record (by customer, by account) for hours. Doubled with each attempt up to a bound, half of it by chance.
+ */
+export function waitAfterThrottle(askedMs: number, attempt: number, chance: number): number {
+  const full = Math.min(THROTTLED_AGAIN_MAX_MS, THROTTLED_AGAIN_FIRST_MS * 2 ** Math.max(0, attempt - 1));
+  return Math.max(askedMs, Math.round(full * (0.5 + 0.5 * chance)));
 }
 
 /** Undefined: the tries are used up. */

@@ -1,9 +1,11 @@
 import { type BillerProfile } from '../biller/biller-profile';
 import { actionOf, carriesMoney } from '../biller/data-type';
 import { type RejectionReason } from '../dp-record/dp-record.events';
+import { exponentOf } from '../currencies';
 import { type DpRow } from '../dp-record/dp-row';
+import { isPlausible } from '../instant';
 
-/** The largest amount taken as sane: one hundred million in major units. */
+/** The largest amount taken as sane, in minor units of every currency: 100 million USD, 10 billion JPY, 10 million KWD. */
 export const AMOUNT_MAX_MINOR_UNITS = 10_000_000_000;
 
 export type Validation =
@@ -14,6 +16,7 @@ export type Validation =
 /** Every reason at once, so that a person mends a row in one go. A rejected row is never merely skipped. */
 export function validateRow(row: DpRow, profile: BillerProfile): Validation {
   const reasons = [...billerReasons(row, profile), ...customerReasons(row), ...paymentReasons(row)];
+  if (!isPlausible(row.createdAt) || (row.payment && !isPlausible(row.payment.paidAt))) reasons.push('date-implausible');
   if (reasons.length > 0) return { verdict: 'rejected', reasons };
   const { allowedInvoiceTypes, skipNocs } = profile.constraints;
   if (row.payment && allowedInvoiceTypes && !allowedInvoiceTypes.includes(row.payment.invoiceType)) {
@@ -46,7 +49,9 @@ function* paymentReasons(row: DpRow): Generator<RejectionReason> {
   if (customerId !== row.customerId || billerId !== row.billerId) yield 'payment-of-another-customer';
   if (!Number.isSafeInteger(amount.minorUnits) || amount.minorUnits <= 0) yield 'amount-not-positive';
   else if (amount.minorUnits > AMOUNT_MAX_MINOR_UNITS) yield 'amount-too-large';
+  // Never mended here: `usd` may be meant as USD, and is told as it was received.
   if (!/^[A-Z]{3}$/.test(amount.currency)) yield 'currency-malformed';
+  else if (exponentOf(amount.currency) === undefined) yield 'currency-unknown';
 }
 
 /**
@@ -60,7 +65,7 @@ export function validatedFields(row: DpRow): string {
     row.customer ? [row.customer.billerId, row.customer.paperless, row.customer.autoPay] : null,
     row.payment
       ? [row.payment.customerId, row.payment.billerId, row.payment.amount.minorUnits, row.payment.amount.currency,
-         row.payment.invoiceType, row.payment.achReturnCode ?? null]
+         row.payment.invoiceType, row.payment.achReturnCode ?? null, row.payment.paidAt]
       : null,
   ]);
 }

@@ -1,4 +1,5 @@
 import { foldAttempt, foldRecord, isFinal, type RawEvent } from './fold';
+import { checkTries, type TryLimits } from './tries';
 import { CANARY } from './watch';
 
 /** The state of the world when nothing moves any more, as plain values. */
@@ -15,8 +16,12 @@ export interface FinalState {
   readonly poisons: readonly string[];
   /** A message was taken from the broker, so a dead letter may be gone and a vanished row's message too. */
   readonly messagesWereLost: boolean;
+  /** The event store was lost or restored, and these records' rows had their end by then: their streams need not tell it. */
+  readonly historyWasLost: boolean;
+  readonly overBefore: ReadonlySet<string>;
   /** Of a profile version: how late an effect may be, and how far its inquiry may lag. */
   readonly quarantineMs: (biller: string, profileVersion: string) => number;
+  readonly tryLimits: (biller: string) => TryLimits;
 }
 
 export interface FinalRecord {
@@ -26,9 +31,21 @@ export interface FinalRecord {
   readonly row:
     | { readonly status: string; readonly details: readonly { readonly attempt: number; readonly outcome: string }[] }
     | undefined;
-  readonly effects: readonly { readonly minorUnits: number; readonly attempt: string }[];
+  readonly effects: readonly {
+    readonly minorUnits: number;
+    readonly currency: string | undefined;
+    readonly attempt: string;
+  }[];
   /** The biller said no to it. */
   readonly refusedByBiller: boolean;
+  /** How the row's own data lets it end without a call, by the scenario's own knowledge; undefined: it is sound. */
+  readonly invalid: OwnFault | undefined;
+}
+
+/** `reason`: what its stream must give for it. */
+export interface OwnFault {
+  readonly ends: 'Rejected' | 'Skipped' | 'Failed';
+  readonly reason: string;
 }
 
 export interface Verdict {
@@ -52,16 +69,27 @@ export function finalCheck(state: FinalState): Verdict {
   const ends: Record<string, number> = {};
   const streamOf = (name: string): readonly RawEvent[] => state.streams.get(name) ?? [];
 
-  for (const { record, eligible, row, effects, refusedByBiller } of state.records) {
+  for (const { record, eligible, row, effects, refusedByBiller, invalid } of state.records) {
     const folded = foldRecord(streamOf(`dpRecord-${record}`));
     const tell = (list: string[], what: string): number => list.push(`${record}: ${what}`);
     for (const fault of folded.faults) tell(other, fault);
     if (effects.length > 1) tell(doubled, `${effects.length} effects at the biller, its stream says ${folded.status}`);
     if (!eligible) {
-      if ((row && row.status !== 'New') || effects.length > 0)
+      // Held with all others of a shard that may have been restored: nobody knows by whose leave it would have been claimed.
+      const held = state.historyWasLost && row?.status === 'InDoubt';
+      if ((row && row.status !== 'New' && !held) || effects.length > 0)
         tell(other, `of a biller that is not live, yet its row is ${row?.status} with ${effects.length} effects`);
       continue;
     }
+    // What was spent may be lost with the history.
+    if (!state.historyWasLost)
+      checkTries(
+        streamOf(`dpRecord-${record}`),
+        (number) => foldAttempt(streamOf(`deliveryAttempt-${record}:${number}`)),
+        state.tryLimits(record.slice(0, record.indexOf(':'))),
+        (what) => tell(other, what),
+      );
+    checkOwnReason(streamOf(`dpRecord-${record}`), invalid, (what) => tell(lost, what));
     const status = row?.status ?? (folded.status === 'none' ? 'gone' : folded.status);
     ends[status] = (ends[status] ?? 0) + 1;
     if (row && !ENDS.has(row.status)) tell(lost, `its row stands at ${row.status}, its stream says ${folded.status}`);
@@ -70,30 +98,49 @@ export function finalCheck(state: FinalState): Verdict {
     if (!row && folded.status === 'pending' && begun && !state.messagesWereLost)
       tell(lost, 'its row is gone and its stream still pending');
     // A broker that lost the message took the last word of the stream with it: the row has the result, and the attempt.
-    const behind = state.messagesWereLost && row !== undefined && agreesWithAttempt(record, streamOf, row.status);
+    // So did a store that refused it for good: the message is among the dead letters, and a person's redrive brings it up.
+    const setAside = state.deadLetters.some(
+      (letter) => letter.record === record && letter.reason === 'ProcessingBroken',
+    );
+    const behind =
+      (state.messagesWereLost || setAside) && row !== undefined && agreesWithAttempt(record, streamOf, row.status);
     // The fetcher ends a record in its stream and its row by itself; nobody confirms that in a third place.
     const confirmed =
       folded.reconciledAs === row?.status ||
       ((row?.status === 'Rejected' || row?.status === 'Skipped') && folded.reconciledAs === undefined);
     const unconfirmed = state.messagesWereLost && folded.reconciledAs === undefined;
-    if (row && !behind && (folded.status !== row.status || !(confirmed || unconfirmed))) {
+    const over = state.overBefore.has(record);
+    if (row && !behind && !over && (folded.status !== row.status || !(confirmed || unconfirmed))) {
       tell(
         differences,
         `its row says ${row.status}, its stream ${folded.status}, reconciled as ${folded.reconciledAs}`,
       );
     }
-    if (row && !behind) checkDetails(row.details, folded, (what) => tell(differences, what));
-    for (const { attempt, minorUnits } of effects) {
+    if (row && !behind && !over) checkDetails(row.details, folded, (what) => tell(differences, what));
+    for (const { attempt, minorUnits, currency } of effects) {
       const { closedAs, started } = foldAttempt(streamOf(attempt));
+      // Its attempt is lost, and its number may stand for another one now.
+      if (state.historyWasLost) continue;
       if (closedAs === 'not-executed')
         tell(other, `${attempt} had an effect at the biller and was closed as not executed`);
-      const stated = (started?.['amount'] as { readonly minorUnits: number } | undefined)?.minorUnits ?? 0;
-      if (minorUnits !== stated) tell(other, `${attempt} posted ${minorUnits}, its start says ${stated}`);
+      const stated = started?.['amount'] as { readonly minorUnits: number; readonly currency: string } | undefined;
+      if (minorUnits !== (stated?.minorUnits ?? 0) || currency !== stated?.currency)
+        tell(
+          other,
+          `${attempt} posted ${minorUnits} ${currency}, its start says ${stated?.minorUnits} ${stated?.currency}`,
+        );
     }
     if (folded.status === 'Declined' && !refusedByBiller) tell(lost, 'declined though the biller never said so');
     if (folded.status === 'Delivered' && effects.length === 0) tell(lost, 'delivered without an effect at the biller');
-    const dutyGone = state.messagesWereLost && (!row || behind);
-    if (effects.length > 0 && folded.status !== 'Delivered' && folded.status !== 'InDoubt' && !dutyGone) {
+    // A row that its owner took away leaves nothing behind when its stream is lost too.
+    const dutyGone = behind || (!row && (state.messagesWereLost || state.historyWasLost));
+    if (
+      effects.length > 0 &&
+      folded.status !== 'Delivered' &&
+      folded.status !== 'InDoubt' &&
+      !dutyGone &&
+      !(over && row?.status === 'Delivered')
+    ) {
       tell(lost, `has an effect at the biller while its stream says ${folded.status}`);
     }
     if (
@@ -120,6 +167,30 @@ export function finalCheck(state: FinalState): Verdict {
   for (const [name, events] of state.streams)
     if (JSON.stringify(events).includes(CANARY)) other.push(`stream ${name} holds a secret`);
   return { lost, doubled, differences, other, ends, suspected };
+}
+
+/** Why a row was rejected, skipped or given up: only what is wrong with itself may end it, never a conflict or an outage. */
+function checkOwnReason(
+  events: readonly RawEvent[],
+  invalid: OwnFault | undefined,
+  tell: (what: string) => void,
+): void {
+  for (const { type, data } of events) {
+    const given =
+      type === 'DpRecordRejected'
+        ? { ends: 'Rejected', reasons: data['reasons'] as readonly string[] }
+        : type === 'DpRecordSkipped'
+          ? { ends: 'Skipped', reasons: [String(data['constraint'])] }
+          : type === 'DpRecordDeadLettered' && data['reason'] === 'CannotPrepare'
+            ? { ends: 'Failed', reasons: ['CannotPrepare'] }
+            : undefined;
+    if (!given) continue;
+    const own = given.ends === invalid?.ends && given.reasons.every((reason) => reason === invalid.reason);
+    if (!own)
+      tell(
+        `ended as ${given.ends} for ${given.reasons.join(', ')}, while its own data ${invalid ? `is ${invalid.reason}` : 'is sound'}`,
+      );
+  }
 }
 
 /** The newest attempt was closed as the row says. */

@@ -16,6 +16,8 @@ export interface FoldedRecord {
   readonly attempt: number | undefined;
   readonly reconciledAs: string | undefined;
   readonly redrives: number;
+  /** Until then nothing may be called, by the shard's clock; undefined: nothing but a gate is waited for. */
+  readonly dueAt: string | undefined;
   /** Steps no record may take, in words. */
   readonly faults: readonly string[];
 }
@@ -54,6 +56,7 @@ export function foldRecord(events: readonly RawEvent[]): FoldedRecord {
   let attempt: number | undefined;
   let reconciledAs: string | undefined;
   let redrives = 0;
+  let dueAt: string | undefined;
   let concluded = 0;
   const faults: string[] = [];
   for (const { type, data } of events) {
@@ -66,8 +69,10 @@ export function foldRecord(events: readonly RawEvent[]): FoldedRecord {
     if (next === undefined) faults.push(`holds the unknown event ${type}`);
     if ((status === 'none') !== (type === 'DpRecordDiscovered')) faults.push(`${type} while ${status}`);
     if (FINAL.has(status)) faults.push(`left its end ${status} by ${type}`);
-    if (status === 'Failed' && type !== 'DpRecordRedriven') faults.push(`left the dead letters by ${type}`);
-    if (status === 'InDoubt' && !AFTER_DOUBT.has(type)) faults.push(`left doubt by ${type}`);
+    if (status === 'Failed' && type !== 'DpRecordRedriven' && data['cause'] !== 'history-lost')
+      faults.push(`left the dead letters by ${type}`);
+    if (status === 'InDoubt' && !AFTER_DOUBT.has(type) && data['cause'] !== 'history-lost')
+      faults.push(`left doubt by ${type}`);
     if (type === 'DpRecordRedriven') redrives++;
     if (type === 'DpRecordRedriven' && (status !== 'Failed' || data['ordinal'] !== redrives))
       faults.push(`redriven as ${String(data['ordinal'])} while ${status}`);
@@ -78,9 +83,17 @@ export function foldRecord(events: readonly RawEvent[]): FoldedRecord {
     }
     if (typeof data['attempt'] === 'number') attempt = data['attempt'];
     reconciledAs = undefined;
+    dueAt = dueAfter(type, data, dueAt);
     status = next ?? status;
   }
-  return { status, attempt, reconciledAs, redrives, faults };
+  return { status, attempt, reconciledAs, redrives, dueAt, faults };
+}
+
+/** A retry and a throttle name a time; so does a park, but a gate may open earlier. What waits while it is parked waits on. */
+function dueAfter(type: string, data: RawEvent['data'], before: string | undefined): string | undefined {
+  if (type === 'DpRecordRetryScheduled') return String(data['at']);
+  if (type === 'DpRecordParked') return data['cause'] === 'throttled' ? String(data['until']) : before;
+  return undefined;
 }
 
 export interface FoldedAttempt {
@@ -91,6 +104,8 @@ export interface FoldedAttempt {
   readonly closedAs: string | undefined;
   readonly closedAtPosition: number;
   readonly suspected: boolean;
+  /** It was not executed though it reached the biller or tried to. */
+  readonly costsTry: boolean;
   /** Deeds that had to wait for the quarantine: when each was done, and until when its call was owned then. */
   readonly afterQuarantine: readonly { readonly what: string; readonly at: string; readonly ownedUntil: string }[];
   readonly faults: readonly string[];
@@ -111,6 +126,7 @@ export function foldAttempt(events: readonly RawEvent[]): FoldedAttempt {
   let closedAs: string | undefined;
   let closedAtPosition = 0;
   let suspected = false;
+  let costsTry = false;
   const faults: string[] = [];
   const afterQuarantine: FoldedAttempt['afterQuarantine'][number][] = [];
   events.forEach(({ type, data, position, at }, index) => {
@@ -120,7 +136,7 @@ export function foldAttempt(events: readonly RawEvent[]): FoldedAttempt {
     const stated =
       type === 'DeliveryAttemptResent'
         ? String(data['at'])
-        : type === 'DeliveryAttemptResolvedByInquiry' && data['outcome'] === 'not-executed'
+        : type.startsWith('DeliveryAttemptResolvedBy') && data['outcome'] === 'not-executed'
           ? at
           : undefined;
     if (stated !== undefined) afterQuarantine.push({ what: type, at: stated, ownedUntil });
@@ -134,8 +150,12 @@ export function foldAttempt(events: readonly RawEvent[]): FoldedAttempt {
       if (resends > 0 && CLOSINGS[type] === 'not-executed')
         faults.push(`is closed by ${type} though it was sent again`);
       closedAs = closing;
+      costsTry =
+        closing === 'not-executed' &&
+        type !== 'DeliveryAttemptThrottled' &&
+        (type !== 'DeliveryAttemptNotSent' || data['code'] !== undefined);
       closedAtPosition = position;
     }
   });
-  return { started, resends, ownedUntil, closedAs, closedAtPosition, suspected, afterQuarantine, faults };
+  return { started, resends, ownedUntil, closedAs, closedAtPosition, suspected, costsTry, afterQuarantine, faults };
 }

@@ -1,14 +1,12 @@
+import { CallLaws, type CallView, type LeavingCall } from './call-laws';
 import { foldAttempt, foldRecord, isFinal, type RawEvent } from './fold';
 
 /** What the watch may look at: stored events, accepted message ids, rows. No logic of the pipeline. */
-export interface View {
-  stream(name: string): readonly RawEvent[];
+export interface View extends CallView {
   wasAccepted(topic: string, messageId: string): boolean;
-  /** Of the shard that holds the record, as ISO text. */
-  shardInstant(record: string, ms: number): string;
   rowsOfChunk(chunkId: string): readonly { readonly record: string; readonly status: string }[];
-  /** When its window opens, as hours and minutes of UTC; undefined: it is always open. */
-  opensAt(biller: string): string | undefined;
+  /** The subscription that a data type's copies are meant for. */
+  targetOf(dataType: string): string | undefined;
   /** Whether the biller remembers the key of a call that leaves now, and its profile said it would. */
   mayResend(biller: string, key: string, profileVersion: string): boolean;
 }
@@ -22,6 +20,12 @@ interface Message {
   readonly deliveryCount: number;
 }
 
+interface Sent {
+  readonly messageId: string;
+  readonly body: unknown;
+  readonly properties?: Readonly<Record<string, unknown>>;
+}
+
 interface Source {
   readonly topic: string;
   readonly subscription: string;
@@ -29,18 +33,28 @@ interface Source {
 }
 
 export const CANARY = 'CANARY-4111111111111111';
+/** Longer than any call is on its way to the biller. */
+const CALL_MAX_MS = 1_000;
 export const EVENTS_TOPIC = 'datapump-events';
 
 /** Judges every step while the run goes on: what was completed, what was called, what was said. */
 export class Watch {
   readonly violations: string[] = [];
+  readonly laws: CallLaws;
   readonly counters = new Map<string, number>();
   private readonly calls = new Map<string, number>();
   private readonly inHand = new Map<string, number>();
   private readonly takenAt = new Map<string, number>();
   /** By record: the messages of it that somebody took and has not asked to complete, each with the stream's length then. */
   private readonly takenOf = new Map<string, Map<string, number>>();
+  /** By record: when it was held in doubt; by life and row: when it was reopened. */
+  private readonly heldAt = new Map<string, number>();
+  private readonly reopenedAt = new Map<string, number>();
   private readonly newestSend = new Map<string, number>();
+  /** By process, life and attempt: when a biller's definite answer reached it. */
+  private readonly answers = new Map<string, number>();
+  private callsJudgedFrom = 0;
+  private forgot = false;
 
   constructor(
     private readonly view: View,
@@ -49,10 +63,21 @@ export class Watch {
       readonly inHandMax: number;
       readonly deliveryCountMax: number;
     },
-  ) {}
+  ) {
+    this.laws = new CallLaws(view, options.nowMs, (what) => this.violate(what));
+  }
 
   violate(what: string): void {
     if (this.violations.length < 20) this.violations.push(`at ${this.options.nowMs()} ms: ${what}`);
+  }
+
+  /** Stores came back from backups: what was seen of them belongs to a past that they do not know, and so do calls on their way. */
+  forget(): void {
+    for (const memory of [this.calls, this.inHand, this.takenAt, this.takenOf, this.heldAt, this.reopenedAt])
+      memory.clear();
+    this.laws.forget();
+    this.forgot = true;
+    this.callsJudgedFrom = this.options.nowMs() + CALL_MAX_MS;
   }
 
   /** Rule 0. Judged when completion is asked for: whether the broker carries it out is its own affair. */
@@ -64,7 +89,8 @@ export class Watch {
       const sentAt = this.newestSend.get(record) ?? -1;
       // Sent by an earlier order that died before it took the letter away: the broker drops the second one.
       const sentBefore = this.view.wasAccepted(source.topic, `${record}:d${message.sequenceNumber.slice(-8)}.0`);
-      if (!sentBefore && sentAt < (this.takenAt.get(message.lockToken) ?? 0))
+      // Ordinals of redrives begin anew with a lost stream: the broker may drop a repeated id, and the sweep brings the row back.
+      if (!sentBefore && !this.forgot && sentAt < (this.takenAt.get(message.lockToken) ?? 0))
         this.violate(`rule 10: the dead letter ${message.messageId} was taken away and nothing was sent for it`);
       return;
     }
@@ -89,6 +115,22 @@ export class Watch {
     }
   }
 
+  /** A biller's definite answer reached a process. */
+  answered(process: string, epoch: number, attempt: string): void {
+    this.answers.set(`${process}#${epoch} ${attempt}`, this.options.nowMs());
+  }
+
+  /** Rule 9: what the biller said is appended first; whoever asks for anything else before it lets time pass. */
+  stating(process: string, epoch: number, stream: string): void {
+    const key = `${process}#${epoch} ${stream}`;
+    const answeredAt = this.answers.get(key);
+    this.answers.delete(key);
+    if (answeredAt !== undefined && answeredAt !== this.options.nowMs())
+      this.violate(
+        `rule 9: ${stream} was answered at ${answeredAt} ms and stated at ${this.options.nowMs()} ms: something was asked in between`,
+      );
+  }
+
   private completingChunk(body: Readonly<Record<string, unknown>>, message: Message): void {
     if (typeof body['billerId'] !== 'string')
       return this.violate(`the broken chunk message ${message.messageId} was completed`);
@@ -99,6 +141,7 @@ export class Watch {
       const folded = foldRecord(this.view.stream(`dpRecord-${record}`));
       if (
         (folded.status === 'none' || folded.status === 'pending') &&
+        !isFinal(status) &&
         !this.view.wasAccepted(EVENTS_TOPIC, record) &&
         this.newestSend.get(record) === undefined
       ) {
@@ -108,16 +151,9 @@ export class Watch {
   }
 
   /** Rules 6 and 7: a call leaves only under a stated intent of its own, in its time, and not after the end. */
-  callLeft(
-    request: {
-      readonly biller: string;
-      readonly record: string;
-      readonly key: string;
-      readonly attempt: string;
-      readonly profileVersion: string;
-    },
-    leftAtMs: number,
-  ): void {
+  callLeft(request: LeavingCall, leftAtMs: number): void {
+    if (leftAtMs < this.callsJudgedFrom) return;
+    this.laws.callLeft(request, leftAtMs);
     const { record, attempt: name } = request;
     const attempt = foldAttempt(this.view.stream(name));
     if (!attempt.started) return this.violate(`rule 6: ${record} was called without a stated attempt`);
@@ -126,9 +162,6 @@ export class Watch {
     if (calls > 1 + attempt.resends)
       this.violate(`rule 6: ${name} was called ${calls} times under ${1 + attempt.resends} stated intents`);
     const left = this.view.shardInstant(record, leftAtMs);
-    const opensAt = this.view.opensAt(request.biller);
-    if (opensAt !== undefined && left.slice(11, 16) < opensAt)
-      this.violate(`rule 3: ${name} was called at ${left}, before its biller's window opens at ${opensAt}`);
     if (left > attempt.ownedUntil)
       this.violate(`rule 7: a call of ${name} left at ${left}, after ${attempt.ownedUntil}`);
     if (attempt.started['profileVersion'] !== request.profileVersion)
@@ -145,7 +178,8 @@ export class Watch {
   }
 
   /** Rule 4: a biller is asked as the profile of an attempt's start says; a slow process may ask for an earlier attempt. */
-  asked(record: string, profileVersion: string): void {
+  asked(biller: string, record: string, profileVersion: string, life: string): void {
+    this.laws.asked(biller, record, life);
     const newest = Number(this.newestAttempt(record).split(':').at(-1));
     const stated = Array.from({ length: newest }, (_, index) =>
       foldAttempt(this.view.stream(`deliveryAttempt-${record}:${index + 1}`)),
@@ -161,10 +195,16 @@ export class Watch {
     return `deliveryAttempt-${record}:${number}`;
   }
 
-  sent(topic: string, messages: readonly { readonly messageId: string; readonly body: unknown }[]): void {
-    for (const { messageId, body } of messages) {
+  sent(topic: string, messages: readonly Sent[]): void {
+    for (const { messageId, body, properties = {} } of messages) {
       this.said(JSON.stringify(body));
-      const record = (body as Readonly<Record<string, unknown>>)['traceId'];
+      const { traceId: record, eventType } = body as Readonly<Record<string, unknown>>;
+      // Another subscription may take the same type: a copy is for the one that its record was published to.
+      const target = this.view.targetOf(String(eventType));
+      if (messageId.startsWith(`${String(record)}:`) && properties['target'] !== target)
+        this.violate(
+          `rule 0: the copy ${messageId} is meant for ${String(properties['target'])}, its consumer is ${target}`,
+        );
       if (typeof record === 'string' && !this.view.wasAccepted(topic, messageId))
         this.newestSend.set(record, this.options.nowMs());
     }
@@ -183,15 +223,46 @@ export class Watch {
     }
   }
 
-  received(life: string, count: number): void {
-    const held = (this.inHand.get(life) ?? 0) + count;
+  received(life: string, messages: readonly Message[]): void {
+    for (const { body, lockToken } of messages) this.laws.received(life, recordIn(body), lockToken);
+    const held = (this.inHand.get(life) ?? 0) + messages.length;
     this.inHand.set(life, held);
     if (held > this.options.inHandMax && !life.startsWith('operator'))
       this.violate(`${life} holds ${held} messages at once`);
   }
 
-  settling(life: string): void {
+  settling(life: string, { body, lockToken }: Message): void {
+    this.laws.settling(life, recordIn(body), lockToken);
     this.inHand.set(life, (this.inHand.get(life) ?? 0) - 1);
+  }
+
+  /** Events stand in the store now. */
+  appended(life: string, stream: string, events: readonly { readonly type: string; readonly data: unknown }[]): void {
+    for (const { type, data } of events) {
+      if (type === 'BillerRateSet')
+        this.laws.slowed(stream.slice('billerControl-'.length), (data as { readonly perSecond?: number }).perSecond);
+      if (stream.startsWith('billerControl-') && (type === 'BillerPaused' || type === 'BillerResumed'))
+        this.laws.doorMoved(stream.slice('billerControl-'.length), 'paused', type === 'BillerPaused');
+      if (!stream.startsWith('dpRecord-')) continue;
+      const record = stream.slice('dpRecord-'.length);
+      if (type === 'DpRecordHeldInDoubt') this.heldAt.set(record, this.options.nowMs());
+      else if (this.heldAt.has(record)) {
+        const heldAt = this.heldAt.get(record)!;
+        this.heldAt.delete(record);
+        if (type === 'DpRecordReconciled') this.heldAt.set(record, heldAt);
+        // A crash right after would leave a row that says InDoubt, and a person who settles what is settled.
+        else if (type === 'DpRecordRetryScheduled') this.judgeFreed(life, record, heldAt);
+      }
+    }
+  }
+
+  rowReopened(life: string, dpId: string): void {
+    this.reopenedAt.set(`${life} ${dpId}`, this.options.nowMs());
+  }
+
+  private judgeFreed(life: string, record: string, heldAt: number): void {
+    const reopenedAt = this.reopenedAt.get(`${life} ${record.slice(record.indexOf(':') + 1)}`) ?? -1;
+    if (reopenedAt < heldAt) this.violate(`rule 9: ${record} was freed from doubt and its row was not reopened first`);
   }
 
   /** A row that has its end keeps it, whoever writes. */
@@ -207,6 +278,8 @@ export class Watch {
     this.counters.set(name, (this.counters.get(name) ?? 0) + by);
   }
 }
+
+const recordIn = (body: unknown): string => String((body as Readonly<Record<string, unknown>>)['traceId']);
 
 function isSettled(stream: readonly RawEvent[]): boolean {
   const { status, reconciledAs } = foldRecord(stream);

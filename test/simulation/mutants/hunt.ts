@@ -5,6 +5,7 @@ import { BrokenJob, runJobs } from '../pool';
 import { CAPABILITIES } from '../world/scenario';
 import { type Mutant, patched } from './mutant';
 import { MUTANTS } from './mutants';
+import { type Change, failureOf } from './suites';
 
 export type Build = (name: string, patches?: ReadonlyMap<string, string>) => string;
 
@@ -15,7 +16,8 @@ const SEED_LIMIT_MS = 60_000;
 const TOLD_MAX = 170;
 
 type Outcome =
-  | { readonly is: 'found'; readonly job: SeedJob; readonly by: string }
+  /** Without a job: by a suite. */
+  | { readonly is: 'found'; readonly job?: SeedJob; readonly by: string }
   | { readonly is: 'missed' }
   /** The harness itself broke: this finds nothing, whatever the cause. */
   | { readonly is: 'broken'; readonly why: string };
@@ -35,29 +37,37 @@ export async function huntMutants(
     readonly workers: number;
     readonly say: (line: string) => void;
     readonly json: boolean;
-    /** Only mutants whose name holds this. */
+    /** Only mutants whose name, or the law they break, holds one of these; divided by commas. */
     readonly named?: string;
   },
 ): Promise<number> {
   const started = performance.now();
-  const mutants = MUTANTS.filter(({ name }) => name.includes(options.named ?? ''));
+  const { named = '' } = options;
+  const mutants = MUTANTS.filter(({ name, rule }) =>
+    named.split(',').some((one) => name.includes(one) || rule.includes(one)),
+  );
   if (mutants.length === 0) throw new Error(`no mutant's name holds "${options.named}"`);
   // All patches first: one that does not apply ends the hunt before it has taken its minutes.
   const queue = mutants
-    .map((mutant) => ({ mutant, text: patched(mutant, readFileSync(join(root, mutant.file), 'utf8')) }))
+    .map((mutant) => {
+      const source = readFileSync(join(root, mutant.file), 'utf8');
+      return { mutant, text: patched(mutant, source), whole: source.length };
+    })
     .entries();
   const hunted: Hunted[] = [];
   const hunter = async (): Promise<void> => {
-    for (const [number, { mutant, text }] of queue) {
-      const folder = build(join(basename(built), 'mutants', String(number)), new Map([[mutant.file, text]]));
-      const one = await hunt(mutant, folder);
-      rmSync(folder, { recursive: true, force: true });
+    for (const [number, { mutant, text, whole }] of queue) {
+      const one = mutant.suites
+        ? await huntBySuites(mutant, mutant.suites, root, { file: mutant.file, from: 0, to: whole, replacement: text })
+        : await huntBySeeds(mutant, text, (patches) =>
+            build(join(basename(built), 'mutants', String(number)), patches),
+          );
       hunted.push(one);
       if (!options.json) options.say(lineOf(one));
     }
   };
   await Promise.all(Array.from({ length: options.workers }, hunter));
-  await holdsWithoutDefect(built, hunted, options.workers);
+  await holdsWithoutDefect({ built, root }, hunted, options.workers);
   hunted.sort((a, b) => mutants.indexOf(a.mutant) - mutants.indexOf(b.mutant));
 
   const found = hunted.filter(({ outcome }) => outcome.is === 'found').length;
@@ -68,6 +78,27 @@ export async function huntMutants(
       : `${found} of ${hunted.length} mutants found in ${seconds.toFixed(0)} s`,
   );
   return found === hunted.length ? 0 : 1;
+}
+
+async function huntBySeeds(
+  mutant: Mutant,
+  text: string,
+  build: (patches: ReadonlyMap<string, string>) => string,
+): Promise<Hunted> {
+  const folder = build(new Map([[mutant.file, text]]));
+  try {
+    return await hunt(mutant, folder);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function huntBySuites(mutant: Mutant, suites: readonly string[], root: string, change: Change): Promise<Hunted> {
+  const started = performance.now();
+  const by = await failureOf(root, suites, change);
+  const outcome: Outcome =
+    by === undefined ? { is: 'missed' } : mutant.shows.test(by) ? { is: 'found', by } : { is: 'broken', why: by };
+  return { mutant, outcome, seeds: 0, seconds: (performance.now() - started) / 1_000 };
 }
 
 async function hunt(mutant: Mutant, folder: string): Promise<Hunted> {
@@ -97,9 +128,20 @@ async function hunt(mutant: Mutant, folder: string): Promise<Hunted> {
 }
 
 /** What breaks a law without any defect would be "found" by every mutant. */
-async function holdsWithoutDefect(built: string, hunted: readonly Hunted[], workers: number): Promise<void> {
+async function holdsWithoutDefect(
+  { built, root }: { readonly built: string; readonly root: string },
+  hunted: readonly Hunted[],
+  workers: number,
+): Promise<void> {
+  const suites = new Set(hunted.flatMap(({ mutant }) => mutant.suites ?? []));
+  if (suites.size > 0) {
+    const failed = await failureOf(root, [...suites], undefined);
+    if (failed !== undefined) throw new Error(`the suites fail without a defect: ${failed}`);
+  }
   const jobs = new Map(
-    hunted.flatMap(({ outcome }) => (outcome.is === 'found' ? [[JSON.stringify(outcome.job), outcome.job]] : [])),
+    hunted.flatMap(({ outcome }) =>
+      outcome.is === 'found' && outcome.job ? [[JSON.stringify(outcome.job), outcome.job]] : [],
+    ),
   );
   const onResult = ({ job, violations }: JobResult): void => {
     if (violations.length > 0)
@@ -118,7 +160,7 @@ function* jobsFor({ on, aim }: Mutant): Generator<SeedJob> {
 function lineOf({ mutant: { name, rule }, outcome, seeds }: Hunted): string {
   switch (outcome.is) {
     case 'found':
-      return `found   ${name} (${rule}) after ${seeds} seeds: ${outcome.by.slice(0, TOLD_MAX)}`;
+      return `found   ${name} (${rule}) ${outcome.job ? `after ${seeds} seeds` : 'by a suite'}: ${outcome.by.slice(0, TOLD_MAX)}`;
     case 'missed':
       return `MISSED  ${name} (${rule}) in ${seeds} seeds`;
     case 'broken':

@@ -12,6 +12,8 @@ export interface Mutant {
   readonly shows: RegExp;
   /** The stores its seeds run on: the simulator's own (default), or the product's SQLite adapters. */
   readonly on?: 'sqlite';
+  /** Where no seed reaches it: the test files (what their paths hold) that hunt it instead. */
+  readonly suites?: readonly string[];
   /** What brings the defect out, where the swarm does so too rarely: one kind of biller, a few kinds of faults. */
   readonly aim?: { readonly capability?: Capability; readonly kinds?: readonly FaultKind[] };
 }
@@ -22,6 +24,11 @@ export const PROTOCOL_RULES = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10] as const;
 /** What a mutant breaks: a rule of the protocol, or a law beside it. */
 export type Rule =
   | `rule ${(typeof PROTOCOL_RULES)[number]}`
+  | 'a key is as old as its first use'
+  | 'a time that was named is kept'
+  | 'tries and age are kept to'
+  | 'permits return'
+  | 'the stores know each other'
   | 'the row owns the duty'
   | 'the outbox drains'
   | 'the queues drain'
@@ -29,7 +36,11 @@ export type Rule =
   | 'the shard claims New rows only'
   | 'the details say what the stream says'
   | 'an append may be repeated'
+  | 'money is what the payment says'
   | 'poison ends among the dead letters'
+  | 'an end is the own fault of its record'
+  | 'the gateway keeps its laws'
+  | 'an adapter keeps the laws of its port'
   | 'no secrets';
 
 /** A patch that does not apply exactly once fails the run: a mutant of nothing would be "not found" for ever. */

@@ -1,4 +1,9 @@
 import { type Mutant } from './mutant';
+import { MUTANTS_OF_ADAPTERS } from './mutants-of-adapters';
+import { MUTANTS_OF_BILLER_HTTP } from './mutants-of-biller-http';
+import { MUTANTS_OF_HISTORY } from './mutants-of-history';
+import { MUTANTS_OF_KEYS } from './mutants-of-keys';
+import { MUTANTS_OF_LAWS } from './mutants-of-laws';
 import { MUTANTS_OF_SQL } from './mutants-of-sql';
 
 const APPLICATION = 'src/application';
@@ -7,9 +12,25 @@ const DOMAIN = 'src/domain';
 /** Defects of the protocol's own code. */
 const MUTANTS_OF_PROTOCOL: readonly Mutant[] = [
   {
+    name: 'writes two decimals whatever the currency',
+    rule: 'money is what the payment says',
+    file: `${DOMAIN}/money.ts`,
+    find: 'const exponent = exponentEverOf(currency);\n  if (exponent === undefined) return undefined;\n  const [sign',
+    replace: 'const exponent: number = exponentEverOf(currency) === undefined ? 0 : 2;\n  const [sign',
+    shows: /posted \d+ \w+, its start says \d+/,
+  },
+  {
+    name: 'takes a currency that is no money',
+    rule: 'money is what the payment says',
+    file: `${DOMAIN}/policies/validation.ts`,
+    find: "if (!/^[A-Z]{3}$/.test(amount.currency)) yield 'currency-malformed';\n  else if (exponentOf(amount.currency) === undefined) yield 'currency-unknown';",
+    replace: '',
+    shows: /posted .*, its start says \d+|broke|Unhandled/,
+  },
+  {
     name: 'completes before recording the result',
     rule: 'rule 0',
-    file: `${APPLICATION}/conclude-attempt.ts`,
+    file: `${APPLICATION}/delivering/conclude-attempt.ts`,
     find: 'return writeResult(ports, delivery, attempt, closing, now);',
     replace: "return { settle: 'complete' };",
     shows: /its row stands at Published|rule 0/,
@@ -17,7 +38,7 @@ const MUTANTS_OF_PROTOCOL: readonly Mutant[] = [
   {
     name: 'completes on a conflict without a successor',
     rule: 'rule 0',
-    file: `${APPLICATION}/deliver-record.ts`,
+    file: `${APPLICATION}/delivering/deliver-record.ts`,
     find: "ports.telemetry.count('delivery.conflicts');",
     replace: "if (steps < STEPS_MAX) return { settle: 'complete' };",
     shows: /rule 0/,
@@ -25,7 +46,7 @@ const MUTANTS_OF_PROTOCOL: readonly Mutant[] = [
   {
     name: 'parks without a successor',
     rule: 'rule 3',
-    file: `${APPLICATION}/delivery.ts`,
+    file: `${APPLICATION}/delivering/delivery.ts`,
     find: 'await sendSuccessor(ports, settings, delivery, gate.until);',
     replace: '',
     shows: /rule 0/,
@@ -33,7 +54,7 @@ const MUTANTS_OF_PROTOCOL: readonly Mutant[] = [
   {
     name: 'retries without a successor',
     rule: 'rule 0',
-    file: `${APPLICATION}/conclude-attempt.ts`,
+    file: `${APPLICATION}/delivering/conclude-attempt.ts`,
     find: 'await sendSuccessor(ports, settings, delivery, next.at, ordinal === undefined ? undefined : sweepChain(ordinal));',
     replace: '',
     shows: /rule 0/,
@@ -41,7 +62,7 @@ const MUTANTS_OF_PROTOCOL: readonly Mutant[] = [
   {
     name: 'completes while the successor is still being sent',
     rule: 'rule 0',
-    file: `${APPLICATION}/delivery.ts`,
+    file: `${APPLICATION}/delivering/delivery.ts`,
     find: 'await ports.bus.send(settings.eventsTopic, [successor]);',
     replace: 'void ports.bus.send(settings.eventsTopic, [successor]).catch(() => undefined);',
     shows: /rule 0/,
@@ -49,7 +70,7 @@ const MUTANTS_OF_PROTOCOL: readonly Mutant[] = [
   {
     name: 'sends the successor under the message id in hand',
     rule: 'rule 0',
-    file: `${APPLICATION}/message-chain.ts`,
+    file: `${APPLICATION}/messaging/message-chain.ts`,
     find: 'hop: link.hop + 1',
     replace: 'hop: link.hop',
     shows: /rule 0/,
@@ -57,7 +78,7 @@ const MUTANTS_OF_PROTOCOL: readonly Mutant[] = [
   {
     name: 'completes before handling',
     rule: 'rule 0',
-    file: `${APPLICATION}/receive-loop.ts`,
+    file: `${APPLICATION}/messaging/receive-loop.ts`,
     find: 'const settlement = await handleThroughOutages(options, message);',
     replace: 'await receiver.complete(message); const settlement = await handleThroughOutages(options, message);',
     shows: /rule 0|was completed while row/,
@@ -65,7 +86,7 @@ const MUTANTS_OF_PROTOCOL: readonly Mutant[] = [
   {
     name: 'completes what it failed to handle',
     rule: 'rule 0',
-    file: `${APPLICATION}/receive-loop.ts`,
+    file: `${APPLICATION}/messaging/receive-loop.ts`,
     find: "await settle(options, 'abandon', () => receiver.abandon(message));",
     replace: "await settle(options, 'abandon', () => receiver.complete(message));",
     shows: /rule 0|was completed while row/,
@@ -73,7 +94,7 @@ const MUTANTS_OF_PROTOCOL: readonly Mutant[] = [
   {
     name: 'completes a message that breaks its contract',
     rule: 'rule 1',
-    file: `${APPLICATION}/deliver-record.ts`,
+    file: `${APPLICATION}/delivering/deliver-record.ts`,
     find: "return { settle: 'dead-letter', reason: 'InvalidContract', description: checked.problems.join('; ').slice(0, 1_000) };",
     replace: "return { settle: 'complete' };",
     shows: /rule 1/,
@@ -89,7 +110,7 @@ const MUTANTS_OF_PROTOCOL: readonly Mutant[] = [
   {
     name: 'confirms a row that it did not write',
     rule: 'rule 2',
-    file: `${APPLICATION}/deliver-record.ts`,
+    file: `${APPLICATION}/delivering/deliver-record.ts`,
     find: 'const result = await delivery.shard.reconcile(rowResultOf(delivery.record.state, delivery.message.dpId, now));',
     replace: "const result = 'applied' as string;",
     shows: /its row stands at/,
@@ -106,7 +127,7 @@ const MUTANTS_OF_PROTOCOL: readonly Mutant[] = [
   {
     name: 'calls a biller outside its window',
     rule: 'rule 3',
-    file: `${APPLICATION}/biller-gate.ts`,
+    file: `${APPLICATION}/delivering/biller-gate.ts`,
     find: "return opening > now ? { cause: 'outside-window', until: opening } : undefined;",
     replace: "return opening < now ? { cause: 'outside-window', until: opening } : undefined;",
     shows: /rule 3/,
@@ -148,7 +169,7 @@ const MUTANTS_OF_PROTOCOL: readonly Mutant[] = [
   {
     name: 'judges doubt by the present profile',
     rule: 'rule 4',
-    file: `${APPLICATION}/deliver-record.ts`,
+    file: `${APPLICATION}/delivering/deliver-record.ts`,
     find: 'ports.profiles.version(message.billerId, attempt.state.started.profileVersion)',
     replace: 'ports.profiles.current(message.billerId)',
     shows: /rule 4: .* by v2/,
@@ -186,7 +207,7 @@ const MUTANTS_OF_PROTOCOL: readonly Mutant[] = [
   {
     name: 'sends again without stating it',
     rule: 'rule 4',
-    file: `${APPLICATION}/resolve-in-doubt.ts`,
+    file: `${APPLICATION}/delivering/resolve-in-doubt.ts`,
     find: "delivery.attempt = await ports.history.appendToAttempt(delivery.key, doubt.number, delivery.attempt, decision.events, at);\n    crashPoint('doubt.after-resend-stated');\n    const outcome",
     replace: 'const outcome',
     shows: /rule 6: .* was called 2 times under 1 stated/,
@@ -202,14 +223,14 @@ const MUTANTS_OF_PROTOCOL: readonly Mutant[] = [
   {
     name: 'lets a refused resend close the attempt',
     rule: 'rule 4',
-    file: `${APPLICATION}/resolve-in-doubt.ts`,
+    file: `${APPLICATION}/delivering/resolve-in-doubt.ts`,
     find: `const closing = closingEventOfResend(outcome);
-    const answeredAt = await ports.shardClock.atLeast(delivery.shard);
+    const answeredAt = ports.shardClock.carried(delivery.shard);
     if (closing) {
       await closeAttempt(ports, delivery, doubt.number, closing, answeredAt);`,
     replace: `const closing = closingEventOfResend(outcome)
       ?? (outcome.kind === 'unknown' ? undefined : { type: 'DeliveryAttemptNotExecuted' as const, data: { code: 'refused' } });
-    const answeredAt = await ports.shardClock.atLeast(delivery.shard);
+    const answeredAt = ports.shardClock.carried(delivery.shard);
     if (closing) {
       await closeAttempt(ports, delivery, doubt.number, closing, answeredAt, 99);`,
     shows:
@@ -230,8 +251,8 @@ const MUTANTS_OF_PROTOCOL: readonly Mutant[] = [
   {
     name: 'withdraws a record without owning its next attempt',
     rule: 'rule 5',
-    file: `${APPLICATION}/start-attempt.ts`,
-    find: "    await claimWithoutCall(ports, delivery, record, profile.version, now);\n    await decideRecord(ports, delivery, [{ type: 'WithdrawDpRecord', at: now }], now);",
+    file: `${APPLICATION}/delivering/start-attempt.ts`,
+    find: "    await claimWithoutCall(ports, delivery, record, profile.version, now, 'row-withdrawn');\n    await decideRecord(ports, delivery, [{ type: 'WithdrawDpRecord', at: now }], now);",
     replace: "    await decideRecord(ports, delivery, [{ type: 'WithdrawDpRecord', at: now }], now);",
     shows: /its stream says Withdrawn/,
     aim: { kinds: ['row-vanishes', 'row-withdrawn', 'bus-duplicate', 'process-pause', 'sql-slow', 'store-slow'] },
@@ -239,16 +260,47 @@ const MUTANTS_OF_PROTOCOL: readonly Mutant[] = [
   {
     name: 'calls with a payment that it did not validate',
     rule: 'rule 5',
-    file: `${APPLICATION}/start-attempt.ts`,
-    find: 'if (ports.digest(validatedFields(row)) === record.validatedHash && sameAmount(record, row.payment?.amount)) return row;',
-    replace: 'if (row.paymentId === record.paymentId) return row;',
-    shows: /posted \d+, its start says \d+/,
+    file: `${APPLICATION}/delivering/start-attempt.ts`,
+    find: "if (digest(validatedFields(row)) === record.validatedHash && sameAmount(record, row.payment?.amount)) return 'as-before';",
+    replace: "if (row.paymentId === record.paymentId) return 'as-before';",
+    shows: /posted \d+ \w+, its start says \d+/,
     aim: { kinds: ['payment-amount-changed', 'operator-pauses', 'biller-throttled'] },
+  },
+  {
+    name: 'takes a conflict for the fault of the row',
+    rule: 'an end is the own fault of its record',
+    file: `${APPLICATION}/fetching/fetch-rows.ts`,
+    find: 'const stored = conflicts > 0 ?',
+    replace:
+      "if (conflicts > 0 && context.rowByRow) return discover(ports, { ...context, rowByRow: false }, row, { type: 'DpRecordRejected', data: { reasons: ['row-breaks-processing'] } }); const stored = conflicts > 0 ?",
+    shows: /ended as Rejected for row-breaks-processing, while its own data is sound/,
+    aim: { kinds: ['bus-receive-lost', 'bus-lock-expiry', 'store-conflict', 'store-unavailable'] },
+  },
+  {
+    name: 'asks the shard for the time before it states an answer',
+    rule: 'rule 9',
+    file: `${APPLICATION}/delivering/start-attempt.ts`,
+    find: 'const at = ports.shardClock.carried(delivery.shard);',
+    replace: 'const at = await ports.shardClock.atLeast(delivery.shard);',
+    shows: /rule 9: .* was answered at \d+ ms and stated at/,
+    aim: { kinds: ['one-shard-outage', 'sql-connection-lost', 'sql-slow'] },
+  },
+  {
+    name: 'asks the shard for the time before it states the answer to a resend',
+    rule: 'rule 9',
+    file: `${APPLICATION}/delivering/resolve-in-doubt.ts`,
+    find: 'const answeredAt = ports.shardClock.carried(delivery.shard);',
+    replace: 'const answeredAt = await ports.shardClock.atLeast(delivery.shard);',
+    shows: /rule 9: .* was answered at \d+ ms and stated at/,
+    aim: {
+      capability: 'keys',
+      kinds: ['biller-timeout-with-effect', 'biller-500-before-effect', 'sql-slow', 'sql-connection-lost'],
+    },
   },
   {
     name: 'shares one start id between claimants',
     rule: 'rule 6',
-    file: `${APPLICATION}/history.ts`,
+    file: `${APPLICATION}/history/history.ts`,
     find: 'id: chance.uuid(), type, data, metadata',
     replace: "id: type === 'DeliveryAttemptStarted' ? `start-${stream}` : chance.uuid(), type, data, metadata",
     shows: /was called 2 times under 1 stated|doubled/,
@@ -256,7 +308,7 @@ const MUTANTS_OF_PROTOCOL: readonly Mutant[] = [
   {
     name: 'calls before the intent is stored',
     rule: 'rule 6',
-    file: `${APPLICATION}/start-attempt.ts`,
+    file: `${APPLICATION}/delivering/start-attempt.ts`,
     find: "  delivery.attempt = await ports.history.appendToAttempt(delivery.key, attempt, delivery.attempt, decision.events, at, 'own-knowledge');\n  crashPoint('consumer.after-start-stated');\n  delivery.attemptProfile = profile;\n  return call.send({ since, sendWithinMs: profile.timeoutMs });",
     replace:
       '  const early = await call.send({ since, sendWithinMs: profile.timeoutMs });\n  delivery.attempt = await ports.history.appendToAttempt(delivery.key, attempt, delivery.attempt, decision.events, at, "own-knowledge");\n  return early;',
@@ -265,25 +317,25 @@ const MUTANTS_OF_PROTOCOL: readonly Mutant[] = [
   {
     name: 'swallows a version conflict',
     rule: 'rule 6',
-    file: `${APPLICATION}/history.ts`,
-    find: 'if (!isOutage(error) || repeat >= repeatsMax) throw error;',
+    file: `${APPLICATION}/history/history.ts`,
+    find: 'throughOutages(() => eventStore.append(stream, expected, batch), repeatsMax);',
     replace:
-      "if ((error as Error).name === 'VersionConflict') return { revision: expected === 'new' ? batch.length - 1 : expected + batch.length };\n        if (!isOutage(error) || repeat >= repeatsMax) throw error;",
+      "throughOutages(() => eventStore.append(stream, expected, batch).catch((error: unknown) => { if ((error as Error).name !== 'VersionConflict') throw error; return { revision: expected === 'new' ? batch.length - 1 : expected + batch.length }; }), repeatsMax);",
     shows: /was called 2 times under 1 stated|doubled/,
   },
   {
     name: 'appends at whatever revision stands',
     rule: 'rule 6',
-    file: `${APPLICATION}/history.ts`,
-    find: 'if (!isOutage(error) || repeat >= repeatsMax) throw error;',
+    file: `${APPLICATION}/history/history.ts`,
+    find: 'throughOutages(() => eventStore.append(stream, expected, batch), repeatsMax);',
     replace:
-      "if ((error as Error).name === 'VersionConflict' && repeat < 3) { expected = (error as unknown as { actual: ExpectedRevision }).actual; continue; }\n        if (!isOutage(error) || repeat >= repeatsMax) throw error;",
+      "throughOutages(() => eventStore.append(stream, expected, batch).catch((error: unknown) => { if ((error as Error).name !== 'VersionConflict') throw error; return eventStore.append(stream, (error as unknown as { actual: ExpectedRevision }).actual, batch); }), repeatsMax);",
     shows: /was called 2 times under 1 stated|doubled/,
   },
   {
     name: 'draws a fresh key for each attempt',
     rule: 'rule 6',
-    file: `${APPLICATION}/start-attempt.ts`,
+    file: `${APPLICATION}/delivering/start-attempt.ts`,
     find: 'ports.digest(`datapump:${delivery.key}`).slice(0, 32);',
     replace:
       'ports.digest(`datapump:${delivery.key}:${JSON.stringify((delivery as unknown as { record?: { revision: unknown } }).record?.revision)}`).slice(0, 32);',
@@ -292,7 +344,7 @@ const MUTANTS_OF_PROTOCOL: readonly Mutant[] = [
   {
     name: 'does not look at the clock before sending',
     rule: 'rule 7',
-    file: `${APPLICATION}/start-attempt.ts`,
+    file: `${APPLICATION}/delivering/start-attempt.ts`,
     find: 'return call.send({ since, sendWithinMs: profile.timeoutMs });',
     replace: 'return call.send({ since: ports.clock.monotonicMs(), sendWithinMs: profile.timeoutMs });',
     shows: /rule 7/,
@@ -310,7 +362,7 @@ const MUTANTS_OF_PROTOCOL: readonly Mutant[] = [
     name: 'takes a throttle for a business "no"',
     rule: 'rule 8',
     file: `${DOMAIN}/policies/delivery-outcome.ts`,
-    find: "type: 'DeliveryAttemptThrottled',\n        data: { retryAfterMs: Math.min(RETRY_AFTER_MAX_MS, Math.max(RETRY_AFTER_MIN_MS, outcome.retryAfterMs)) },",
+    find: "type: 'DeliveryAttemptThrottled',\n        data: { retryAfterMs: saneRetryAfterMs(outcome.retryAfterMs) },",
     replace: "type: 'DeliveryAttemptDeclined',\n        data: { httpStatus: 429 },",
     shows: /declined though the biller never said so/,
   },
@@ -325,7 +377,7 @@ const MUTANTS_OF_PROTOCOL: readonly Mutant[] = [
   {
     name: 'starts the next attempt beside an open one',
     rule: 'rule 8',
-    file: `${APPLICATION}/deliver-record.ts`,
+    file: `${APPLICATION}/delivering/deliver-record.ts`,
     find: "return park(ports, settings, delivery, { cause: 'attempt-open', until: step.until }, now);",
     replace:
       'const beside = (delivery.record.state as { nextAttempt: number }).nextAttempt + 1; delivery.attempt = await ports.history.attempt(delivery.key, beside); return startAttempt(ports, settings, delivery, beside, signal);',
@@ -334,7 +386,7 @@ const MUTANTS_OF_PROTOCOL: readonly Mutant[] = [
   {
     name: 'overwrites a result from the fetcher',
     rule: 'rule 9',
-    file: `${APPLICATION}/fetch-rows.ts`,
+    file: `${APPLICATION}/fetching/fetch-rows.ts`,
     find: "[{ dpId, to: 'Published', from: ['Queued'] }]",
     replace: "[{ dpId, to: 'Published', from: ['Queued', 'Published', 'Delivered', 'Declined', 'InDoubt', 'Failed'] }]",
     shows: /rule 9: .* left its end .* for Published/,
@@ -351,7 +403,7 @@ const MUTANTS_OF_PROTOCOL: readonly Mutant[] = [
   {
     name: 'redrives under a message id used before',
     rule: 'rule 10',
-    file: `${APPLICATION}/message-chain.ts`,
+    file: `${APPLICATION}/messaging/message-chain.ts`,
     find: '({ chain: `r${ordinal}`, hop: 0 })',
     replace: "({ chain: '' as `r${number}`, hop: ordinal - ordinal })",
     shows: /rule 10: .* nothing was sent for it/,
@@ -367,9 +419,9 @@ const MUTANTS_OF_PROTOCOL: readonly Mutant[] = [
   {
     name: 'leaves the dead letters of the broker unrecorded',
     rule: 'rule 10',
-    file: `${APPLICATION}/record-broker-dead-letters.ts`,
-    find: 'if (await recordOne(ports, settings, letter)) recorded++;',
-    replace: '',
+    file: `${APPLICATION}/messaging/record-broker-dead-letters.ts`,
+    find: 'const what = await recordOne(ports, settings, letter);',
+    replace: "const what = 'nothing-to-record' as Recorded;",
     shows: /its row is gone and its stream still pending|its stream (says )?pending/,
     aim: {
       kinds: [
@@ -387,7 +439,7 @@ const MUTANTS_OF_PROTOCOL: readonly Mutant[] = [
   {
     name: 'sweeps under a message id used before',
     rule: 'the row owns the duty',
-    file: `${APPLICATION}/message-chain.ts`,
+    file: `${APPLICATION}/messaging/message-chain.ts`,
     find: '({ chain: `s${ordinal}`, hop: 0 })',
     replace: "({ chain: '' as `s${number}`, hop: ordinal - ordinal })",
     shows: /rule 10: .* nothing was sent for it|rule 0|stuck/,
@@ -395,7 +447,7 @@ const MUTANTS_OF_PROTOCOL: readonly Mutant[] = [
   {
     name: 'has no sweep',
     rule: 'the row owns the duty',
-    file: `${APPLICATION}/sweep-stalled.ts`,
+    file: `${APPLICATION}/scanning/sweep-stalled.ts`,
     find: 'let swept = 0;',
     replace: 'let swept = 0; if (swept === 0) return swept;',
     shows: /stuck: .*Published|stuck: .*Queued/,
@@ -403,7 +455,7 @@ const MUTANTS_OF_PROTOCOL: readonly Mutant[] = [
   {
     name: 'never marks an outbox row',
     rule: 'the outbox drains',
-    file: `${APPLICATION}/relay-outbox.ts`,
+    file: `${APPLICATION}/scanning/relay-outbox.ts`,
     find: 'await shard.markPublished(chunks.map((chunk) => chunk.chunkId));',
     replace: '',
     shows: /the outbox holds \d+ unpublished chunks/,
@@ -411,7 +463,7 @@ const MUTANTS_OF_PROTOCOL: readonly Mutant[] = [
   {
     name: 'completes a chunk whose rows it did not publish',
     rule: 'rule 0',
-    file: `${APPLICATION}/fetch-rows.ts`,
+    file: `${APPLICATION}/fetching/fetch-rows.ts`,
     find: 'if (messages.length > 0) await ports.bus.send(settings.eventsTopic, messages);',
     replace: '',
     shows: /chunk message .* was completed and no message of .* was ever accepted/,
@@ -427,11 +479,19 @@ const MUTANTS_OF_PROTOCOL: readonly Mutant[] = [
   {
     name: 'writes an account number into the log',
     rule: 'no secrets',
-    file: `${APPLICATION}/conclude-attempt.ts`,
+    file: `${APPLICATION}/delivering/conclude-attempt.ts`,
     find: "crashPoint('consumer.after-result-stated');",
     replace: "ports.telemetry.info('result', { account: delivery.row?.customer?.accountNumber });",
     shows: /a secret was told/,
   },
 ];
 
-export const MUTANTS: readonly Mutant[] = [...MUTANTS_OF_PROTOCOL, ...MUTANTS_OF_SQL];
+export const MUTANTS: readonly Mutant[] = [
+  ...MUTANTS_OF_PROTOCOL,
+  ...MUTANTS_OF_KEYS,
+  ...MUTANTS_OF_LAWS,
+  ...MUTANTS_OF_HISTORY,
+  ...MUTANTS_OF_SQL,
+  ...MUTANTS_OF_BILLER_HTTP,
+  ...MUTANTS_OF_ADAPTERS,
+];

@@ -7,6 +7,7 @@ export interface Effect {
   readonly record: string;
   readonly reference: string;
   readonly minorUnits: number;
+  readonly currency: string | undefined;
   readonly at: number;
   readonly key: string;
   /** The stream of the attempt whose call it was. */
@@ -17,6 +18,8 @@ export interface Effect {
 export interface BillerNature {
   readonly biller: string;
   readonly remembersKeys: boolean;
+  /** Knows a key from the first request that showed it, also one that it turned away, and forgets it its retention later. */
+  readonly fromFirstUse: boolean;
   keyRetentionMs: number;
   /** An effect is missing from inquiries for up to this long. */
   readonly inquiryLagMs: number;
@@ -26,7 +29,9 @@ export interface BillerRequest {
   readonly biller: string;
   readonly record: string;
   readonly key: string;
-  readonly minorUnits: number;
+  /** As a body says it: decimal text. Undefined where no money moves. */
+  readonly amount: string | undefined;
+  readonly currency: string | undefined;
   readonly attempt: string;
 }
 
@@ -34,12 +39,26 @@ export type BillerAnswer = { readonly says: 'accepted'; readonly reference: stri
 export type Statement =
   { readonly says: 'delivered'; readonly effect: Effect } | { readonly says: 'declined' | 'absent' };
 
+/** What the billers of this world know of their currencies: not from the product's own table, which it is to be held against. */
+const DECIMALS: Readonly<Record<string, number>> = { USD: 2, JPY: 0, KWD: 3, CLF: 4 };
+export const WORLD_CURRENCIES = Object.keys(DECIMALS);
+
+const keyedBy = ({ biller, key }: BillerRequest): string => `${biller} ${key}`;
+
+const minorUnitsIn = (amount: string, currency: string): number =>
+  Math.round(Number(amount) * 10 ** DECIMALS[currency]!);
+
 /** The billers and their ledgers, behind whatever the network does. */
 export class BillerWorld {
   readonly ledger: Effect[] = [];
   readonly natures = new Map<string, BillerNature>();
   readonly declining = new Set<string>();
-  private readonly remembered = new Map<string, { readonly firstAt: number; readonly answer: BillerAnswer }>();
+  /** Without an answer: the key was seen on a request that was turned away. */
+  private readonly remembered = new Map<
+    string,
+    { readonly firstAt: number; readonly answer: BillerAnswer | undefined }
+  >();
+  private readonly rates = new Map<string, number[]>();
   private readonly declined = new Map<string, number>();
 
   constructor(
@@ -49,13 +68,26 @@ export class BillerWorld {
 
   /** A request arrives and is carried out, or is known by its key and answered as before. */
   receive(request: BillerRequest): BillerAnswer {
-    const nature = this.natures.get(request.biller)!;
-    const keyed = `${request.biller} ${request.key}`;
-    const known = this.remembered.get(keyed);
-    if (nature.remembersKeys && known && this.timeline.now - known.firstAt < nature.keyRetentionMs) return known.answer;
+    const known = this.rememberedOf(request);
+    if (known?.answer && this.natures.get(request.biller)!.remembersKeys) return known.answer;
     const answer = this.carryOut(request);
-    this.remembered.set(keyed, { firstAt: this.timeline.now, answer });
+    this.remembered.set(keyedBy(request), { firstAt: known?.firstAt ?? this.timeline.now, answer });
     return answer;
+  }
+
+  /** A place among the calls of this second, over all processes. */
+  takeRate(biller: string, perSecond: number): boolean {
+    const taken = (this.rates.get(biller) ?? []).filter((at) => at > this.timeline.now - 1_000);
+    this.rates.set(biller, taken);
+    if (taken.length >= perSecond) return false;
+    taken.push(this.timeline.now);
+    return true;
+  }
+
+  /** A request arrives and is turned away, or fails: some billers have seen its key all the same. */
+  turnAway(request: BillerRequest): void {
+    if (!this.natures.get(request.biller)!.fromFirstUse || this.rememberedOf(request)) return;
+    this.remembered.set(keyedBy(request), { firstAt: this.timeline.now, answer: undefined });
   }
 
   /** What the biller's status inquiry knows now; it may lag behind the ledger. */
@@ -82,6 +114,13 @@ export class BillerWorld {
     return this.declined.has(record);
   }
 
+  private rememberedOf(request: BillerRequest) {
+    const known = this.remembered.get(keyedBy(request));
+    return known && this.timeline.now - known.firstAt < this.natures.get(request.biller)!.keyRetentionMs
+      ? known
+      : undefined;
+  }
+
   private lagOf({ biller, reference }: Effect, lagsFully: boolean): number {
     const { inquiryLagMs } = this.natures.get(biller)!;
     return lagsFully
@@ -89,7 +128,7 @@ export class BillerWorld {
       : Math.floor(this.dice.fraction(mixed(this.dice.question('lag'), Number(reference.slice(2)))) * inquiryLagMs);
   }
 
-  private carryOut({ biller, record, key, minorUnits, attempt }: BillerRequest): BillerAnswer {
+  private carryOut({ biller, record, key, amount, currency, attempt }: BillerRequest): BillerAnswer {
     if (this.declining.has(record)) {
       this.declined.set(record, this.timeline.now);
       return { says: 'declined' };
@@ -98,7 +137,8 @@ export class BillerWorld {
       biller,
       record,
       key,
-      minorUnits,
+      minorUnits: amount === undefined || currency === undefined ? 0 : minorUnitsIn(amount, currency),
+      currency,
       attempt,
       reference: `R-${this.ledger.length + 1}`,
       at: this.timeline.now,

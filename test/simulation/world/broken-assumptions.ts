@@ -9,6 +9,12 @@ export interface BrokenAssumption {
   readonly retentionFactor?: number;
   /** How many times slower than time the monotonic clock runs on the machine of every first twin; the others' are right. */
   readonly clockSlowness?: number;
+  /** In what share of the inquiries about something that was carried out the biller denies it. */
+  readonly inquiryLies?: number;
+  /** In what share of their decisions a person says the contrary of what the books say. */
+  readonly operatorErrs?: number;
+  /** The clocks of the shards' databases are set forwards and backwards. */
+  readonly shardClocksJump?: boolean;
   /** Billers declare no more retention than a profile must. */
   readonly shortRetention?: boolean;
   /** A person who trusts what the profiles declare resolves what is in doubt so often. */
@@ -62,6 +68,40 @@ export const BROKEN_ASSUMPTIONS = {
       'biller-timeout-with-effect': 0.4,
       'biller-timeout-late-effect': 0.5,
       'inquiry-cannot-tell': 0.6,
+    },
+    operatorLooksEveryMs: 10_000,
+  },
+  'lying-inquiries': {
+    says: 'inquiries that deny what was carried out',
+    inquiryLies: 0.5,
+    rates: { ...NOTHING_GONE, 'biller-timeout-with-effect': 0.3 },
+  },
+  'wrong-operators': {
+    says: 'persons who say the contrary of what the books say',
+    operatorErrs: 0.5,
+    shortRetention: true,
+    rates: {
+      ...NOTHING_GONE,
+      'biller-timeout-with-effect': 0.3,
+      'biller-timeout-without-effect': 0.2,
+      // Who can be asked, or be called again, seldom needs a person.
+      'inquiry-cannot-tell': 0.6,
+    },
+    operatorLooksEveryMs: 10_000,
+  },
+  'jumping-clocks': {
+    says: "clocks of the shards' databases that are set forwards and backwards",
+    shardClocksJump: true,
+    shortRetention: true,
+    rates: {
+      ...NOTHING_GONE,
+      'biller-timeout-with-effect': 0.3,
+      'biller-timeout-late-effect': 0.5,
+      // Who waits comes back after the true time: another message must look at the clock before.
+      'bus-duplicate': 0.4,
+      'bus-late': 0.2,
+      'bus-lock-expiry': 0.3,
+      'inquiry-cannot-tell': 0.4,
     },
     operatorLooksEveryMs: 10_000,
   },

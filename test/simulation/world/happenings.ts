@@ -1,12 +1,12 @@
 import { type OutgoingMessage } from '../../../src/application/ports/message-bus';
-import { FETCHER_SUBSCRIPTION, OUTBOX_TOPIC } from '../../../src/application/topology';
+import { FETCHER_SUBSCRIPTION, OUTBOX_TOPIC } from '../../../src/application/messaging/topology';
 import { profileVersion } from '../../../src/domain/identifiers';
 import { instantFromMs } from '../../../src/domain/instant';
 import { type WorldFault, WORLD_FAULTS } from './faults';
 import { type Operator } from './operator';
 import { CAPABILITIES, capabilityOf, type PlannedRow } from './scenario';
 import { WORLD_BEGINS_MS } from './simulated-process';
-import { type Outage } from './wire';
+import { LINKS, type Outage } from './wire';
 import { TOPOLOGY, type World } from './world';
 
 /** Rows, foreign messages and poison come when the scenario says; the faults of the world strike at times of the dice. */
@@ -17,6 +17,7 @@ export function letThingsHappen(world: World, operator: Operator): void {
     timeline.at(dice.between(0, scenario.faultsMs, 'poison', number), () => poison(world, number));
   const { operatorLooksEveryMs: every = Infinity } = world;
   for (let at = every; at < scenario.faultsMs; at += every) timeline.at(at, () => operator.resolveAll());
+  if (world.broken?.shardClocksJump) setClocks(world);
   for (const kind of Object.keys(WORLD_FAULTS) as WorldFault[]) {
     for (let number = 0; number < faults.timesInTheWorld(kind); number++) {
       const about = `world ${kind}`;
@@ -28,11 +29,20 @@ export function letThingsHappen(world: World, operator: Operator): void {
   }
 }
 
+/** By far more than any quarantine, to and fro. */
+function setClocks({ scenario, timeline, dice, clockSetMs }: World): void {
+  for (const { name } of scenario.shards)
+    for (let number = 0; number < CLOCK_SETTINGS; number++)
+      timeline.at(dice.between(20_000, scenario.faultsMs, `clock of ${name} is set`, number), () => {
+        clockSetMs.set(name, dice.between(-600_000, 600_000, `clock of ${name} is set to`, number));
+      });
+}
+
 async function arrive(world: World, { home, seed, record, trait, row }: PlannedRow): Promise<void> {
   const shard = world.shards.find(({ name }) => name === home)!;
   await shard.seed(seed);
   if (trait === 'declines') world.billers.declining.add(record);
-  if (trait === 'breaks-processing') world.breaking.add(row.dpId);
+  if (trait === 'breaks-processing') world.breaking.add(record);
   if (trait === 'unbuildable') world.unbuildable.add(record);
   if (trait === 'misreported') world.misreported.add(record);
   const sendNow = async (topic: string, messageId: string, body: unknown): Promise<void> => {
@@ -74,6 +84,8 @@ async function poison(world: World, number: number): Promise<void> {
   world.busChanged(OUTBOX_TOPIC);
 }
 
+const CLOCK_SETTINGS = 40;
+
 type Strike = (world: World, operator: Operator, about: string) => void;
 
 const outage =
@@ -88,6 +100,20 @@ const someRow = (world: World, about: string): PlannedRow | undefined => {
 
 const WORLD_STRIKES: Partial<Record<WorldFault, Strike>> = {
   'sql-outage': outage('shard'),
+  'one-shard-outage': (world, _, about) => {
+    const { name } = world.dice.pick(world.scenario.shards, about, 1);
+    world.wire.outages.set(`shard ${name}`, world.timeline.now + world.dice.between(10_000, 120_000, about));
+  },
+  'one-process-cut-off': (world, _, about) => {
+    const process = world.dice.pick([...world.gateways.keys()], about, 1);
+    const until = world.timeline.now + world.dice.between(10_000, 90_000, about);
+    for (const link of LINKS) world.wire.outages.set(`${process} to ${link}`, until);
+  },
+  'one-link-cut': (world, _, about) => {
+    const process = world.dice.pick([...world.gateways.keys()], about, 1);
+    const until = world.timeline.now + world.dice.between(10_000, 120_000, about);
+    world.wire.outages.set(`${process} to ${world.dice.pick(LINKS, about, 2)}`, until);
+  },
   'bus-outage': outage('bus'),
   'store-outage': outage('store'),
   'bus-message-lost': ({ broker, dice, scenario }, _, about) => {
@@ -112,9 +138,17 @@ const WORLD_STRIKES: Partial<Record<WorldFault, Strike>> = {
       },
     });
   },
+  'biller-stopped': (world, _, about) => {
+    const { billerId } = world.dice.pick(world.scenario.billers, about).profile;
+    const present = world.profiles.current.get(billerId)!;
+    world.publishProfile({ ...present, version: world.newVersion(), rollout: 'off' });
+    world.timeline.after(world.dice.between(5_000, 120_000, about, 1), () => world.goLiveAgain(billerId));
+  },
   'row-withdrawn': (world, _, about) => {
     const planned = someRow(world, about);
-    if (planned) world.shards.find(({ name }) => name === planned.home)!.withdraw(planned.row.dpId);
+    if (!planned) return;
+    world.withdrawn.add(planned.record);
+    world.shards.find(({ name }) => name === planned.home)!.withdraw(planned.row.dpId);
   },
   'payment-amount-changed': (world, _, about) => {
     const planned = someRow(world, about);
@@ -130,6 +164,10 @@ const WORLD_STRIKES: Partial<Record<WorldFault, Strike>> = {
     const { billerId } = world.dice.pick(world.scenario.billers, about).profile;
     operator.pause(billerId);
     world.timeline.after(world.dice.between(5_000, 120_000, about, 1), () => operator.resume(billerId));
+  },
+  'operator-slows': (world, operator, about) => {
+    const { billerId } = world.dice.pick(world.scenario.billers, about).profile;
+    operator.slow(billerId, world.dice.pick([1, 2, 5], about, 1));
   },
   'operator-resolves': (_world, operator) => operator.resolveAll(),
 };

@@ -90,11 +90,21 @@ export class MemoryBroker implements WorldBroker {
     });
   }
 
+  /** A backup; called, it brings back what lay there then. Sequence numbers go on: locks of then have lapsed by themselves. */
+  snapshot(): () => void {
+    const topics = structuredClone([...this.topics]);
+    return () => {
+      this.topics.clear();
+      for (const [name, topic] of topics) this.topics.set(name, topic);
+    };
+  }
+
   duplicate(topicName: string, message: OutgoingMessage): void {
     this.enqueue(this.topic(topicName), message, JSON.stringify(message.body), this.nowMs());
   }
 
   take(source: MessageSource, max: number, skip = 0): readonly ReceivedMessage[] {
+    invariant(isBatch(max), `a receive takes 1 to ${MESSAGES_PER_CALL_MAX} messages, got ${max}`);
     const queue = this.due(source);
     const held = source.deadLetters ? queue.dead : queue.live;
     const now = this.nowMs();
@@ -140,11 +150,16 @@ export class MemoryBroker implements WorldBroker {
   }
 
   peek(source: MessageSource, options: { readonly after?: string; readonly max: number }): readonly PeekedMessage[] {
+    const { after = '0', max } = options;
+    invariant(isBatch(max), `a peek yields 1 to ${MESSAGES_PER_CALL_MAX} messages, got ${max}`);
+    invariant(
+      /^\d{1,15}$/.test(after),
+      `a sequence number is one that a message carried, got ${JSON.stringify(after)}`,
+    );
     const queue = this.due(source);
-    const after = Number(options.after ?? 0);
     return (source.deadLetters ? queue.dead : queue.live)
-      .filter(({ sequence }) => sequence > after)
-      .slice(0, options.max)
+      .filter(({ sequence }) => sequence > Number(after))
+      .slice(0, max)
       .map(peeked);
   }
 
@@ -254,6 +269,8 @@ export class MemoryBroker implements WorldBroker {
     return topic;
   }
 }
+
+const isBatch = (max: number): boolean => Number.isSafeInteger(max) && max >= 1 && max <= MESSAGES_PER_CALL_MAX;
 
 const exhausted = (queue: Queue): string => `received ${queue.deliveryCountMax} times without being settled`;
 

@@ -1,4 +1,4 @@
-import { type EventStore } from '../../../src/application/ports/event-store';
+import { type EventStore, type StoreIdentity } from '../../../src/application/ports/event-store';
 import { eventStoreContract } from '../../contract/event-store.contract';
 import { byPromise } from './at-once';
 import { MemoryEventStore } from './memory-event-store';
@@ -10,6 +10,7 @@ eventStoreContract('memory, of the simulator', async () => {
     store: client(),
     other: client(),
     reopen: async () => client(),
+    emptied: async () => byPromise<EventStore>(new MemoryEventStore('store-2' as StoreIdentity)),
     repeatsOfOthers: 'judged-by-batch',
     dispose: async () => undefined,
   };

@@ -1,10 +1,12 @@
 import {
   APPEND_EVENTS_MAX,
+  type EventAddress,
   type ExpectedRevision,
   type NewEvent,
   type Position,
   READ_EVENTS_MAX,
   type StoredEvent,
+  type StoreIdentity,
 } from '../../../src/application/ports/event-store';
 import { VersionConflict } from '../../../src/application/ports/failures';
 import { type StreamName } from '../../../src/domain/identifiers';
@@ -20,13 +22,19 @@ interface Stream {
 
 /** Streams as they came out of JSON, frozen, so that nobody can change what was stored; answers at once. */
 export class MemoryEventStore implements WorldStore {
-  private readonly streams = new Map<string, Stream>();
-  private readonly all: StoredEvent[] = [];
+  private streams = new Map<string, Stream>();
+  private all: StoredEvent[] = [];
+
+  constructor(private drawn = 'store-1' as StoreIdentity) {}
 
   append(stream: StreamName, expected: ExpectedRevision, events: readonly NewEvent[]): { readonly revision: number } {
     invariant(
       events.length >= 1 && events.length <= APPEND_EVENTS_MAX,
       `an append holds 1 to ${APPEND_EVENTS_MAX} events, got ${events.length}`,
+    );
+    invariant(
+      expected === 'new' || (Number.isSafeInteger(expected) && expected >= 0),
+      `an expected revision is 'new' or a whole number from 0, got ${expected}`,
     );
     const known = this.streams.get(stream) ?? { events: [], history: [], batches: new Map<number, number>() };
     const first = expected === 'new' ? 0 : expected + 1;
@@ -85,15 +93,52 @@ export class MemoryEventStore implements WorldStore {
     return { events, next: events.at(-1)?.position ?? options.after };
   }
 
+  identity(): StoreIdentity {
+    return this.drawn;
+  }
+
+  head(): EventAddress | undefined {
+    const newest = this.all.at(-1);
+    if (!newest) return undefined;
+    const { position, stream, revision, id } = newest;
+    return { position, stream, revision, id };
+  }
+
+  holds({ stream, revision, id }: EventAddress): boolean {
+    return this.streams.get(stream)?.events[revision]?.id === id;
+  }
+
+  isAfter(position: Position, other: Position): boolean {
+    return Number(position) > Number(other);
+  }
+
   history(stream: string): readonly RawEvent[] {
     return this.streams.get(stream)?.history ?? [];
+  }
+
+  /** A backup; called, it brings back what stood there then. */
+  snapshot(): () => void {
+    const { drawn, all } = this;
+    const streams = [...this.streams].map(
+      ([name, { events, history, batches }]) =>
+        [name, { events: [...events], history: [...history], batches: new Map(batches) }] as const,
+    );
+    const events = [...all];
+    return () => Object.assign(this, { drawn, all: events, streams: new Map(streams) });
+  }
+
+  become(other: MemoryEventStore): void {
+    Object.assign(this, { drawn: other.drawn, all: other.all, streams: other.streams });
   }
 
   close(): void {}
 }
 
 const checkPage = (max: number): void =>
-  invariant(max >= 1 && max <= READ_EVENTS_MAX, `a page holds 1 to ${READ_EVENTS_MAX} events, asked for ${max}`);
+  invariant(
+    Number.isSafeInteger(max) && max >= 1 && max <= READ_EVENTS_MAX,
+    `a page holds 1 to ${READ_EVENTS_MAX} events, asked for ${max}`,
+  );
 
 function deeplyFrozen<Value extends object>(value: Value): Value {
   for (const member of Object.values(value) as unknown[])

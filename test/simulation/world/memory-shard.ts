@@ -2,6 +2,9 @@ import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import {
   type ClaimRequest,
+  type CorrectionOrder,
+  type CustomerCorrection,
+  type ImportFate,
   type ImportResult,
   type OutboxChunk,
   type PaymentImport,
@@ -13,6 +16,8 @@ import {
   type StalledRow,
   type StatusChange,
 } from '../../../src/application/ports/shard';
+import { importResult } from '../../../src/adapters/shared/import-plan';
+import { type KnownHistory } from '../../../src/application/ports/history-witness';
 import { type ShardSeed } from '../../../src/adapters/shared/shard-seed';
 import { carriesMoney } from '../../../src/domain/biller/data-type';
 import {
@@ -34,7 +39,7 @@ import {
   type PaymentId,
   type ShardName,
 } from '../../../src/domain/identifiers';
-import { type Instant, instantFromMs, latest, msOf } from '../../../src/domain/instant';
+import { type Instant, instantFromMs, latest, msOf, PLAUSIBLE_BEFORE } from '../../../src/domain/instant';
 import { invariant } from '../../../src/domain/invariant';
 import { type WorldShard } from './world-stores';
 
@@ -61,6 +66,7 @@ export class MemoryShard implements WorldShard {
   private readonly customers = new Map<string, Customer>();
   private readonly payments = new Map<string, Payment>();
   private readonly settings = new Map<BillerId, BillerSettings>();
+  private known: KnownHistory | undefined;
 
   constructor(
     readonly name: ShardName,
@@ -95,10 +101,11 @@ export class MemoryShard implements WorldShard {
     return instantFromMs(this.nowMs());
   }
 
-  claim({ billers, rowsMax, plan, newChunkId }: ClaimRequest): readonly OutboxChunk[] {
+  claim(request: ClaimRequest): readonly OutboxChunk[] {
+    const { rowsMax, plan, newChunkId } = request;
     checkMax(rowsMax);
     const now = this.now();
-    const eligible = new Map(this.eligible(billers, now, rowsMax).map((row) => [row.dpId, row]));
+    const eligible = new Map(this.eligible(request, now).map((row) => [row.dpId, row]));
     const rows = [...eligible.values()].map(({ dpId: id, billerId, dataType }) => ({ dpId: id, billerId, dataType }));
     const chunks = plan(rows).map(({ billerId, dataType, dpIds }) => {
       const members = dpIds.map((id) => {
@@ -241,13 +248,14 @@ export class MemoryShard implements WorldShard {
 
   totals(): readonly ShardTotal[] {
     const totals = new Map<string, ShardTotal>();
-    for (const { billerId, dataType, status, createdAt, paymentId: payment } of this.rows.values()) {
+    for (const { billerId, dataType, status, createdAt, dueAt, paymentId: payment } of this.rows.values()) {
       const amount = (carriesMoney(dataType) && payment && this.payments.get(payment)?.amount) || {
         minorUnits: 0,
         currency: 'USD',
       };
       const key = [billerId, dataType, status, amount.currency].join(' ');
       const sum = totals.get(key);
+      const neverDue = (sum?.neverDue ?? 0) + Number(dueAt >= PLAUSIBLE_BEFORE);
       totals.set(key, {
         billerId,
         dataType,
@@ -255,6 +263,7 @@ export class MemoryShard implements WorldShard {
         count: (sum?.count ?? 0) + 1,
         amount: { minorUnits: (sum?.amount.minorUnits ?? 0) + amount.minorUnits, currency: amount.currency },
         oldestAt: sum?.oldestAt !== undefined && sum.oldestAt < createdAt ? sum.oldestAt : createdAt,
+        ...(neverDue > 0 ? { neverDue } : {}),
       });
     }
     return [...totals.values()];
@@ -265,14 +274,60 @@ export class MemoryShard implements WorldShard {
   }
 
   importPayments(payments: readonly PaymentImport[]): ImportResult {
-    const results = payments.map((each) => this.importOne(each));
-    const count = (wanted: string): number => results.filter((result) => result === wanted).length;
-    const conflicts = results.flatMap((why, index) => (why === 'added' || why === 'known' ? [] : [{ index, why }]));
-    return { added: count('added'), known: count('known'), conflicts };
+    return importResult(payments.map((each) => this.importOne(each)));
+  }
+
+  previewPayments(payments: readonly PaymentImport[], { anyAccount = false } = {}): readonly ImportFate[] {
+    const copy = new MemoryShard(this.name, () => msOf(this.now()));
+    for (const [id, payment] of this.payments) copy.payments.set(id, payment);
+    if (!anyAccount) for (const [id, customer] of this.customers) copy.customers.set(id, customer);
+    return payments.map((each) => {
+      if (anyAccount) copy.customers.clear();
+      return copy.importOne(each);
+    });
+  }
+
+  correctCustomers(corrections: readonly CustomerCorrection[], order: CorrectionOrder | undefined): readonly number[] {
+    const changed = new Set<CustomerId>();
+    return corrections.flatMap(({ billerId, customerReference, accountNumber, customerName }, place) => {
+      const id = customerId(digest([billerId, customerReference]));
+      const customer = this.customers.get(id);
+      if (!customer || customer.accountNumber === accountNumber || changed.has(id)) return [];
+      changed.add(id);
+      if (order) this.customers.set(id, { ...customer, accountNumber, name: customerName });
+      return [place];
+    });
   }
 
   knownReferences(references: readonly PaymentReference[]): readonly PaymentReference[] {
     return references.filter(({ source, externalReference }) => this.payments.has(digest([source, externalReference])));
+  }
+
+  knownHistory(): KnownHistory | undefined {
+    return this.known;
+  }
+
+  noteHistory(next: KnownHistory): boolean {
+    if (next.ordinal !== (this.known?.ordinal ?? 0) + 1) return false;
+    this.known = next;
+    return true;
+  }
+
+  /** A backup; called, it brings back what stood there then. */
+  snapshot(): () => void {
+    const { rows, outbox, customers, payments, settings, known } = this;
+    const kept = structuredClone({ rows, outbox, customers, payments, settings, known });
+    return () => {
+      this.rows.clear();
+      for (const [id, row] of kept.rows) this.rows.set(id, row);
+      this.outbox.splice(0, this.outbox.length, ...kept.outbox);
+      for (const name of ['customers', 'payments', 'settings'] as const) {
+        const table = this[name] as Map<string, unknown>;
+        table.clear();
+        for (const [id, row] of kept[name]) table.set(id, row);
+      }
+      this.known = kept.known;
+    };
   }
 
   stored(): readonly StoredRow[] {
@@ -301,7 +356,7 @@ export class MemoryShard implements WorldShard {
 
   close(): void {}
 
-  private importOne(each: PaymentImport): 'added' | 'known' | ImportResult['conflicts'][number]['why'] {
+  private importOne(each: PaymentImport): ImportFate {
     const id = paymentId(digest([each.source, each.externalReference]));
     const customer = customerId(digest([each.billerId, each.customerReference]));
     const account = this.customers.get(customer)?.accountNumber;
@@ -340,8 +395,11 @@ export class MemoryShard implements WorldShard {
   }
 
   /** Oldest due first, one of each biller in turn, so that a large backlog delays its own biller only. */
-  private eligible(billers: readonly BillerId[], now: Instant, rowsMax: number): readonly StoredRow[] {
-    const due = [...this.rows.values()].filter((row) => row.status === 'New' && row.dueAt <= now).sort(byDue);
+  private eligible({ billers, dataTypes, rowsMax }: ClaimRequest, now: Instant): readonly StoredRow[] {
+    const due = [...this.rows.values()]
+      .filter((row) => row.status === 'New' && row.dueAt <= now)
+      .filter((row) => dataTypes?.includes(row.dataType) ?? true)
+      .sort(byDue);
     const queues = [...new Set(billers)].map((biller) => due.filter(({ billerId }) => billerId === biller));
     const taken: StoredRow[] = [];
     for (let round = 0; taken.length < rowsMax && queues.some((queue) => queue.length > round); round++) {

@@ -1,9 +1,11 @@
 import { type Container } from 'inversify';
-import { redriveDeadLetters } from '../../../src/application/redrive-dead-letters';
-import { resolveByOperator } from '../../../src/application/resolve-by-operator';
+import { acceptHistoryLoss, planHistoryLoss } from '../../../src/application/operating/accept-history-loss';
+import { redriveDeadLetters } from '../../../src/application/operating/redrive-dead-letters';
+import { resolveByOperator } from '../../../src/application/operating/resolve-by-operator';
 import { TOKENS } from '../../../src/bootstrap/container/tokens';
 import { type RowStatus } from '../../../src/domain/dp-record/row-status';
 import { type BillerId, type RecordKey } from '../../../src/domain/identifiers';
+import { type Instant } from '../../../src/domain/instant';
 import { createProcess } from './processes';
 import { type SimulatedProcess } from './simulated-process';
 import { TOPOLOGY, type World } from './world';
@@ -40,6 +42,13 @@ export class Operator {
     this.add(`resume ${biller}`, (container) => this.order(container, biller, 'BillerResumed'));
   }
 
+  slow(biller: BillerId, perSecond: number): void {
+    this.add(`slow ${biller}`, async (container) => {
+      const data = { perSecond, ...BY, at: container.get(TOKENS.clock).now() };
+      await container.get(TOKENS.control).order(biller, { type: 'BillerRateSet', data });
+    });
+  }
+
   /** Two people give the same order at the same time. */
   redriveTwice(): void {
     this.add('redrive', async (container) => {
@@ -50,6 +59,7 @@ export class Operator {
           bus: get(TOKENS.bus),
           shards: get(TOKENS.shards),
           shardClock: get(TOKENS.shardClock),
+          profiles: get(TOKENS.profiles),
           contracts: get(TOKENS.contracts),
           chance: get(TOKENS.chance),
         },
@@ -79,8 +89,16 @@ export class Operator {
         TOPOLOGY,
       );
       for (const record of this.recordsThatAre('InDoubt')) {
+        // Sent again, it would wait for its biller to go live, which it never does here.
+        if (this.world.profiles.current.get(record.slice(0, record.indexOf(':')))?.rollout !== 'live') continue;
         const [effect] = this.world.billers.effectsOf(record);
-        const outcome = effect ? 'accepted' : this.world.billers.hasDeclined(record) ? 'declined' : 'not-executed';
+        const errs = this.world.dice.fraction(`operator on ${record}`) < (this.world.broken?.operatorErrs ?? 0);
+        const outcome =
+          (effect !== undefined) !== errs
+            ? 'accepted'
+            : this.world.billers.hasDeclined(record)
+              ? 'declined'
+              : 'not-executed';
         await resolve({
           record: record as RecordKey,
           outcome,
@@ -90,6 +108,32 @@ export class Operator {
         });
       }
     });
+  }
+
+  /** Reads what the start says, and accepts it; where nothing says anything, the person knows what was restored. */
+  acceptLoss(restoredTo: Instant | undefined): void {
+    const run = async (container: Container): Promise<void> => {
+      const get = container.get.bind(container);
+      const guard = get(TOKENS.historyGuard);
+      const ports = {
+        eventStore: guard.eventStore,
+        history: get(TOKENS.history),
+        shards: get(TOKENS.shards),
+        witnesses: [get(TOKENS.historyWitness)],
+        profiles: get(TOKENS.profiles),
+        digest: get(TOKENS.digest),
+        clock: get(TOKENS.clock),
+        chance: get(TOKENS.chance),
+        telemetry: get(TOKENS.telemetry),
+      };
+      const plan = await planHistoryLoss(ports, restoredTo);
+      const isLost = plan.findings.length > 0 || (restoredTo !== undefined && plan.acceptedAt === undefined);
+      if (isLost) guard.yield();
+      if (isLost) await acceptHistoryLoss(ports, { ...BY, ...(restoredTo && { restoredTo }) });
+      this.world.heldBack = false;
+    };
+    // Before everything else: other orders would be refused.
+    this.tasks.unshift({ name: 'accept the loss', run, done: false, notBefore: 0 });
   }
 
   sees(status: RowStatus): boolean {

@@ -1,13 +1,19 @@
 import { type Container } from 'inversify';
-import { createBillerControl } from '../../../src/application/biller-control';
-import { createHistory } from '../../../src/application/history';
-import { type RelayOutbox, relayOutbox } from '../../../src/application/relay-outbox';
+import { createBillerControl } from '../../../src/application/operating/biller-control';
+import { createHistoryGuard } from '../../../src/application/history/history-guard';
+import { type HistoryWitness } from '../../../src/application/ports/history-witness';
+import { createHistory } from '../../../src/application/history/history';
+import { type RelayOutbox, relayOutbox } from '../../../src/application/scanning/relay-outbox';
 import { createShardClock } from '../../../src/application/shard-clock';
 import { TOKENS } from '../../../src/bootstrap/container/tokens';
+import { UsageProblems } from '../../../src/bootstrap/command-line/problems';
+import { whileHistoryHolds } from '../../../src/bootstrap/processes/watch-history';
 import { Health } from '../../../src/bootstrap/processes/health';
 import { runConsumer } from '../../../src/bootstrap/processes/run-consumer';
 import { runFetcher } from '../../../src/bootstrap/processes/run-fetcher';
 import { runScanner } from '../../../src/bootstrap/processes/run-scanner';
+import { byPromise } from './at-once';
+import { GUARD_LOOK_MS } from './disaster';
 import { SimulatedBus } from './simulated-bus';
 import { SimulatedGateway } from './simulated-gateway';
 import { chanceOf, contracts, eventStoreOf, profilesOf, shardsOf, telemetryOf } from './simulated-ports';
@@ -25,6 +31,10 @@ const SETTINGS = {
   'Consumer:ConcurrentMessages': CONCURRENT_MESSAGES_MAX,
   'Consumer:PermitWaitSeconds': 5,
   'Sweep:EverySeconds': 30,
+  // What a biller answered in words is no part of this world.
+  'Answers:KeepDays': 0,
+  // Seals decide nothing, and have suites of their own.
+  'Seal:EverySeconds': 0,
   'Sweep:AfterMinutes': 2,
   'Sweep:RowsPerPassMax': 20,
   'Supervisor:StopSeconds': 20,
@@ -39,8 +49,16 @@ export interface PortsOfProcess {
 
 /** What the container of one life of a process yields: the real services over ports that go through the wire. */
 export function portsOf(world: World, process: SimulatedProcess, epoch: number): PortsOfProcess {
-  const eventStore = eventStoreOf(world, process, epoch);
   const clock = process.clock(epoch, (ms, wake) => world.wire.answer(process, epoch, ms, wake));
+  const shards = shardsOf(world, process, epoch);
+  const telemetry = telemetryOf(world, process, epoch);
+  const unguarded = eventStoreOf(world, process, epoch);
+  const witness = byPromise<HistoryWitness>(world.witness);
+  const guard = createHistoryGuard(
+    { eventStore: unguarded, shards, witnesses: [witness], clock, telemetry },
+    { lookMs: GUARD_LOOK_MS },
+  );
+  const eventStore = world.hasDisaster ? guard.eventStore : unguarded;
   const chance = chanceOf(world, process);
   const bus = new SimulatedBus(world, process, epoch);
   const gateway = new SimulatedGateway(world, process, epoch);
@@ -50,13 +68,15 @@ export function portsOf(world: World, process: SimulatedProcess, epoch: number):
     [TOKENS.settings, SETTINGS],
     [TOKENS.topology, TOPOLOGY],
     [TOKENS.health, new Health(process.name, () => process.monotonicMs())],
-    [TOKENS.telemetry, telemetryOf(world, process, epoch)],
+    [TOKENS.telemetry, telemetry],
+    [TOKENS.historyGuard, guard],
+    [TOKENS.historyWitness, witness],
     [TOKENS.clock, clock],
     [TOKENS.chance, chance],
     [TOKENS.digest, world.digest],
     [TOKENS.eventStore, eventStore],
     [TOKENS.bus, bus],
-    [TOKENS.shards, shardsOf(world, process, epoch)],
+    [TOKENS.shards, shards],
     [TOKENS.profiles, profilesOf(world, process, epoch)],
     [TOKENS.gateway, gateway],
     [TOKENS.contracts, contracts],
@@ -75,6 +95,18 @@ export function portsOf(world: World, process: SimulatedProcess, epoch: number):
   return { container: { get } as unknown as Container, gateway };
 }
 
+/** As a process of the product starts and ends: not on a history that the shards do not know. */
+async function guarded(world: World, container: Container, signal: AbortSignal, work: Work): Promise<void> {
+  const guard = container.get(TOKENS.historyGuard);
+  if (world.heldBack) return;
+  // An outage at the start ends the process too: it is started again.
+  const found = await guard.look().catch(() => undefined);
+  if (found === undefined || found.length > 0) return;
+  await whileHistoryHolds(container, signal, (working) => work(container, working)).catch((error: unknown) => {
+    if (!(error instanceof UsageProblems)) throw error;
+  });
+}
+
 type Work = (container: Container, signal: AbortSignal) => Promise<void>;
 
 export function createProcess(world: World, name: string, work: Work): SimulatedProcess {
@@ -82,7 +114,13 @@ export function createProcess(world: World, name: string, work: Work): Simulated
   return new SimulatedProcess(name, {
     timeline,
     slowness: name.endsWith('-a') ? world.clockSlowness : 1,
-    work: (process, epoch, signal) => work(portsOf(world, process, epoch).container, signal),
+    work: (process, epoch, signal) => {
+      const { container, gateway } = portsOf(world, process, epoch);
+      world.gateways.set(name, gateway);
+      return world.hasDisaster && name !== 'operator'
+        ? guarded(world, container, signal, work)
+        : work(container, signal);
+    },
     downMs: (epoch) => (faults.isHealed ? 100 : dice.between(200, 40_000, `${name} is down`, epoch)),
     skewMs: (epoch) => {
       const struck = faults.strike(`clock of ${name}`, dice.question(`clock of ${name}`), epoch, ['clock-skew']);
@@ -104,7 +142,7 @@ export function createProcesses(world: World, twins: boolean): readonly Simulate
     createProcess(world, `fetcher-${copy}`, runFetcher),
     ...world.scenario.dataTypes.map((dataType) =>
       createProcess(world, `consumer-${dataType.toLowerCase()}-${copy}`, (container, signal) =>
-        runConsumer(container, dataType, signal),
+        runConsumer(container, [dataType], signal),
       ),
     ),
   ]);

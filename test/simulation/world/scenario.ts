@@ -1,5 +1,9 @@
 import { type SeedRow, type ShardSeed } from '../../../src/adapters/shared/shard-seed';
-import { type BillerProfile, type DoubtCapability } from '../../../src/domain/biller/biller-profile';
+import {
+  type BillerProfile,
+  type DoubtCapability,
+  type RetrySchedule,
+} from '../../../src/domain/biller/biller-profile';
 import { ACTIONS, DATA_TYPES, type DataType } from '../../../src/domain/biller/data-type';
 import { type Customer, type Payment } from '../../../src/domain/dp-record/dp-row';
 import {
@@ -14,7 +18,7 @@ import {
 } from '../../../src/domain/identifiers';
 import { instantFromMs } from '../../../src/domain/instant';
 import { CANARY } from '../checker/watch';
-import { type BillerNature } from './biller-world';
+import { type BillerNature, WORLD_CURRENCIES } from './biller-world';
 import { type Dice } from './dice';
 import { WORLD_BEGINS_MS } from './simulated-process';
 
@@ -26,6 +30,7 @@ export type Trait =
   | 'customer-missing'
   | 'payment-of-another'
   | 'amount-negative'
+  | 'currency-unknown'
   | 'constrained'
   | 'breaks-processing'
   | 'foreign-record'
@@ -72,9 +77,13 @@ const TRAITS: readonly (readonly [Trait, number])[] = [
   ['breaks-processing', 15],
   ['foreign-record', 40],
   ['foreign-chunk', 40],
+  ['currency-unknown', 15],
 ];
 
 const ROWS_MAX = 30;
+const SHORT_MARGIN_MS = 5_000;
+const SHORT_AGE_MS = 60_000;
+const FIRST_NUMBER = 100;
 
 export interface ScenarioLimits {
   /** Only rows with these numbers: a shrunk run. */
@@ -104,8 +113,9 @@ export function planScenario(dice: Dice, limits: ScenarioLimits = {}): Scenario 
     : limits.manyRows
       ? ROWS_MAX
       : dice.between(5, dice.fraction('many rows') < 0.25 ? ROWS_MAX : 16, 'rows');
+  const numbers = new Map<number, Set<ShardName>>();
   const rows = Array.from({ length: count }, (_, index) =>
-    planRow(dice, index, billers, dataTypes, faultsMs, plain ?? false),
+    planRow(dice, index, billers, dataTypes, faultsMs, plain ?? false, numbers),
   );
   return {
     shards,
@@ -146,8 +156,14 @@ function planBiller(
   const timeoutMs = plain ? 5_000 : dice.pick([2_000, 5_000, 12_000], `${about} timeout`);
   const quarantineMs = plain ? 10_000 : dice.pick([5_000, 20_000, 45_000], `${about} quarantine`);
   const drawn = capabilityOf(kind, dice, about);
-  const capability = shortRetention ? { ...drawn, keys: shortest(drawn.keys, timeoutMs + quarantineMs) } : drawn;
-  const rollout = !plain && dice.fraction(`${about} shadow`) < 0.06 ? 'shadow' : 'live';
+  const fromFirstUse = !plain && drawn.keys !== undefined && dice.fraction(`${about} keys from first use`) < 0.5;
+  const callMs = timeoutMs + quarantineMs;
+  const capability = shortRetention
+    ? { ...drawn, keys: shortest(drawn.keys, callMs) }
+    : fromFirstUse && dice.fraction(`${about} short keys`) < 0.5
+      ? { ...drawn, keys: shortest({ ...drawn.keys, marginMs: SHORT_MARGIN_MS }, callMs) }
+      : drawn;
+  const rollout = !plain && dice.fraction(`${about} shadow`) < 0.06 ? 'off' : 'live';
   const profile: BillerProfile = {
     billerId: id,
     version: profileVersion(`v1-${index}`),
@@ -160,19 +176,11 @@ function planBiller(
     timeoutMs,
     quarantineMs,
     capability,
-    retry:
-      !plain && dice.fraction(`${about} retry`) < 0.3
-        ? {
-            kind: 'exponential',
-            initialMs: 1_000,
-            factor: 3,
-            maxMs: 30_000,
-            jitter: 0.3,
-            attemptsMax: 4,
-            maxAgeMs: 3_600_000,
-          }
-        : { kind: 'fixed', waitsMs: [1_000, 3_000, 5_000, 7_000], maxAgeMs: 24 * 3_600_000 },
-    limits: { concurrency: plain ? 4 : dice.between(1, 6, `${about} concurrency`), perSecond: undefined },
+    retry: plain ? FIXED : planRetry(dice, about),
+    limits: {
+      concurrency: plain ? 4 : dice.between(1, 6, `${about} concurrency`),
+      perSecond: plain ? undefined : dice.pick([undefined, undefined, undefined, 2], `${about} rate`),
+    },
     breaker: { failuresToOpen: 5, openMs: 30_000 },
     windows:
       !plain && dice.fraction(`${about} window`) < 0.1
@@ -183,10 +191,30 @@ function planBiller(
   const nature: BillerNature = {
     biller: id,
     remembersKeys: capability.keys !== undefined,
+    fromFirstUse,
     keyRetentionMs: capability.keys?.retentionMs ?? 0,
     inquiryLagMs: capability.inquiry?.lagMs ?? 0,
   };
   return { home, profile, nature };
+}
+
+const FIXED: RetrySchedule = { kind: 'fixed', waitsMs: [1_000, 3_000, 5_000, 7_000], maxAgeMs: 24 * 3_600_000 };
+
+/** Some give up after one try, some soon: a person redrives what they gave up. */
+function planRetry(dice: Dice, about: string): RetrySchedule {
+  const drawn = dice.fraction(`${about} retry`);
+  if (drawn < 0.3) {
+    return {
+      kind: 'exponential',
+      initialMs: 1_000,
+      factor: 3,
+      maxMs: 30_000,
+      jitter: 0.3,
+      attemptsMax: drawn < 0.12 ? 1 : 4,
+      maxAgeMs: 3_600_000,
+    };
+  }
+  return drawn < 0.4 ? { ...FIXED, maxAgeMs: SHORT_AGE_MS } : FIXED;
 }
 
 /** Little more than a profile's check asks for: the margin, and twice the time that a call and its late effect take. */
@@ -200,6 +228,7 @@ function planRow(
   dataTypes: readonly DataType[],
   faultsMs: number,
   plain: boolean,
+  numbers: Map<number, Set<ShardName>>,
 ): PlannedRow {
   const about = `row ${index}`;
   const { profile, home } = plain ? billers[index]! : dice.pick(billers, `${about} biller`);
@@ -209,7 +238,7 @@ function planRow(
   const drawn = plain ? 'plain' : traitOf(dice, about);
   const trait = drawn.startsWith('foreign') && profile.rollout !== 'live' ? 'plain' : drawn;
   const carriesMoney = dataType === 'Payments' || dataType === 'ACHRejects';
-  const number = 100 + index;
+  const number = numberOf(dice, index, home, numbers);
   const customer: Customer = {
     customerId: customerId(`c${number}`),
     billerId: biller,
@@ -223,7 +252,7 @@ function planRow(
     paymentId: paymentId(`p${number}`),
     customerId: trait === 'payment-of-another' ? customerId('c1') : customer.customerId,
     billerId: biller,
-    amount: { minorUnits: trait === 'amount-negative' ? -5 : 1_000 + index, currency: 'USD' },
+    amount: { minorUnits: trait === 'amount-negative' ? -5 : 1_000 + index, currency: currencyOf(dice, trait, about) },
     invoiceType: trait === 'constrained' ? 'gas' : 'water',
     paidAt: instantFromMs(WORLD_BEGINS_MS),
     achReturnCode: dataType === 'ACHRejects' ? (trait === 'constrained' ? 'C01' : 'R01') : undefined,
@@ -251,6 +280,22 @@ function planRow(
     },
   };
 }
+
+/** Each shard counts its rows, customers and payments for itself: the same ids may stand in several. */
+function numberOf(dice: Dice, index: number, home: ShardName, numbers: Map<number, Set<ShardName>>): number {
+  const known = FIRST_NUMBER + dice.between(0, index, `row ${index} repeats`);
+  const homes = numbers.get(known);
+  const repeats = homes !== undefined && !homes.has(home) && dice.fraction(`row ${index} repeats an id`) < 0.3;
+  const number = repeats ? known : FIRST_NUMBER + index;
+  numbers.set(number, (numbers.get(number) ?? new Set<ShardName>()).add(home));
+  return number;
+}
+
+/** Of 0, 2, 3 and 4 decimals; or what is no money, in ways that rows come with. */
+const currencyOf = (dice: Dice, trait: Trait, about: string): string =>
+  trait === 'currency-unknown'
+    ? dice.pick(['ZZZ', 'usd', 'XAU', ''], `${about} unknown currency`)
+    : dice.pick(WORLD_CURRENCIES, `${about} currency`);
 
 function traitOf(dice: Dice, about: string): Trait {
   let at = dice.fraction(`${about} trait`) * 1_000;

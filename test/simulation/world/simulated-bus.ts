@@ -103,7 +103,7 @@ export class SimulatedBus implements MessageBus {
       message: ReceivedMessage,
       effect: () => Answer | Promise<Answer>,
     ): Promise<Answer> => {
-      if (kind !== 'renewLock') world.watch.settling(`${this.process.name}#${this.epoch}`);
+      if (kind !== 'renewLock') world.watch.settling(`${this.process.name}#${this.epoch}`, message);
       return world.wire.call(this.process, this.epoch, {
         site: kind === 'renewLock' ? 'bus-renew' : 'bus-settle',
         name: `bus.${kind}(${message.messageId})`,
@@ -156,7 +156,7 @@ export class SimulatedBus implements MessageBus {
       if ((world.broker.nextDue(source) ?? Infinity) - world.brokerBeginsMs <= world.timeline.now) {
         const taken = await this.take(source, max);
         if (taken.length > 0) {
-          world.watch.received(`${process.name}#${epoch}`, taken.length);
+          world.watch.received(`${process.name}#${epoch}`, taken);
           return taken;
         }
       }

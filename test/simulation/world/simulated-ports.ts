@@ -16,20 +16,32 @@ export const contracts = new ValidatedMessageContracts();
 export function eventStoreOf(world: World, process: SimulatedProcess, epoch: number): EventStore {
   const { store, wire } = world;
   return {
-    append: (stream, expected, events) =>
-      wire.call(process, epoch, {
+    append: (stream, expected, events) => {
+      world.watch.stating(process.name, epoch, stream);
+      return wire.call(process, epoch, {
         site: 'store-append',
         name: `store.append(${stream})`,
-        effect: () => store.append(stream, expected, events),
-      }),
+        effect: () =>
+          thenAtOnce(store.append(stream, expected, events), (appended) => {
+            world.watch.appended(`${process.name}#${epoch}`, stream, events);
+            return appended;
+          }),
+      });
+    },
     readStream: (stream, options) =>
       wire.call(process, epoch, {
-        site: 'store-read',
+        site: stream.startsWith('billerControl-') ? 'control-read' : 'store-read',
         name: `store.readStream(${stream})`,
         effect: () => store.readStream(stream, options),
       }),
     readAll: (options) =>
       wire.call(process, epoch, { site: 'store-read', name: 'store.readAll', effect: () => store.readAll(options) }),
+    identity: () =>
+      wire.call(process, epoch, { site: 'store-read', name: 'store.identity', effect: () => store.identity() }),
+    head: () => wire.call(process, epoch, { site: 'store-read', name: 'store.head', effect: () => store.head() }),
+    holds: (event) =>
+      wire.call(process, epoch, { site: 'store-read', name: 'store.holds', effect: () => store.holds(event) }),
+    isAfter: async (position, other) => store.isAfter(position, other),
   };
 }
 
@@ -60,6 +72,8 @@ const SHARD_METHODS = [
   'rowsByStatus',
   'totals',
   'billers',
+  'knownHistory',
+  'noteHistory',
 ] as const satisfies readonly (keyof Shard)[];
 
 function shardOf(world: World, core: AtOnce<Shard>, process: SimulatedProcess, epoch: number): Shard {
@@ -68,11 +82,14 @@ function shardOf(world: World, core: AtOnce<Shard>, process: SimulatedProcess, e
     shard[method] = (...parameters: unknown[]) =>
       world.wire.call(process, epoch, {
         site: 'shard',
+        of: core.name,
         name: `${core.name}.${method}(${subjectOf(parameters[0])})`,
-        effect: () =>
-          thenAtOnce((core[method] as (...all: unknown[]) => unknown).apply(core, parameters), (answer) =>
+        effect: () => {
+          if (method === 'reopen') world.watch.rowReopened(`${process.name}#${epoch}`, String(parameters[0]));
+          return thenAtOnce((core[method] as (...all: unknown[]) => unknown).apply(core, parameters), (answer) =>
             brittle(world, answer),
-          ),
+          );
+        },
       });
   }
   return shard as unknown as Shard;
@@ -83,7 +100,7 @@ function brittle(world: World, answer: unknown): unknown {
   if (world.breaking.size === 0) return answer;
   if (Array.isArray(answer)) return answer.map((each) => brittle(world, each));
   const row = answer as Partial<DpRow> | undefined;
-  if (!row?.customer || !world.breaking.has(row.dpId ?? '')) return answer;
+  if (!row?.customer || !world.breaking.has(`${row.billerId}:${row.dpId}`)) return answer;
   const customer = Object.defineProperty({ ...row.customer }, 'billerId', {
     get() {
       throw new TypeError('the row breaks processing');
@@ -107,6 +124,10 @@ export function profilesOf(world: World, process: SimulatedProcess, epoch: numbe
     current: (biller) => ask(`profiles.current(${biller})`, () => profiles.current.get(biller)),
     version: (biller, version) =>
       ask(`profiles.version(${biller})`, () => profiles.versions.get(`${biller} ${version}`)),
+    tenants: (biller) =>
+      ask(`profiles.tenants(${biller})`, () =>
+        [...profiles.versions.values()].filter(({ billerId }) => billerId === biller).map(({ tenant }) => tenant),
+      ),
   };
 }
 

@@ -1,4 +1,4 @@
-import { PortFailure, VersionConflict } from '../../../src/application/ports/failures';
+import { PortFailure, type PortFailureCode, VersionConflict } from '../../../src/application/ports/failures';
 import {
   CALL_FAULTS,
   type CallFault,
@@ -15,6 +15,8 @@ import { type Timeline } from './timeline';
 
 export interface Call<Answer> {
   readonly site: CallSite;
+  /** Which of several, where one may be out alone. */
+  readonly of?: string;
   /** Port, method and what it is about; with the process, the name of the question whether it fails. */
   readonly name: string;
   /** Done when the call arrives; told the fault that the port itself has to do. */
@@ -31,7 +33,11 @@ const PROCESS_KINDS = Object.keys(PROCESS_FAULTS) as ProcessFault[];
 const LATENCY_MAX_MS = 12;
 const never = new Promise<never>(() => undefined);
 
-export type Outage = 'shard' | 'bus' | 'store';
+/** A port, or one of several shards. */
+export const LINKS = ['shard', 'bus', 'store', 'biller'] as const;
+export type Link = (typeof LINKS)[number];
+/** Of everyone, or of one process alone. */
+export type Outage = Exclude<Link, 'biller'> | `shard ${string}` | `${string} to ${Link}`;
 
 /**
  * Everything between a process and the world. A call arrives when the scheduler says so, and its answer is resolved
@@ -89,7 +95,7 @@ export class Wire {
         });
       };
       this.timeline.after(this.latency(asked, 'there', call), () => {
-        const answer = this.arrive(call, fault, asked.question);
+        const answer = this.arrive(process.name, call, fault, asked.question);
         if (answer instanceof Promise) return answer.then(answered);
         answered(answer);
         // No process hears of an arrival.
@@ -121,13 +127,13 @@ export class Wire {
 
   /** What the port does, at once where it can; a store that is really asked takes its time. */
   private arrive<Answer>(
+    process: string,
     call: Call<Answer>,
     fault: CallFault | undefined,
     question: number,
   ): Told<Answer> | Promise<Told<Answer>> {
     const does = fault && CALL_FAULTS[fault].does;
-    const outage = this.outages.get(portOf(call.site)) ?? 0;
-    if (outage > this.timeline.now || does === 'fails-before') return { error: failure(call, fault ?? 'outage') };
+    if (this.isOut(process, call) || does === 'fails-before') return { error: failure(call, fault ?? 'outage') };
     if (does === 'acknowledged-without') return { value: undefined as Answer };
     if (does === 'conflict') return { error: new VersionConflict(call.name, 'new', 'new') };
     const tell = (value: Answer): Told<Answer> =>
@@ -138,6 +144,21 @@ export class Wire {
     } catch (error) {
       return { error };
     }
+  }
+
+  /** Whether a process cannot reach what others can. */
+  isCutOff(process: string, link: Link): boolean {
+    return this.lasts(`${process} to ${link}`);
+  }
+
+  private isOut(process: string, { site, of }: { readonly site: CallSite; readonly of?: string }): boolean {
+    const port = portOf(site);
+    if (this.outages.size === 0 || port === undefined) return false;
+    return this.lasts(port) || this.isCutOff(process, port) || (of !== undefined && this.lasts(`shard ${of}`));
+  }
+
+  private lasts(outage: Outage): boolean {
+    return (this.outages.get(outage) ?? 0) > this.timeline.now;
   }
 
   private latency(
@@ -155,17 +176,30 @@ export class Wire {
   }
 }
 
-const portOf = (site: CallSite): Outage => (site === 'shard' ? 'shard' : site.startsWith('bus') ? 'bus' : 'store');
+/** Undefined: a biller, or what each process has with it. */
+const portOf = (site: CallSite): Exclude<Link, 'biller'> | undefined =>
+  site === 'shard'
+    ? 'shard'
+    : site.startsWith('bus')
+      ? 'bus'
+      : site.startsWith('store') || site === 'control-read'
+        ? 'store'
+        : undefined;
 
 function failure(call: { readonly name: string }, fault: string): PortFailure {
-  const code =
-    fault === 'sql-deadlock'
-      ? 'storage-busy'
-      : fault.startsWith('store') || fault === 'outage'
-        ? 'unavailable'
-        : 'connection-lost';
-  return new PortFailure(`failed to ${call.name}: ${fault}`, { code, retryable: true });
+  const code = CODES[fault] ?? (fault.startsWith('store') || fault === 'outage' ? 'unavailable' : 'connection-lost');
+  return new PortFailure(`failed to ${call.name}: ${fault}`, { code, retryable: !FINAL.has(code) });
 }
+
+const CODES: Readonly<Record<string, PortFailureCode>> = {
+  'sql-deadlock': 'storage-busy',
+  'secret-missing': 'secret-missing',
+  'sql-final': 'storage-broken',
+  'store-final': 'storage-broken',
+  'bus-final': 'not-authorized',
+};
+/** The same call would fail again until somebody mends what it names; here it does with the healing, or by itself. */
+const FINAL: ReadonlySet<PortFailureCode> = new Set(['secret-missing', 'storage-broken', 'not-authorized']);
 
 function shown(answer: { value: unknown } | { error: unknown }): string {
   if ('error' in answer) return String(answer.error);

@@ -1,11 +1,14 @@
 import { createHash } from 'node:crypto';
-import { declareTopology, type TopologySettings } from '../../../src/application/topology';
+import { declareTopology, type TopologySettings } from '../../../src/application/messaging/topology';
 import { type BillerProfile } from '../../../src/domain/biller/biller-profile';
+import { type DataType } from '../../../src/domain/biller/data-type';
 import { type Instant, instantFromMs } from '../../../src/domain/instant';
+import { type ProfileVersion, profileVersion } from '../../../src/domain/identifiers';
 import { Watch } from '../checker/watch';
 import { BillerWorld } from './biller-world';
 import { type BrokenAssumption } from './broken-assumptions';
 import { Dice } from './dice';
+import { hasDisaster, MemoryWitness } from './disaster';
 import { FaultPlan } from './faults';
 import { MemoryBroker } from './memory-broker';
 import { MemoryEventStore } from './memory-event-store';
@@ -28,6 +31,8 @@ export interface WorldOptions {
   /** On the product's SQLite adapters instead of the simulator's own stores in memory. */
   readonly sqlite?: boolean;
   readonly broken?: BrokenAssumption;
+  /** No chance but the faults that are decided. */
+  readonly plain?: boolean;
 }
 
 export const TOPOLOGY: TopologySettings = {
@@ -49,10 +54,22 @@ export class World {
   readonly broker: WorldBroker;
   readonly brokerBeginsMs: number;
   readonly waiting: WaitingRoom;
+  readonly witness = new MemoryWitness();
+  /** Processes look after their history only where something may come back from a backup: it would cost every other seed. */
+  readonly hasDisaster: boolean;
+  /** A person does not let the processes start. */
+  heldBack = false;
+  messagesLost = false;
+  storeLost = false;
+  /** Rows that their owner took away, and records that had their end when the event store was lost. */
+  readonly withdrawn = new Set<string>();
+  readonly overBefore = new Set<string>();
   readonly shards: readonly WorldShard[];
   readonly billers: BillerWorld;
   readonly watch: Watch;
   readonly profiles = { current: new Map<string, BillerProfile>(), versions: new Map<string, BillerProfile>() };
+  /** By process: what its present life speaks to billers by. */
+  readonly gateways = new Map<string, { readonly permitsHeld: number }>();
   readonly unbuildable = new Set<string>();
   /** Rows that throw when they are judged. */
   readonly breaking = new Set<string>();
@@ -62,7 +79,10 @@ export class World {
   readonly latenessFactor: number;
   readonly clockSlowness: number;
   readonly operatorLooksEveryMs: number | undefined;
+  readonly broken: BrokenAssumption | undefined;
   lateEffectsUntil = 0;
+  /** By how much the clock of a shard's database was set forwards since the beginning. */
+  readonly clockSetMs = new Map<string, number>();
   private readonly draws = new Map<string, number>();
   private readonly digests = new Map<string, string>();
 
@@ -77,10 +97,13 @@ export class World {
       ...(options.broken ? { rates: options.broken.rates } : {}),
       nowMs: () => this.timeline.now,
     });
+    this.hasDisaster =
+      !options.sqlite && !options.broken && !options.plain && hasDisaster(this.dice, options.faults.kinds);
     this.store = options.sqlite ? sqliteStore() : new MemoryEventStore();
     this.narrate = options.narrate && ((line) => options.narrate!(`${String(this.timeline.now).padStart(8)} ${line}`));
     this.wire = new Wire(this.timeline, this.dice, this.faults, this.narrate);
     const { latenessFactor = 1, retentionFactor = 1, clockSlowness = 1 } = options.broken ?? {};
+    this.broken = options.broken;
     this.latenessFactor = latenessFactor;
     this.clockSlowness = clockSlowness;
     this.operatorLooksEveryMs = options.broken?.operatorLooksEveryMs;
@@ -89,7 +112,7 @@ export class World {
     this.broker = new Broker(declareTopology(TOPOLOGY), () => this.brokerBeginsMs + this.timeline.now);
     this.waiting = new WaitingRoom(this);
     this.shards = scenario.shards.map(({ name, clockAheadMs }) => {
-      const nowMs = (): number => WORLD_BEGINS_MS + clockAheadMs + this.timeline.now;
+      const nowMs = (): number => this.shardMs(name, clockAheadMs, this.timeline.now);
       const onMove = (record: string, from: string, to: string): void => this.watch.rowMoved(record, from, to);
       return options.sqlite ? sqliteShard(name, nowMs, onMove) : new MemoryShard(name, nowMs, onMove);
     });
@@ -111,6 +134,30 @@ export class World {
   publishProfile(profile: BillerProfile): void {
     this.profiles.versions.set(`${profile.billerId} ${profile.version}`, profile);
     this.profiles.current.set(profile.billerId, profile);
+    this.watch.laws.doorMoved(profile.billerId, 'not live', profile.rollout !== 'live');
+  }
+
+  /** A biller that was stopped for a while is live again, by whatever its profile says by now. */
+  goLiveAgain(biller: string): void {
+    const present = this.profiles.current.get(biller)!;
+    const planned = this.scenario.billers.find(({ profile }) => profile.billerId === biller)!.profile;
+    if (present.rollout === planned.rollout) return;
+    this.publishProfile({ ...present, version: this.newVersion(), rollout: planned.rollout });
+  }
+
+  newVersion(): ProfileVersion {
+    return profileVersion(`v${this.profiles.versions.size + 1}`);
+  }
+
+  /** Of the processes' present lives: when nothing is under way, none may be out. */
+  permitsHeld(): readonly string[] {
+    return [...this.gateways].flatMap(([process, { permitsHeld }]) =>
+      permitsHeld > 0 ? [`${process} still holds ${permitsHeld} permits or probes`] : [],
+    );
+  }
+
+  private shardMs(name: string, clockAheadMs: number, ms: number): number {
+    return WORLD_BEGINS_MS + clockAheadMs + ms + (this.clockSetMs.get(name) ?? 0);
   }
 
   homeOf(biller: string): string | undefined {
@@ -165,7 +212,7 @@ export class World {
       wasAccepted: (topic, messageId) => this.broker.wasAccepted(topic, messageId),
       shardInstant: (record, ms) => {
         const { clockAheadMs } = this.scenario.shards.find(({ name }) => name === this.shardOfRecord(record).name)!;
-        return instantFromMs(WORLD_BEGINS_MS + clockAheadMs + ms);
+        return instantFromMs(this.shardMs(this.shardOfRecord(record).name, clockAheadMs, ms));
       },
       rowsOfChunk: (chunkId) =>
         this.shards.flatMap((shard) =>
@@ -174,6 +221,12 @@ export class World {
             .filter((row) => row.chunkId === chunkId)
             .map((row) => ({ record: `${row.billerId}:${row.dpId}`, status: row.status })),
         ),
+      keyReliedOnMs: (biller, version) => {
+        const profile = this.profiles.versions.get(`${biller} ${version}`);
+        const keys = profile?.capability.keys;
+        return profile && keys && keys.retentionMs - keys.marginMs - profile.quarantineMs;
+      },
+      targetOf: (dataType) => TOPOLOGY.subscriptions[dataType as DataType],
       opensAt: (biller) => this.profiles.current.get(biller)?.windows[0]?.from,
       mayResend: (biller, key, version) => {
         const declared = this.profiles.versions.get(`${biller} ${version}`)?.capability.keys;

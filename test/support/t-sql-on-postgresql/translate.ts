@@ -31,6 +31,7 @@ export function statementsOf(batch: string): readonly string[] {
 const words = (text: string): string =>
   text
     .replace(/\bN'/g, "'")
+    .replace(/\s+OPTION \(LOOP JOIN\)/g, '')
     .replace(/\s+WITH \((?:(?:ROWLOCK|READPAST|UPDLOCK|READCOMMITTEDLOCK)(?:, )?)+\)/g, '')
     .replace(/SYSUTCDATETIME\(\)/g, "(clock_timestamp() AT TIME ZONE 'utc')")
     .replace(/\bCROSS APPLY\b/g, 'CROSS JOIN LATERAL')

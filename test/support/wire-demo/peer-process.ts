@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type PeerOrder } from './peer.main';
+import { type PeerCommand, type PeerOrder } from './peer.main';
 
 const READY_MS = 30_000;
 
@@ -26,6 +26,11 @@ export class PeerProcess {
     });
     ended.catch(() => undefined);
     await Promise.race([once(child.stdout, 'data', { signal: AbortSignal.timeout(READY_MS) }), ended]);
+  }
+
+  /** Lost where the process is not running. */
+  tell(command: PeerCommand): void {
+    this.child?.stdin?.write(`${JSON.stringify(command)}\n`);
   }
 
   /** kill -9, so that nothing is said to anybody; the same server again after so long. */

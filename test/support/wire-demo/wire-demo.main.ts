@@ -7,24 +7,46 @@ import { parseArgs } from 'node:util';
 import { SqliteEventStore } from '../../../src/adapters/sqlite/sqlite-event-store';
 import { SqliteManifest } from '../../../src/adapters/sqlite/sqlite-manifest';
 import { loadSettings } from '../../../src/bootstrap/configuration/load-settings';
+import { declaredSubscriptions } from '../../../src/bootstrap/configuration/subscriptions-setting';
 import { freePort } from '../../../src/bootstrap/demo/sandbox-process';
+import { SilentProxy } from '../wire-peers/silent-proxy';
 import { PeerProcess } from './peer-process';
+import { inflict, WIRE_FAULTS, type WireFault, type WirePlace } from './wire-faults';
 import { createDemoDatabases, NoServer } from './sql-server-databases';
 
 /**
  * The whole demo with the production Service Bus and EventStoreDB adapters over the wire peers; with SQL Server shards
- * where DATAPUMP_TEST_MSSQL names a server. `--pull-plug` kills each peer in the middle and brings it back later.
+ * where DATAPUMP_TEST_MSSQL names a server. `--pull-plug` kills each peer in the middle and brings it back later; each
+ * of the other faults (wire-faults.ts) is inflicted again and again while the demo works, alone or in turns with others.
  */
 const { values } = parseArgs({
   options: {
     records: { type: 'string', default: '2000' },
     shards: { type: 'string', default: '2' },
     seed: { type: 'string', default: '1' },
+    /** Calls a second that each biller allows: so long the demo lasts at least, however quick the machine is. */
+    'per-second': { type: 'string' },
     chaos: { type: 'boolean', default: false },
     'pull-plug': { type: 'boolean', default: false },
     'plug-seconds': { type: 'string', default: '30' },
     /** Between the first record's first event, or the return of a peer, and the next plug. */
     'plug-after-seconds': { type: 'string', default: '4' },
+    /** Open connections fall silent: nothing is answered, nothing is closed; new ones work, but for the first time. */
+    'half-open': { type: 'boolean', default: false },
+    'silent-seconds': { type: 'string', default: '5' },
+    /** Single answers to sends, settlings, tokens, $management and appends are lost after they took effect. */
+    'lose-answers': { type: 'boolean', default: false },
+    /** The bus closes its connections as at an upgrade, now and between an effect and its answer. */
+    'force-close': { type: 'boolean', default: false },
+    /** The bus detaches every link. */
+    detach: { type: 'boolean', default: false },
+    /** Both throttle. */
+    busy: { type: 'boolean', default: false },
+    /** Two nodes of the event store take the lead in turns. */
+    'leader-change': { type: 'boolean', default: false },
+    /** Topics are partitioned, and nobody has told the adapter. */
+    partitioned: { type: 'boolean', default: false },
+    'fault-every-seconds': { type: 'string', default: '5' },
     folder: { type: 'string', default: '.datapump/wire-demo' },
     json: { type: 'boolean', default: false },
   },
@@ -40,26 +62,34 @@ const say = (line: string): void => void process.stderr.write(`wire demo: ${line
 async function main(): Promise<number> {
   const folder = resolve(values.folder);
   rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder, { recursive: true });
-  const [busPort, eventStorePort] = [await freePort(Math.random), await freePort(Math.random)];
-  const peers = {
-    'event store': new PeerProcess({
-      kind: 'event-store',
-      path: join(folder, EVENT_STORE_FILE),
-      port: eventStorePort,
-    }),
-    'service bus': new PeerProcess({
-      kind: 'service-bus',
-      path: join(folder, 'peer-bus.sqlite'),
-      port: busPort,
-      topology: demoTopology(),
-    }),
-  };
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const [busPort, ...eventStorePorts] = [
+    await freePort(Math.random),
+    await freePort(Math.random),
+    await freePort(Math.random),
+  ];
+  const eventStores = eventStorePorts.map(
+    (port) => new PeerProcess({ kind: 'event-store', path: join(folder, EVENT_STORE_FILE), port }),
+  );
+  const bus = new PeerProcess({
+    kind: 'service-bus',
+    path: join(folder, 'peer-bus.sqlite'),
+    port: busPort,
+    topology: demoTopology(),
+    partitioned: values.partitioned,
+  });
+  const faults = WIRE_FAULTS.filter((fault) => values[fault]);
+  // A second node only where leaders change: it is a process more.
+  const nodes = values['leader-change'] ? eventStores : eventStores.slice(0, 1);
+  const proxies = values['half-open'] ? [await SilentProxy.to(busPort), await SilentProxy.to(eventStorePorts[0])] : [];
+  const [busAddress, eventStoreAddress] = [proxies[0]?.port ?? busPort, proxies[1]?.port ?? eventStorePorts[0]];
+  const peers = { 'event store': nodes[0]!, 'service bus': bus };
   const names = Array.from({ length: Number(values.shards) }, (_, index) => `Shard-${index + 1}`);
   const server = process.env['DATAPUMP_TEST_MSSQL'];
   const databases = server === undefined ? undefined : await createDemoDatabases(server, names);
   try {
-    await Promise.all(Object.values(peers).map((peer) => peer.start()));
+    await Promise.all([bus, ...nodes].map((peer) => peer.start()));
+    nodes[1]?.tell({ do: 'follow', leader: { host: '127.0.0.1', port: eventStorePorts[0] } });
     const stack = {
       Stack: {
         Bus: 'service-bus',
@@ -67,9 +97,9 @@ async function main(): Promise<number> {
         ...(databases === undefined ? {} : { Shards: 'sql-server' }),
       },
       ServiceBus: {
-        ConnectionString: `Endpoint=sb://127.0.0.1:${busPort};SharedAccessKeyName=peer;SharedAccessKey=a2V5;UseDevelopmentEmulator=true;`,
+        ConnectionString: `Endpoint=sb://127.0.0.1:${busAddress};SharedAccessKeyName=peer;SharedAccessKey=a2V5;UseDevelopmentEmulator=true;`,
       },
-      EventStore: { ConnectionString: `esdb://127.0.0.1:${eventStorePort}?tls=false` },
+      EventStore: { ConnectionString: `esdb://127.0.0.1:${eventStoreAddress}?tls=false` },
       ...(databases === undefined ? {} : { Shards: { Registry: databases.registry } }),
     };
     const stackFile = join(folder, 'stack.json');
@@ -90,16 +120,27 @@ async function main(): Promise<number> {
         ],
         ...['--records', values.records, '--shards', values.shards, '--seed', values.seed],
         ...(values.chaos ? ['--chaos'] : []),
+        ...(values['per-second'] === undefined ? [] : ['--per-second', values['per-second']]),
       ],
       environment,
     );
     const pulled = values['pull-plug'] ? pullPlugs(demo, peers, folder) : undefined;
+    const place = {
+      bus,
+      eventStores: nodes,
+      eventStorePorts,
+      proxies,
+      silentMs: Number(values['silent-seconds']) * 1_000,
+      say,
+    };
+    const inflicted = faults.length === 0 ? undefined : inflictAll(demo, faults, place, folder);
     const code = await ended(demo);
-    const failure = await pulled;
-    if (failure !== undefined) say(failure);
-    return failure === undefined ? code : 1;
+    const failures = [await pulled, await inflicted].filter((failure) => failure !== undefined);
+    for (const failure of failures) say(failure);
+    return failures.length === 0 ? code : 1;
   } finally {
-    await Promise.all(Object.values(peers).map((peer) => peer.stop()));
+    await Promise.all([bus, ...nodes].map((peer) => peer.stop()));
+    await Promise.all(proxies.map((proxy) => proxy.close()));
     await databases?.drop();
   }
 }
@@ -110,11 +151,43 @@ function demoTopology() {
   const { settings } = loaded;
   return {
     eventsTopic: settings['ServiceBus:TopicName'],
-    subscriptions: settings['ServiceBus:Subscriptions'],
+    subscriptions: declaredSubscriptions(settings['ServiceBus:Subscriptions']),
     lockMs: LOCK_MS,
     deliveryCountMax: settings['Bus:DeliveryCountMax'],
     duplicateDetectionWindowMs: settings['Bus:DuplicateDetectionMinutes'] * 60_000,
   };
+}
+
+/** Undefined: every fault was inflicted while the demo was at work. */
+async function inflictAll(
+  demo: ChildProcess,
+  faults: readonly WireFault[],
+  place: WirePlace,
+  folder: string,
+): Promise<string | undefined> {
+  await atWork(demo, folder);
+  const isAtWork = (): boolean => !isOver(demo) && phaseIn(folder) === 'running';
+  const counts = await inflict(faults, place, isAtWork, Number(values['fault-every-seconds']) * 1_000);
+  say(`inflicted ${[...counts].map(([fault, count]) => `${fault} ${count} times`).join(', ')}`);
+  const missed = [...counts].filter(([, count]) => count === 0).map(([fault]) => fault);
+  return missed.length === 0 ? undefined : `the demo was over before ${missed.join(', ')}: give it more --records`;
+}
+
+const isOver = (demo: ChildProcess): boolean => demo.exitCode !== null || demo.signalCode !== null;
+
+function phaseIn(folder: string): string | undefined {
+  const manifestFile = join(folder, 'demo', 'manifest.sqlite');
+  if (!existsSync(manifestFile)) return undefined;
+  const manifest = new SqliteManifest({ path: manifestFile });
+  try {
+    return manifest.state('phase');
+  } finally {
+    manifest.close();
+  }
+}
+
+async function atWork(demo: ChildProcess, folder: string): Promise<void> {
+  while (!isOver(demo) && !(phaseIn(folder) === 'running' && (await hasRecords(folder)))) await delay(100);
 }
 
 /** Undefined: every plug was pulled while the demo was at work. */
@@ -124,21 +197,10 @@ async function pullPlugs(
   folder: string,
 ): Promise<string | undefined> {
   const ms = Number(values['plug-seconds']) * 1_000;
-  const isOver = (): boolean => demo.exitCode !== null || demo.signalCode !== null;
-  const manifestFile = join(folder, 'demo', 'manifest.sqlite');
-  const phase = (): string | undefined => {
-    if (!existsSync(manifestFile)) return undefined;
-    const manifest = new SqliteManifest({ path: manifestFile });
-    try {
-      return manifest.state('phase');
-    } finally {
-      manifest.close();
-    }
-  };
-  while (!isOver() && !(phase() === 'running' && (await hasRecords(folder)))) await delay(100);
+  await atWork(demo, folder);
   for (const [name, peer] of Object.entries(peers)) {
     await delay(Number(values['plug-after-seconds']) * 1_000);
-    if (isOver() || phase() !== 'running')
+    if (isOver(demo) || phaseIn(folder) !== 'running')
       return `the demo was over before the plug of the ${name} was pulled: give it more --records`;
     say(`the plug of the ${name} is pulled for ${ms / 1_000} s`);
     await peer.pullPlug(ms);
@@ -147,7 +209,7 @@ async function pullPlugs(
   return undefined;
 }
 
-/** Before, a process that is starting would find no server and say that it is configured wrongly. */
+/** Before, there would be nothing to disturb. */
 async function hasRecords(folder: string): Promise<boolean> {
   const store = new SqliteEventStore({ path: join(folder, EVENT_STORE_FILE) });
   try {

@@ -56,6 +56,8 @@ export interface RequestDocument {
   /** The name of the outermost element; xml only, and needed there. */
   readonly RootElement?: string;
   readonly Body: string;
+  /** Dotted paths of the context whose value a row need not have; without it the request cannot be built. */
+  readonly Optional?: readonly string[];
 }
 export type BodyFormat = 'json' | 'xml' | 'form';
 
@@ -73,6 +75,8 @@ export interface InquiryDocument {
   readonly Answers: readonly InquiryRuleDocument[];
   readonly Reference?: string;
   readonly AmountMinorUnits?: string;
+  /** Decimal text in the payment's currency; one of the two. */
+  readonly Amount?: string;
   readonly Lag?: string;
   readonly Timeout?: string;
 }
@@ -96,11 +100,14 @@ export type RetryDocument =
 
 const UNIT_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
-/** `10s` → 10000; throws on anything that is not a duration. */
+/** Ten years. No profile may say more, and a version stored before it was so must not lead out of the calendar. */
+const DURATION_MAX_MS = 3_650 * UNIT_MS.d;
+
+/** `10s` → 10000, at most ten years; throws on anything that is not a duration. */
 export function durationMs(text: string): number {
   const match = /^(\d{1,9})(ms|s|m|h|d)$/.exec(text);
   if (!match) throw new TypeError(`a duration such as "10s" was expected, got ${JSON.stringify(text)}`);
-  return Number(match[1]) * UNIT_MS[match[2] as keyof typeof UNIT_MS];
+  return Math.min(DURATION_MAX_MS, Number(match[1]) * UNIT_MS[match[2] as keyof typeof UNIT_MS]);
 }
 
 /** `2xx`, 409 or a list of them. */

@@ -3,7 +3,8 @@
  * expressions of profiles need none of that. The forms below are done here as plain functions, with JSONata's meaning:
  *
  *   body.status                   names only
- *   body.status = 'accepted'      a path beside a literal
+ *   body.status = 'accepted'      a path beside a literal; also != and in ['a', 'b']
+ *   … and …, … or …               of such comparisons
  *   { "reference": record.key }   literal keys, each once; paths and literals as values
  *
  * What lies on arrays and functions has rules of its own in JSONata, so a value that is one ends the plain way, and
@@ -22,6 +23,7 @@ interface Node {
   readonly steps?: readonly Node[];
   readonly lhs?: unknown;
   readonly rhs?: unknown;
+  readonly expressions?: readonly unknown[];
 }
 
 /** Members of a node that carry a meaning handled here; any other member asks for more than that. */
@@ -30,6 +32,7 @@ const KNOWN = {
   path: ['type', 'steps'],
   binary: ['type', 'value', 'position', 'lhs', 'rhs'],
   unary: ['type', 'value', 'position', 'lhs'],
+  list: ['type', 'value', 'position', 'expressions', 'consarray'],
   literal: ['type', 'value', 'position'],
 } as const;
 /** JSONata keeps these for itself. */
@@ -42,7 +45,7 @@ export function plainExpression(tree: unknown): PlainExpression | undefined {
     case 'path':
       return path(node);
     case 'binary':
-      return equality(node);
+      return comparison(node);
     case 'unary':
       return members(node);
     default:
@@ -83,14 +86,46 @@ function literal(node: unknown): Literal | undefined {
   return { value: value as Literal['value'] };
 }
 
-function equality(node: Node): PlainExpression | undefined {
-  if (node.value !== '=' || !hasOnly(node, KNOWN.binary)) return undefined;
+function comparison(node: Node): PlainExpression | undefined {
+  if (!hasOnly(node, KNOWN.binary)) return undefined;
+  if (node.value === 'and' || node.value === 'or') return both(node, node.value);
   const left = plainPath(node.lhs);
-  const right = literal(node.rhs);
-  if (!left || !right) return undefined;
+  const holds = left && comparer(node);
+  if (!left || !holds) return undefined;
   return (context) => {
     const found = left(context);
-    return found === NOT_PLAIN ? NOT_PLAIN : found === right.value;
+    return found === NOT_PLAIN ? NOT_PLAIN : holds(found);
+  };
+}
+
+/** What is not there is neither equal nor unequal to anything, and in no list. */
+function comparer({ value: operator, rhs }: Node): ((found: unknown) => boolean) | undefined {
+  if (operator === 'in') {
+    const { type, value, expressions = [] } = rhs as Node;
+    const literals = expressions.map(literal);
+    if (type !== 'unary' || value !== '[' || !hasOnly(rhs as Node, KNOWN.list)) return undefined;
+    if (literals.length === 0 || literals.includes(undefined)) return undefined;
+    const values: readonly unknown[] = literals.map((one) => one!.value);
+    return (found) => values.some((one) => one === found);
+  }
+  const right = literal(rhs);
+  if (!right) return undefined;
+  if (operator === '=') return (found) => found === right.value;
+  if (operator === '!=') return (found) => found !== undefined && found !== right.value;
+  return undefined;
+}
+
+/** Of comparisons alone, so that both sides are true or false and nothing has to be made so. */
+function both(node: Node, operator: 'and' | 'or'): PlainExpression | undefined {
+  const side = (one: unknown): PlainExpression | undefined =>
+    (one as Node).type === 'binary' ? comparison(one as Node) : undefined;
+  const left = side(node.lhs);
+  const right = side(node.rhs);
+  if (!left || !right) return undefined;
+  return (context) => {
+    const first = left(context);
+    if (first === NOT_PLAIN) return NOT_PLAIN;
+    return first === (operator === 'or') ? first : right(context);
   };
 }
 

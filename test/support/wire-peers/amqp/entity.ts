@@ -3,6 +3,7 @@ import {
   type MessageBus,
   type MessageReceiver,
   type MessageSource,
+  type PeekedMessage,
   type ReceivedMessage,
   type TopicDeclaration,
 } from '../../../../src/application/ports/message-bus';
@@ -15,14 +16,31 @@ export function sourceOfAddress(address: string): MessageSource | undefined {
   return { topic, subscription, deadLetters: deadLetters !== undefined };
 }
 
+type Properties = ReceivedMessage['properties'];
+
 /** A subscription, or its dead letters, and what is locked there: settling and renewing go by lock token alone. */
 export class Entity {
   private readonly settler: MessageReceiver;
   private readonly byToken = new Map<string, ReceivedMessage>();
   private readonly tokenOf = new Map<string, string>();
 
-  constructor(bus: MessageBus, source: MessageSource) {
+  constructor(
+    bus: MessageBus,
+    source: MessageSource,
+    /** Properties that abandoning or dead-lettering changed, by message id; a subscription shares them with its dead letters. */
+    private readonly modified: Map<string, Properties>,
+  ) {
     this.settler = bus.receiver(source);
+  }
+
+  /** The message with the properties that an earlier settling gave it. */
+  withModified<Message extends PeekedMessage>(message: Message): Message {
+    const changes = this.modified.get(message.messageId);
+    return changes === undefined ? message : { ...message, properties: { ...message.properties, ...changes } };
+  }
+
+  modify(messageId: string, changes: Properties): void {
+    if (Object.keys(changes).length > 0) this.modified.set(messageId, { ...this.modified.get(messageId), ...changes });
   }
 
   /** A message that is received again has lost its older lock. */
@@ -64,14 +82,24 @@ export class Entity {
 /** The entities of one broker by their source, made when first asked for. */
 export class Entities {
   private readonly entities = new Map<string, Entity>();
+  private readonly modified = new Map<string, Map<string, Properties>>();
 
   constructor(
     readonly bus: MessageBus,
     private readonly topology: readonly TopicDeclaration[],
+    private readonly partitioned = false,
   ) {}
 
   hasTopic(name: string): boolean {
     return this.topology.some((topic) => topic.name === name);
+  }
+
+  /** Then a send must be of one message: Service Bus refuses batches of distinct message ids there. */
+  refusesBatches(topic: string): boolean {
+    return (
+      this.partitioned &&
+      this.topology.some(({ name, duplicateDetectionWindowMs }) => name === topic && duplicateDetectionWindowMs > 0)
+    );
   }
 
   /** undefined: nothing of that address is declared. */
@@ -80,7 +108,10 @@ export class Entities {
     if (source === undefined || !topic?.subscriptions.some(({ name }) => name === source.subscription))
       return undefined;
     const key = JSON.stringify([source.topic, source.subscription, source.deadLetters === true]);
-    const entity = this.entities.get(key) ?? new Entity(this.bus, source);
+    const shared = `${source.topic}/${source.subscription}`;
+    const modified = this.modified.get(shared) ?? new Map<string, Properties>();
+    this.modified.set(shared, modified);
+    const entity = this.entities.get(key) ?? new Entity(this.bus, source, modified);
     this.entities.set(key, entity);
     return entity;
   }

@@ -7,7 +7,7 @@ import { type Answer } from './request-node';
 import { textOf } from './receiving-client';
 import { type ScheduledMessages } from './scheduled-messages';
 import { notSupported } from './wire-errors';
-import { outgoingMessage, peekedWireMessage } from './wire-messages';
+import { changedProperties, hasExpired, outgoingMessage, peekedWireMessage } from './wire-messages';
 
 /** As the service does, a peek may give fewer messages than asked for; the client asks again. */
 const PEEK_PAGE_MAX = 250;
@@ -32,7 +32,7 @@ export function managementOf(
     for (let after = from > 0n ? String(from - 1n) : '0'; found.length < max;) {
       const page = await entities.bus.peek(source, { after, max: PEEK_PAGE_MAX });
       if (page.length === 0) break;
-      found.push(...page.filter(({ enqueuedAt }) => msOf(enqueuedAt) <= now()));
+      found.push(...page.filter((each) => msOf(each.enqueuedAt) <= now() && !hasExpired(each, now())));
       after = page.at(-1)!.sequenceNumber;
     }
     return found.slice(0, max);
@@ -50,7 +50,9 @@ export function managementOf(
       let bytes = 0;
       const messages: { message: Buffer }[] = [];
       for (const each of peeked) {
-        const message = codec.encode(peekedWireMessage(each, body['omit-message-body'] === true));
+        const message = codec.encode(
+          peekedWireMessage(entities.at(source)!.withModified(each), body['omit-message-body'] === true),
+        );
         bytes += message.length;
         if (messages.length > 0 && bytes > PEEK_PAGE_BYTES_MAX) break;
         messages.push({ message });
@@ -61,8 +63,10 @@ export function managementOf(
     'com.microsoft:update-disposition': async (source, body) => {
       const status = body['disposition-status'];
       if (status === 'defered') return notSupported('deferring');
+      const entity = entities.at(source)!;
       for (const token of tokensOf(body)) {
-        await entities.at(source)!.settle(token, async (settler, message) => {
+        await entity.settle(token, async (settler, message) => {
+          entity.modify(message.messageId, changedProperties(body['properties-to-modify']));
           if (status === 'completed') await settler.complete(message);
           else if (status === 'abandoned') await settler.abandon(message);
           else {

@@ -6,10 +6,11 @@ import {
   type ReceivedMessage,
 } from '../../../../src/application/ports/message-bus';
 import { type Entity } from './entity';
+import { type Fault } from './planned-faults';
 import { tagOfToken } from './lock-tokens';
 import { answerDrain, creditOf, forget, isDraining, settle } from './rhea-untyped';
 import { notSupported, wireError, type WireError } from './wire-errors';
-import { receivedWireMessage } from './wire-messages';
+import { changedProperties, hasExpired, receivedWireMessage } from './wire-messages';
 
 /** One look at the bus at most waits this long; the next begins at once. */
 const WAIT_MS = 10_000;
@@ -17,6 +18,8 @@ const MESSAGES_AT_ONCE_MAX = 200;
 
 interface Outcome {
   readonly undeliverable_here?: boolean;
+  /** Where a client puts the properties it changes by abandoning. */
+  readonly message_annotations?: Record<string, unknown>;
   readonly error?: { readonly info?: Record<string, unknown>; readonly description?: string };
 }
 
@@ -41,6 +44,8 @@ export class ReceivingClient {
     private readonly bus: MessageBus,
     private readonly source: MessageSource,
     private readonly entity: Entity,
+    private readonly faults: { readonly next: () => Fault | undefined; readonly forceClose: () => void },
+    private readonly now: () => number,
   ) {
     link.on('sender_flow', () => this.onFlow());
     link.on('accepted', (context: EventContext) => this.onOutcome(context, 'accepted'));
@@ -73,7 +78,10 @@ export class ReceivingClient {
               waitMs: draining ? 0 : WAIT_MS,
               signal: draining ? this.closing.signal : this.looking.signal,
             });
-        for (const message of messages) this.deliver(message);
+        for (const message of messages) {
+          if (hasExpired(message, this.now())) await receiver.complete(message);
+          else this.deliver(message);
+        }
         // Deliveries spend their credit when rhea writes them, which it does before the next turn.
         if (messages.length > 0) await setImmediate();
         if (messages.length === 0 && (draining || muted)) break;
@@ -97,7 +105,7 @@ export class ReceivingClient {
     const lapsed = this.unsettled.get(message.sequenceNumber);
     if (lapsed !== undefined) forget(lapsed);
     const tag = tagOfToken(message.lockToken);
-    const delivery = this.link.send(receivedWireMessage(message), tag);
+    const delivery = this.link.send(receivedWireMessage(this.entity.withModified(message)), tag);
     this.tokens.set(delivery, message.lockToken);
     this.unsettled.set(message.sequenceNumber, delivery);
   }
@@ -105,17 +113,26 @@ export class ReceivingClient {
   private onOutcome(context: EventContext, kind: 'accepted' | 'modified' | 'rejected'): void {
     const delivery = context.delivery!;
     const token = this.tokens.get(delivery)!;
-    const { undeliverable_here: defer, error } = (delivery.remote_state ?? {}) as Outcome;
+    const { undeliverable_here: defer, error, message_annotations } = (delivery.remote_state ?? {}) as Outcome;
     if (kind === 'modified' && defer === true) return this.answer(delivery, notSupported('deferring'));
+    const fault = this.faults.next();
+    if (typeof fault === 'object') return this.answer(delivery, fault);
     this.entity
       .settle(token, async (settler, message) => {
         this.unsettled.delete(message.sequenceNumber);
+        this.entity.modify(
+          message.messageId,
+          changedProperties(kind === 'rejected' ? error?.info : message_annotations),
+        );
         if (kind === 'accepted') await settler.complete(message);
         else if (kind === 'modified') await settler.abandon(message);
         else await settler.deadLetter(message, whyOf(error?.info));
       })
       .then(
-        () => this.answer(delivery, undefined),
+        () => {
+          if (fault === 'force-close') this.faults.forceClose();
+          else if (fault === undefined) this.answer(delivery, undefined);
+        },
         (failure: unknown) => this.answer(delivery, wireError(failure)),
       );
   }

@@ -1,4 +1,5 @@
 import { type EventContext, type Message, type Receiver, type Sender } from 'rhea';
+import { type Fault } from './planned-faults';
 import { wireError } from './wire-errors';
 
 export interface Answer {
@@ -13,7 +14,11 @@ export class RequestNode {
   private readonly replyLinks = new Map<string, Sender>();
   private readonly waiting = new Map<Sender, Message[]>();
 
-  constructor(private readonly answerTo: (request: Message) => Answer | Promise<Answer>) {}
+  constructor(
+    private readonly answerTo: (request: Message) => Answer | Promise<Answer>,
+    private readonly nextFault: (request: Message) => Fault | undefined,
+    private readonly forceClose: () => void,
+  ) {}
 
   /** The client listens for answers on a link that bears the name it gives as reply-to. */
   repliesOn(link: Sender): void {
@@ -31,7 +36,11 @@ export class RequestNode {
   private async reply(request: Message): Promise<void> {
     const link = this.replyLinks.get(String(request.reply_to));
     if (link === undefined) return;
-    const { status, description, condition, body } = await this.answered(request);
+    const fault = this.nextFault(request);
+    const { status, description, condition, body } =
+      typeof fault === 'object' ? { ...fault, body: undefined } : await this.answered(request);
+    if (fault === 'force-close') return this.forceClose();
+    if (fault === 'lose-answer') return;
     const answer: Message = {
       correlation_id: request.message_id!,
       application_properties: {

@@ -8,7 +8,9 @@ import {
 import { SqliteMessageBus } from '../../../../src/adapters/sqlite/sqlite-message-bus';
 import { SystemClock } from '../../../../src/adapters/system/system-clock';
 import { type TopicDeclaration } from '../../../../src/application/ports/message-bus';
-import { ServiceBusPeer } from './service-bus-peer';
+import { ServiceBusPeer, type ServiceBusPeerOptions } from './service-bus-peer';
+
+type FixtureOptions = Pick<ServiceBusPeerOptions, 'now' | 'keyName' | 'partitioned'>;
 
 /** The production adapter, as many clients as wanted, over a peer over an embedded bus in a file of its own. */
 export class ServiceBusFixture {
@@ -18,23 +20,21 @@ export class ServiceBusFixture {
   readonly embedded: SqliteMessageBus;
   private readonly buses: ServiceBusMessageBus[] = [];
 
-  private constructor(topology: readonly TopicDeclaration[], now: () => number, keyName: string | undefined) {
+  private constructor(topology: readonly TopicDeclaration[], options: FixtureOptions) {
     const path = join(this.folder, 'bus.db');
+    const { now = Date.now, ...ofPeer } = options;
     this.embedded = new SqliteMessageBus({ path, topology, now });
     this.peer = new ServiceBusPeer({
       bus: this.embedded,
       path,
       topology,
       now,
-      ...(keyName === undefined ? {} : { keyName }),
+      ...ofPeer,
     });
   }
 
-  static async start(
-    topology: readonly TopicDeclaration[],
-    options: { readonly now?: () => number; readonly keyName?: string } = {},
-  ): Promise<ServiceBusFixture> {
-    const fixture = new ServiceBusFixture(topology, options.now ?? Date.now, options.keyName);
+  static async start(topology: readonly TopicDeclaration[], options: FixtureOptions = {}): Promise<ServiceBusFixture> {
+    const fixture = new ServiceBusFixture(topology, options);
     await fixture.peer.listen();
     return fixture;
   }

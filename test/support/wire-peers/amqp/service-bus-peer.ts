@@ -3,8 +3,9 @@ import { type Connection, create_container, type EventContext, type Message, typ
 import { type MessageBus, type TopicDeclaration } from '../../../../src/application/ports/message-bus';
 import { Entities, sourceOfAddress } from './entity';
 import { managementOf, topicManagementOf } from './management-node';
+import { type Fault, type Moment, PlannedFaults, type ServiceError, SERVICE_ERRORS } from './planned-faults';
 import { ReceivingClient } from './receiving-client';
-import { RequestNode } from './request-node';
+import { type Answer, RequestNode } from './request-node';
 import { ScheduledMessages } from './scheduled-messages';
 import { takeFromSendingClient } from './sending-client';
 
@@ -24,6 +25,8 @@ export interface ServiceBusPeerOptions {
   readonly port?: number;
   /** A token the client must present at $cbs contains this; undefined: any token is good. */
   readonly keyName?: string;
+  /** All topics are partitioned: batches to those that detect duplicates are refused. */
+  readonly partitioned?: boolean;
 }
 
 /**
@@ -36,7 +39,13 @@ export class ServiceBusPeer {
   private readonly scheduled: ScheduledMessages;
   private readonly nodes = new WeakMap<Connection, Map<string, RequestNode>>();
   private readonly sockets = new Set<Socket>();
+  private readonly connections = new WeakMap<Socket, Connection>();
   private readonly clients = new Set<ReceivingClient>();
+  private readonly sendingLinks = new Set<Receiver>();
+  private readonly faults = new PlannedFaults();
+  refusedBatches = 0;
+  /** Requests that arrived, by kind. */
+  readonly asked = new Map<Moment, number>();
   private server: Server | undefined;
   private keyName: string | undefined;
   private forbidden: string | undefined;
@@ -45,7 +54,7 @@ export class ServiceBusPeer {
   private port: number;
 
   constructor(private readonly options: ServiceBusPeerOptions) {
-    this.entities = new Entities(options.bus, options.topology);
+    this.entities = new Entities(options.bus, options.topology, options.partitioned);
     this.scheduled = new ScheduledMessages(options.path);
     this.keyName = options.keyName;
     this.port = options.port ?? 0;
@@ -58,6 +67,15 @@ export class ServiceBusPeer {
     this.container.on('disconnected', ({ connection }: EventContext) => {
       for (const client of this.clients) if (client.link.connection === connection) this.drop(client);
     });
+  }
+
+  get listeningPort(): number {
+    return this.port;
+  }
+
+  /** Connections that no side has closed. */
+  get openConnections(): number {
+    return this.sockets.size;
   }
 
   /** For both stacks' clients: plain TCP, as the emulator speaks. */
@@ -113,6 +131,27 @@ export class ServiceBusPeer {
     this.forbidden = word;
   }
 
+  /** The next so many requests of this kind fail so. */
+  plan(at: Moment, fault: Fault, count = 1): void {
+    this.faults.plan(at, fault, count);
+  }
+
+  /** From here on every n-th request of this kind fails so. */
+  planEvery(at: Moment, every: number, fault: Fault): void {
+    this.faults.planEvery(at, every, fault);
+  }
+
+  /** Says goodbye to every client as the service does before an upgrade; new connections are taken at once. */
+  forceClose(): void {
+    for (const socket of this.sockets) this.closeConnection(this.connections.get(socket));
+  }
+
+  /** Closes every link that sends or receives messages, not the connections. */
+  detach(error: ServiceError = SERVICE_ERRORS.detached): void {
+    for (const { link } of this.clients) link.close(error);
+    for (const link of this.sendingLinks) link.close(error);
+  }
+
   /** From here on the open connections are silent, neither answered nor closed; new ones work. */
   freeze(): void {
     for (const socket of this.sockets) socket.pause();
@@ -131,6 +170,7 @@ export class ServiceBusPeer {
   /** Nagle and delayed acknowledgement would cost 40 ms a round trip: an empty frame carries the acknowledgement. */
   private answerEachChunk(connection: Connection): void {
     const { socket } = connection as unknown as { socket: Socket };
+    this.connections.set(socket, connection);
     socket.on('data', () => {
       if (socket.writable) socket.write(EMPTY_FRAME);
     });
@@ -141,10 +181,20 @@ export class ServiceBusPeer {
     if (this.isForbidden(address)) return unauthorized(link, address);
     const node = this.node(link.connection, address);
     if (node === undefined && !this.entities.hasTopic(address)) return notFound(link, address);
+    if (node === undefined && this.isRefused(link)) return;
     link.set_source(link.source);
     link.set_target(link.target);
-    if (node !== undefined) node.requestsOn(link);
-    else takeFromSendingClient(link, this.options.bus, address);
+    if (node !== undefined) return node.requestsOn(link);
+    this.sendingLinks.add(link);
+    link.on('receiver_close', () => this.sendingLinks.delete(link));
+    link.session.on('session_close', () => this.sendingLinks.delete(link));
+    takeFromSendingClient(link, {
+      bus: this.options.bus,
+      topic: address,
+      refusesBatch: () => this.entities.refusesBatches(address) && ++this.refusedBatches > 0,
+      nextFault: () => this.next('send'),
+      forceClose: () => this.closeConnection(link.connection),
+    });
   }
 
   private onReceivingClient(link: Sender): void {
@@ -154,10 +204,12 @@ export class ServiceBusPeer {
     const source = sourceOfAddress(address);
     const entity = this.entities.at(source);
     if (node === undefined && entity === undefined) return notFound(link, address);
+    if (node === undefined && this.isRefused(link)) return undefined;
     link.set_source(link.source);
     link.set_target(link.target);
     if (node !== undefined) return node.repliesOn(link);
-    const client = new ReceivingClient(link, this.options.bus, source!, entity!);
+    const faults = { next: () => this.next('settle'), forceClose: () => this.closeConnection(link.connection) };
+    const client = new ReceivingClient(link, this.options.bus, source!, entity!, faults, this.options.now ?? Date.now);
     this.clients.add(client);
     link.on('sender_close', () => this.drop(client));
     link.session.on('session_close', () => this.drop(client));
@@ -165,6 +217,25 @@ export class ServiceBusPeer {
 
   private isForbidden(address: string): boolean {
     return this.forbidden !== undefined && address.includes(this.forbidden);
+  }
+
+  private isRefused(link: Receiver | Sender): boolean {
+    const fault = this.next('attach');
+    if (typeof fault === 'object') link.close(fault);
+    return fault !== undefined;
+  }
+
+  private next(at: Moment): Fault | undefined {
+    this.asked.set(at, (this.asked.get(at) ?? 0) + 1);
+    return this.faults.take(at);
+  }
+
+  private closeConnection(connection: Connection | undefined): void {
+    connection?.close({
+      condition: 'amqp:connection:forced',
+      description:
+        "The connection was closed by container 'service-bus-peer' because it did not have any active links.",
+    });
   }
 
   private drop(client: ReceivingClient): void {
@@ -175,21 +246,32 @@ export class ServiceBusPeer {
   private node(connection: Connection, address: string): RequestNode | undefined {
     const nodes = this.nodes.get(connection) ?? new Map<string, RequestNode>();
     this.nodes.set(connection, nodes);
-    const node = nodes.get(address) ?? this.newNode(address);
+    const node = nodes.get(address) ?? this.newNode(connection, address);
     if (node !== undefined) nodes.set(address, node);
     return node;
   }
 
-  private newNode(address: string): RequestNode | undefined {
-    if (address === '$cbs') return new RequestNode((request) => this.putToken(request));
+  private newNode(connection: Connection, address: string): RequestNode | undefined {
+    const forceClose = (): void => this.closeConnection(connection);
+    if (address === '$cbs')
+      return new RequestNode(
+        (request) => this.putToken(request),
+        () => this.next('token'),
+        forceClose,
+      );
+    const answerTo = this.managementAt(address);
+    return answerTo && new RequestNode(answerTo, (request) => this.next(operationOf(request)), forceClose);
+  }
+
+  private managementAt(address: string): ((request: Message) => Promise<Answer>) | undefined {
     if (!address.endsWith(MANAGEMENT)) return undefined;
     const { bus, now = Date.now } = this.options;
     const entity = address.slice(0, -MANAGEMENT.length);
-    if (this.entities.hasTopic(entity)) return new RequestNode(topicManagementOf(bus, entity, this.scheduled, now));
+    if (this.entities.hasTopic(entity)) return topicManagementOf(bus, entity, this.scheduled, now);
     const source = sourceOfAddress(entity);
     if (source === undefined || this.entities.at(source) === undefined) return undefined;
     const manage = managementOf(this.entities, now);
-    return new RequestNode((request) => manage(source, request));
+    return (request) => manage(source, request);
   }
 
   private putToken({ body }: Message): { status: number; description?: string; condition?: string } {
@@ -204,6 +286,9 @@ export class ServiceBusPeer {
     };
   }
 }
+
+const operationOf = ({ application_properties }: Message): Moment =>
+  String(application_properties?.['operation']) as Moment;
 
 const notFound = (link: Receiver | Sender, address: string): void =>
   link.close({ condition: 'amqp:not-found', description: `The messaging entity '${address}' could not be found.` });

@@ -1,11 +1,7 @@
 import { PortFailure, type PortFailureCode } from '../../../../src/application/ports/failures';
+import { type ServiceError } from './planned-faults';
 
-export interface WireError {
-  readonly condition: string;
-  readonly description: string;
-  /** For answers of $management. */
-  readonly status: number;
-}
+export type WireError = ServiceError;
 
 const KNOWN: Partial<Record<PortFailureCode, { readonly condition: string; readonly status: number }>> = {
   'lock-lost': { condition: 'com.microsoft:message-lock-lost', status: 410 },

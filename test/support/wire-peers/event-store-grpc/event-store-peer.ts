@@ -11,11 +11,14 @@ import {
   ServerCredentials,
   status,
   type sendUnaryData,
+  type ServerErrorResponse,
+  type ServiceError,
   type ServerReadableStream,
   type ServerWritableStream,
 } from '@grpc/grpc-js';
 import { SqliteEventStore } from '../../../../src/adapters/sqlite/sqlite-event-store';
 import { append } from './append-calls';
+import { notLeader } from './exceptions';
 import { read } from './read-calls';
 
 export interface EventStorePeerOptions {
@@ -43,7 +46,17 @@ export class EventStorePeer {
 
   static async start(options: EventStorePeerOptions): Promise<EventStorePeer> {
     const store = new SqliteEventStore({ path: options.path });
-    const faults: Faults = { silent: false, answersToLose: 0, user: options.user, refused: 0 };
+    const faults: Faults = {
+      silent: false,
+      answersToLose: 0,
+      user: options.user,
+      refused: 0,
+      planned: { append: [], read: [] },
+      leader: undefined,
+      notLeaderAnswers: 0,
+    };
+    const refusal = (): ReturnType<typeof notLeader> | undefined =>
+      faults.leader && (faults.notLeaderAnswers++, notLeader(faults.leader));
     const server = new Server({ 'grpc.max_receive_message_length': 17 * 1024 * 1024 });
     const mayEnter = (metadata: Metadata): boolean =>
       faults.user === undefined ||
@@ -52,8 +65,13 @@ export class EventStorePeer {
     server.addService(StreamsService, {
       append: (call: ServerReadableStream<AppendReq, AppendResp>, answer: sendUnaryData<AppendResp>) => {
         if (!mayEnter(call.metadata)) return answer({ code: status.UNAUTHENTICATED, details: 'who are you' });
+        const refused = refusal();
+        if (refused) return answer(refused);
+        const planned = faults.planned.append.shift();
+        if (planned?.when === 'before') return answer(planned.error);
         append(store, call, (error, response) => {
           if (faults.silent) return;
+          if (planned) return answer(planned.error);
           if (faults.answersToLose > 0) {
             faults.answersToLose--;
             return answer({ code: status.UNAVAILABLE, details: 'the answer got lost' });
@@ -62,7 +80,9 @@ export class EventStorePeer {
         });
       },
       read: (call: ServerWritableStream<ReadReq, ReadResp>) => {
+        const planned = faults.planned.read.shift()?.error ?? refusal();
         if (!mayEnter(call.metadata)) call.emit('error', { code: status.UNAUTHENTICATED, details: 'who are you' });
+        else if (planned) call.emit('error', planned);
         else if (!faults.silent) void read(store, call);
       },
     });
@@ -100,6 +120,20 @@ export class EventStorePeer {
     this.faults.answersToLose = count;
   }
 
+  /** The next calls of a kind fail so; an append `after` it has taken effect. */
+  plan(call: 'append' | 'read', fault: PlannedFailure, count = 1): void {
+    for (let times = 0; times < count; times++) this.faults.planned[call].push(fault);
+  }
+
+  /** From here on every call is refused, naming the one that leads; `undefined`: it leads itself. */
+  follow(leader: LeaderEndpoint | undefined): void {
+    this.faults.leader = leader;
+  }
+
+  get notLeaderAnswers(): number {
+    return this.faults.notLeaderAnswers;
+  }
+
   /** Breaks every connection at once, as a crash would; what was acknowledged is in the file. */
   async stop(): Promise<void> {
     this.server.forceShutdown();
@@ -107,7 +141,20 @@ export class EventStorePeer {
   }
 }
 
+export interface PlannedFailure {
+  readonly when: 'before' | 'after';
+  readonly error: Partial<ServiceError> & ServerErrorResponse;
+}
+
+export interface LeaderEndpoint {
+  readonly host: string;
+  readonly port: number;
+}
+
 interface Faults {
+  readonly planned: Record<'append' | 'read', PlannedFailure[]>;
+  leader: LeaderEndpoint | undefined;
+  notLeaderAnswers: number;
   silent: boolean;
   answersToLose: number;
   user: string | undefined;

@@ -12,3 +12,10 @@ export function exception(
   metadata.set(fact, value);
   return Object.assign(new Error(name), { code, details: name, metadata });
 }
+
+/** As EventStoreDB's RpcExceptions.LeaderInfo: a node that does not lead names the one that does. */
+export function notLeader({ host, port }: { readonly host: string; readonly port: number }) {
+  const refused = exception('not-leader', 'leader-endpoint-host', host, status.NOT_FOUND);
+  refused.metadata?.set('leader-endpoint-port', String(port));
+  return refused;
+}

@@ -6,8 +6,8 @@ import { type StreamName } from '../../../../src/domain/identifiers';
 import { type LoggedRecord, recordsOf, recordsOfAll } from './stored-records';
 
 const { BACKWARDS } = ReadReq.Options.ReadDirection;
-/** .NET ticks: 100 ns since year 1. */
-const TICKS_AT_EPOCH = 621_355_968_000_000_000n;
+/** `created` is in .NET's ticks of 100 ns, counted from 1970 (EventStoreDB, EpochExtensions.ToTicksSinceEpoch). */
+const TICKS_PER_MS = 10_000n;
 
 export async function read(store: SqliteEventStore, call: ServerWritableStream<ReadReq, ReadResp>): Promise<void> {
   try {
@@ -59,11 +59,13 @@ async function allRecords(store: SqliteEventStore, options: ReadReq.Options): Pr
     : all.hasStart()
       ? 0
       : Number(all.getPosition()!.getCommitPosition());
-  const whole = await recordsOfAll(store, 0, Number.MAX_SAFE_INTEGER, takes);
-  return whole
-    .filter(({ logPosition }) => logPosition < before)
-    .reverse()
-    .slice(0, count);
+  const head = Number((await store.head())?.position ?? 0);
+  // From the end in growing steps: the newest event of a long log must not cost a walk through all of it.
+  for (let size = count; ; size *= 8) {
+    const from = Math.max(0, Math.min(head + 1, before) - size);
+    const found = (await recordsOfAll(store, from, size + 1, takes)).filter(({ logPosition }) => logPosition < before);
+    if (found.length >= count || from === 0) return found.reverse().slice(0, count);
+  }
 }
 
 function filterOf(filter: ReadReq.Options.FilterOptions | undefined): (record: LoggedRecord) => boolean {
@@ -92,7 +94,7 @@ function eventResponse(record: LoggedRecord, fromAll: boolean): ReadResp {
     .getMetadataMap()
     .set('type', record.type)
     .set('content-type', record.contentType)
-    .set('created', String(BigInt(record.createdMs) * 10_000n + TICKS_AT_EPOCH));
+    .set('created', String(BigInt(record.createdMs) * TICKS_PER_MS));
   const event = new ReadResp.ReadEvent().setEvent(recorded);
   if (fromAll) event.setCommitPosition(position);
   return new ReadResp().setEvent(event);

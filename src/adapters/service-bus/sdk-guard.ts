@@ -1,0 +1,170 @@
+import { type ServiceBusClient } from '@azure/service-bus';
+import { invariant } from '../../domain/invariant';
+
+/*
+ * Rests on internals of the SDK 7.9.5 (core-amqp 4, rhea-promise 3), which test/adapters/service-bus-faults.test.ts pins.
+ */
+
+interface Closable {
+  close(options?: unknown): Promise<void>;
+}
+
+interface SdkRequests {
+  readonly _responsesMap: Map<unknown, { cleanupBeforeResolveOrReject(): void; reject(error: Error): void }>;
+}
+
+/** What a request fails with whose connection broke before its answer: whether it took effect is not known. */
+export const LOST_WHILE_WAITING = 'the connection was lost before the answer came';
+
+type Create = (options?: unknown) => Promise<Closable>;
+
+interface SdkSession extends Closable {
+  createReceiver: Create;
+  createSender: Create;
+  createAwaitableSender: Create;
+}
+
+interface SdkConnection {
+  /** Of opening, attaching and closing, each. */
+  readonly options: { operationTimeoutInSeconds: number };
+  createSession(options?: unknown): Promise<SdkSession>;
+  on(event: 'disconnected', listener: () => void): void;
+  /** rhea's own, within rhea-promise's. */
+  readonly _connection: { readonly socket?: { destroy(): void }; readonly heartbeat_in?: NodeJS.Timeout };
+}
+
+interface SdkContext {
+  readonly connection: SdkConnection;
+  readonly managementClients: Readonly<Record<string, { readonly _link?: SdkRequests }>>;
+  readonly cbsSession: {
+    readonly _cbsSenderReceiverLink?: SdkRequests;
+    negotiateClaim(
+      audience: string,
+      token: string,
+      type: unknown,
+      options?: { readonly timeoutInMs?: number },
+    ): Promise<unknown>;
+  };
+  /** After a connection broke: puts another connection and another $cbs session into the context. */
+  refreshConnection(): void;
+}
+
+/**
+ * Where the other side falls silent the SDK
+ * - closes links that nobody waits for; when the answer stays away for 60 s, that rejects a promise nobody holds, which
+ *   ends a Node process, and the receive it belonged to never returns (azure-sdk-for-js 39348, 35342);
+ * - throws in a timer, where a request to $management waited on a link that has gone with its connection meanwhile: it asks
+ *   that link for its address, and there is none any more;
+ * - leaves requests to $management and $cbs waiting for their whole time when their connection breaks;
+ * - waits for ever where the connection breaks while a link is being closed;
+ * - waits 60 s for each of connecting, attaching and the token, whatever the operation's own limit is, and holds its
+ *   lock on the link meanwhile, so that the next operation waits as well.
+ * So each of these has the limit here, and closing never rejects: there is nothing anybody could do about it.
+ */
+export function guardSdk(client: ServiceBusClient, limitMs: number): void {
+  const context = contextOf(client);
+  const guardCurrent = (): void => {
+    guardConnection(context.connection, limitMs);
+    context.connection.on('disconnected', () => failWaiting(context));
+    guardTokens(context.cbsSession, limitMs);
+  };
+  guardCurrent();
+  const refresh = context.refreshConnection.bind(context);
+  context.refreshConnection = () => {
+    refresh();
+    guardCurrent();
+  };
+}
+
+/**
+ * Closes politely within `ms`, then takes the socket away: where the other side never answers nothing else would end it,
+ * and it would keep this process alive for as long as its machine believes in it.
+ */
+export async function endClient(client: ServiceBusClient, ms: number): Promise<void> {
+  try {
+    await within(ms, client.close());
+  } finally {
+    const { socket, heartbeat_in: silence } = contextOf(client).connection._connection;
+    socket?.destroy();
+    // rhea's watch for the other side's silence outlives the socket.
+    clearTimeout(silence);
+  }
+}
+
+function contextOf(client: ServiceBusClient): SdkContext {
+  const { _connectionContext: context } = client as unknown as { _connectionContext?: SdkContext };
+  invariant(context !== undefined, 'the Service Bus SDK has changed: its client has no connection context to guard');
+  return context;
+}
+
+function guardConnection(connection: SdkConnection, limitMs: number): void {
+  connection.options.operationTimeoutInSeconds = limitMs / 1_000;
+  const createSession = connection.createSession.bind(connection);
+  connection.createSession = async (options) => {
+    const session = await createSession(options);
+    guardClose(session, limitMs);
+    for (const create of ['createReceiver', 'createSender', 'createAwaitableSender'] as const) {
+      const original = session[create].bind(session);
+      session[create] = async (linkOptions) => {
+        const link = await original(linkOptions);
+        guardClose(link, limitMs);
+        guardAddress(link);
+        return link;
+      };
+    }
+    return session;
+  };
+}
+
+function failWaiting({ managementClients, cbsSession }: SdkContext): void {
+  const links = [cbsSession._cbsSenderReceiverLink, ...Object.values(managementClients).map(({ _link }) => _link)];
+  for (const requests of links) {
+    for (const waiting of requests?._responsesMap.values() ?? []) {
+      waiting.cleanupBeforeResolveOrReject();
+      waiting.reject(new Error(LOST_WHILE_WAITING));
+    }
+    requests?._responsesMap.clear();
+  }
+}
+
+function guardTokens(cbs: SdkContext['cbsSession'], limitMs: number): void {
+  const negotiateClaim = cbs.negotiateClaim.bind(cbs);
+  cbs.negotiateClaim = (audience, token, type, options) =>
+    negotiateClaim(audience, token, type, {
+      ...options,
+      timeoutInMs: Math.min(limitMs, options?.timeoutInMs ?? limitMs),
+    });
+}
+
+function guardClose(closable: Closable, limitMs: number): void {
+  const close = closable.close.bind(closable);
+  closable.close = (options) =>
+    within(
+      limitMs,
+      close(options).catch(() => undefined),
+    );
+}
+
+/** Kept from when the link was open. */
+function guardAddress(link: Closable): void {
+  let address: unknown;
+  try {
+    ({ address } = link as { readonly address?: unknown });
+  } catch {
+    // Gone already.
+  }
+  Object.defineProperty(link, 'address', { value: address, configurable: true });
+}
+
+/** Resolves when the work does or after `ms`, whichever is first. */
+export async function within(ms: number, work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  try {
+    await Promise.race([work, limit]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
