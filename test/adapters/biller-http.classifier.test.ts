@@ -91,9 +91,15 @@ describe('the rules of a profile about an answer (issue 9, no 12)', () => {
     ],
     [
       'not executed, by a malformed one too',
+      [rule('not-executed', undefined, 503)],
+      { status: 503, wellFormed: false },
+      { kind: 'not-executed', code: 'http-503' },
+    ],
+    [
+      'not executed, but a success that cannot be read is unknown (issue 8, no 2)',
       [rule('not-executed')],
       { wellFormed: false },
-      { kind: 'not-executed', code: 'http-200' },
+      { kind: 'unknown', code: 'body-malformed' },
     ],
     [
       'unknown by rule',

@@ -58,6 +58,8 @@ export async function classify(
     case 'throttled':
       return { kind: 'throttled', retryAfterMs: retryAfterMs(answer.headers['retry-after'], time.nowMs) ?? 0 };
     case 'not-executed':
+      // By its status it succeeded, and what it says of itself cannot be read.
+      if (!answer.wellFormed && status < 300) return unknown('body-malformed');
       return { kind: 'not-executed', code: (await textOf(compiled.code, answer)) ?? `http-${status}` };
     case 'unauthorized':
       return { kind: 'not-executed', code: 'unauthorized' };

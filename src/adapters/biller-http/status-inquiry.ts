@@ -55,8 +55,12 @@ async function delivered(
   answer: ReadAnswer,
 ): Promise<InquiryAnswer> {
   const billerReference = await textOf(inquiry.reference, answer);
-  const text = await textOf(inquiry.amountMinorUnits ?? inquiry.amount, answer);
-  if (text === undefined) return { answer: 'delivered', billerReference, amount: undefined };
+  const amount = inquiry.amountMinorUnits ?? inquiry.amount;
+  const carriesMoney = request.row ? request.row.payment !== undefined : request.amountMinorUnits !== undefined;
+  if (!amount || !carriesMoney) return { answer: 'delivered', billerReference, amount: undefined };
+  const text = await textOf(amount, answer);
+  // The profile has the amounts compared: an answer that tells none would go uncompared, every time if a name is mistyped.
+  if (text === undefined) return { answer: 'cannot-tell' };
   // An amount that is none, has more decimals than the currency, or whose currency went with its row, says nothing about
   // this payment: a person has to look.
   const exponent = inquiry.amountMinorUnits ? 0 : exponentOf(request.row?.payment?.amount.currency ?? '');

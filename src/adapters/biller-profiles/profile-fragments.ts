@@ -1,4 +1,5 @@
 import { parseJsonKeepingBigIntegers } from '../shared/big-integers';
+import { repeatedMember } from '../shared/repeated-member';
 import { type ProfileProblem } from './validate-profile-document';
 
 /** A larger file is no profile; one that lists many billers is read up to the second size. */
@@ -26,12 +27,15 @@ export function readFragments(
   stem: string,
 ): { readonly fragments: readonly ProfileFragment[]; readonly problems: readonly ProfileProblem[] } {
   const wrong = (path: string, expected: string) => ({ fragments: [], problems: [{ file, path, expected }] });
+  const json = text.replace(/^\ufeff/, '');
   let content: unknown;
   try {
-    content = parseJsonKeepingBigIntegers(text.replace(/^\ufeff/, ''));
+    content = parseJsonKeepingBigIntegers(json, PROFILES_FILE_BYTES_MAX);
   } catch (error) {
     return wrong('', `JSON was expected: ${(error as Error).message}`);
   }
+  const twice = repeatedMember(json);
+  if (twice !== undefined) return wrong(twice, 'one definition was expected: it stands twice in this object');
   if (!Array.isArray(content)) {
     if (text.length > PROFILE_BYTES_MAX) return wrong('', tooLarge(PROFILE_BYTES_MAX));
     if (!isObject(content)) return wrong('', 'an object, or a list of objects, was expected');

@@ -127,8 +127,8 @@ function beyondSchema(document: BillerDocument, rules: ProfileRules): Found[] {
   found.push(
     ...headerProblems(document),
     ...expressionProblems(document),
-    ...answerProblems(document.Answers),
-    ...inquiryAnswerProblems(document.StatusInquiry?.Answers ?? []),
+    ...answerProblems(document.Answers, document.Idempotency !== undefined),
+    ...inquiryAnswerProblems(document.StatusInquiry?.Answers ?? [], document.Idempotency !== undefined),
     ...durationProblems(document),
   );
   const { StatusInquiry: inquiry, Idempotency: keys } = document;

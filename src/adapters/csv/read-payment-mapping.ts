@@ -5,6 +5,7 @@ import { THOUSANDS_SEPARATORS } from './amount-format';
 import { dateFormatProblems, dateReader } from './date-format';
 import { encodingNamed, ENCODINGS } from './encodings';
 import { type Direction, MAPPED_FIELDS, type MappedField, type PaymentMapping } from './payment-mapping';
+import { repeatedMember } from '../shared/repeated-member';
 
 const text = { type: 'string', minLength: 1 };
 const texts = { type: 'array', items: { type: 'string' }, minItems: 1, uniqueItems: true };
@@ -57,13 +58,16 @@ const schemaCheck = (): ValidateFunction => (compiled ??= new Ajv({ allErrors: t
 export function readPaymentMapping(
   json: string,
 ): { readonly mapping: PaymentMapping } | { readonly problems: readonly string[] } {
+  // Editors of other systems write a byte order mark.
+  const text = json.replace(/^\ufeff/, '');
   let found: unknown;
   try {
-    // Editors of other systems write a byte order mark.
-    found = JSON.parse(json.replace(/^\ufeff/, ''));
+    found = JSON.parse(text);
   } catch (error) {
     return { problems: [`is not JSON: ${(error as Error).message}`] };
   }
+  const twice = repeatedMember(text);
+  if (twice !== undefined) return { problems: [`${twice}: stands twice; one definition was expected`] };
   const validate = schemaCheck();
   const wellFormed = validate(found);
   const problems = [

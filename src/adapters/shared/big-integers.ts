@@ -8,10 +8,10 @@ const INTEGER = /^-?\d{16,}$/;
 /**
  * JSON.parse, but an integer beyond 2^53-1 becomes its decimal text instead of losing its last digits: other teams
  * write 64-bit database ids as JSON numbers. Throws SyntaxError on what is not JSON, is nested deeper than JSON_DEPTH_MAX or
- * longer than JSON_LENGTH_MAX. Takes time in proportion to the text, whatever stands in it.
+ * longer than `lengthMax` characters. Takes time in proportion to the text, whatever stands in it.
  */
-export function parseJsonKeepingBigIntegers(text: string): unknown {
-  if (text.length > JSON_LENGTH_MAX) throw new SyntaxError(`at most ${JSON_LENGTH_MAX} characters are read as JSON`);
+export function parseJsonKeepingBigIntegers(text: string, lengthMax = JSON_LENGTH_MAX): unknown {
+  if (text.length > lengthMax) throw new SyntaxError(`at most ${lengthMax} characters are read as JSON`);
   const unsafe = unsafeIntegers(text);
   // The original first: quoting digits must not turn broken JSON (such as 007…) into valid JSON.
   const parsed: unknown = JSON.parse(text);
@@ -45,7 +45,7 @@ function unsafeIntegers(text: string): readonly Token[] {
 }
 
 /** Of the closing quote, or of the last character where there is none. */
-function endOfString(text: string, from: number): number {
+export function endOfString(text: string, from: number): number {
   for (let at = from + 1; at < text.length; at++) {
     if (text[at] === '\\') at++;
     else if (text[at] === '"') return at;

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { PortFailure } from '../../application/ports/failures';
 import { type SecretSource } from '../../application/ports/secret-source';
+import { repeatedMember } from '../shared/repeated-member';
 
 /** `sapiens-client-id` → `DATAPUMP_SECRET_SAPIENS_CLIENT_ID`. */
 export const secretVariable = (name: string): string =>
@@ -35,18 +36,22 @@ export class EnvironmentSecretSource implements SecretSource {
   private async fromFile(name: string): Promise<string | undefined> {
     const { file } = this.options;
     if (file === undefined) return undefined;
-    let secrets: unknown;
-    try {
-      secrets = JSON.parse(await readFile(file, 'utf8'));
-    } catch (error) {
-      // A parser's message quotes the text around the fault, which here is a secret: only the kind of error goes on.
-      const reason = (error as NodeJS.ErrnoException).code ?? 'not JSON';
-      throw new PortFailure(`failed to read secret ${name} from ${file}: ${reason}`, {
+    const unreadable = (reason: string): PortFailure =>
+      new PortFailure(`failed to read secret ${name} from ${file}: ${reason}`, {
         code: 'secret-missing',
         retryable: false,
         facts: { secretName: name, reason },
       });
+    let text: string;
+    let secrets: unknown;
+    try {
+      text = await readFile(file, 'utf8');
+      secrets = JSON.parse(text);
+    } catch (error) {
+      // A parser's message quotes the text around the fault, which here is a secret: only the kind of error goes on.
+      throw unreadable((error as NodeJS.ErrnoException).code ?? 'not JSON');
     }
+    if (repeatedMember(text) === `/${name}`) throw unreadable('it stands twice');
     const value =
       typeof secrets === 'object' && secrets !== null && Object.hasOwn(secrets, name)
         ? (secrets as Record<string, unknown>)[name]

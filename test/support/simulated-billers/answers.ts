@@ -232,7 +232,8 @@ const delivered = (body: string, billerReference: string | undefined, minorUnits
 export const TOLD: ReadonlyMap<KnownAnswer, InquiryAnswer> = new Map<KnownAnswer, InquiryAnswer>([
   delivered('{"state":"posted","reference":"R-9","amountMinorUnits":1234}', 'R-9', 1234),
   delivered('{"state":"posted","reference":"R-9","amountMinorUnits":"99"}', 'R-9', 99),
-  delivered('{"state":"posted"}', undefined),
+  [told(200, '{"state":"posted"}'), { answer: 'cannot-tell' }],
+  [told(200, '{"state":"posted","amountMinorUnits":{"value":1234}}'), { answer: 'cannot-tell' }],
   [told(200, '{"state":"posted","amountMinorUnits":"12.5"}'), { answer: 'cannot-tell' }],
   [told(200, '{"state":"posted","amountMinorUnits":"much"}'), { answer: 'cannot-tell' }],
   [told(200, '{"state":"declined","code":"closed"}'), { answer: 'declined', code: 'closed' }],

@@ -17,6 +17,8 @@ const ADDRESS = /^(\[.*\]|\d{1,3}(\.\d{1,3}){3})$/;
 
 /** Why the URL may not be called; undefined where it may. */
 export function urlProblem(text: string, hosts: AllowedHosts): string | undefined {
+  // The URL parser would mend these, each in a way that the writer did not mean.
+  if (/[\\{}\s]/.test(text)) return 'a URL without placeholders, backslashes and blanks was expected';
   if (!URL.canParse(text)) return 'a full URL such as https://api.example.com/v1 was expected';
   return problemOfUrl(new URL(text), hosts);
 }

@@ -38,6 +38,8 @@ export interface ExpressionPaths {
   readonly reads: ReadonlySet<string>;
   /** The same for one part of the expression, such as the value of a member. */
   readonly readsOf: ReadonlyMap<ExpressionNode, ReadonlySet<string>>;
+  /** What is multiplied by a number, or divided by one. */
+  readonly scaledByNumber: ReadonlySet<string>;
   readonly result: Shape;
 }
 
@@ -50,8 +52,11 @@ export interface ExpressionPaths {
 export function expressionPaths(tree: unknown, context: object): ExpressionPaths {
   const walk = new Walk(shapeOf(context));
   const result = walk.value(tree as ExpressionNode, walk.outermost);
-  return { problems: [...new Set(walk.problems)], reads: walk.reads, readsOf: walk.readsOf, result };
+  const { reads, readsOf, scaledByNumber } = walk;
+  return { problems: [...new Set(walk.problems)], reads, readsOf, scaledByNumber, result };
 }
+
+const SCALING = new Set(['*', '/', '%']);
 
 interface Scope {
   readonly input: Shape;
@@ -60,6 +65,7 @@ interface Scope {
 
 class Walk {
   readonly problems: string[] = [];
+  readonly scaledByNumber = new Set<string>();
   readonly readsOf = new Map<ExpressionNode, ReadonlySet<string>>();
   reads = new Set<string>();
   readonly outermost: Scope;
@@ -82,7 +88,7 @@ class Walk {
   private shape(node: ExpressionNode, scope: Scope): Shape {
     let shape = this.ungrouped(node, scope);
     if (node.type === 'path') return shape;
-    for (const filter of node.predicate ?? []) this.shape(filter.expr!, { ...scope, input: shape });
+    for (const { expr } of node.predicate ?? []) this.filter(expr!, { ...scope, input: shape });
     if (node.group) shape = this.pairs(node.group.lhs, { ...scope, input: shape });
     return shape;
   }
@@ -151,11 +157,20 @@ class Walk {
       if (step.index !== undefined) inner.variables.set(step.index, ANY);
       for (const stage of [...(step.stages ?? []), ...(step.predicate ?? [])]) {
         if (stage.type === 'index') inner.variables.set(String(stage.value), ANY);
-        else this.shape(stage.expr!, { ...inner, input: at });
+        else this.filter(stage.expr!, { ...inner, input: at });
       }
       if (step.group) at = this.pairs(step.group.lhs, { ...inner, input: at });
     });
     return node.group ? this.pairs(node.group.lhs, { ...inner, input: at }) : at;
+  }
+
+  /** `customer["name"]` reads like a member in other languages; here it is a condition that holds for every text. */
+  private filter(condition: ExpressionNode, scope: Scope): void {
+    if (condition.type === 'string' || condition.type === 'value') {
+      const literal = JSON.stringify(condition.value);
+      this.problems.push(`a condition or a number was expected in [${literal}], which keeps or drops everything alike`);
+    }
+    this.shape(condition, scope);
   }
 
   private step(step: ExpressionNode, at: Shape, scope: Scope, first: boolean): Shape {
@@ -214,7 +229,13 @@ class Walk {
       if (node.value === 'and' || node.value === 'or') this.shape(side, scope);
       else this.part(side, scope);
     }
+    if (SCALING.has(String(node.value))) this.scaled(node.lhs as ExpressionNode, node.rhs as ExpressionNode);
     return ANY;
+  }
+
+  private scaled(...sides: readonly ExpressionNode[]): void {
+    if (!sides.some(({ type }) => type === 'number')) return;
+    for (const path of sides.flatMap((side) => [...this.readsOf.get(side)!])) this.scaledByNumber.add(path);
   }
 
   private unary(node: ExpressionNode, scope: Scope): Shape {
@@ -230,8 +251,12 @@ class Walk {
     for (const [key, value] of pairs) {
       this.value(key, scope);
       const shape = this.part(value, scope);
-      if (key.type === 'string') members[String(key.value)] = shape;
-      else open = true;
+      if (key.type !== 'string') open = true;
+      else {
+        const name = String(key.value);
+        if (name in members) this.problems.push(`the member ${name} stands twice in one object`);
+        members[name] = shape;
+      }
     }
     return open || scope.input.kind === 'any' ? ANY : { kind: 'object', path: undefined, members };
   }

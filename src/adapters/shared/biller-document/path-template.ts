@@ -18,6 +18,17 @@ export function parsePathTemplate(text: string): PathTemplate {
   return parts;
 }
 
+/** What is wrong with the fixed text of a path: it would not arrive as it stands here. Undefined where nothing is. */
+export function fixedTextProblem(text: string): string | undefined {
+  const fixed = text.replace(PLACEHOLDER, 'x');
+  if (/%(?![0-9a-f]{2})/i.test(fixed)) return 'two hexadecimal digits were expected after each %';
+  if (fixed.includes('\\')) return 'a path without a backslash was expected';
+  const steps = fixed.replace(/\?.*$/s, '').replace(/%2e/gi, '.').split('/');
+  return steps.some((step) => step === '.' || step === '..')
+    ? 'a path without the steps . and .. was expected: they lead away from BaseUrl'
+    : undefined;
+}
+
 /**
  * Every value is URL-encoded, so no data can add a path segment or a query member; `.` and `..` would change the path
  * even when encoded and are refused. Throws where a placeholder finds no text, number or boolean.
