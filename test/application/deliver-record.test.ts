@@ -1,5 +1,5 @@
 import { type Database } from 'better-sqlite3';
-import { type Settlement } from '../../src/application/delivering/delivery';
+import { type Settlement } from '../../src/application/messaging/settlement';
 import { PortFailure } from '../../src/application/ports/failures';
 import { type HeldShard, ShardRegistry } from '../../src/adapters/shared/shard-registry';
 import { fetchChunk } from '../../src/application/fetching/fetch-chunk';

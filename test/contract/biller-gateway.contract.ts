@@ -5,6 +5,7 @@ import { type Clock } from '../../src/application/ports/clock';
 import { PortFailure, causeChain } from '../../src/application/ports/failures';
 import { type BillerProfile } from '../../src/domain/biller/biller-profile';
 import { billerId, recordKey } from '../../src/domain/identifiers';
+import { type Money } from '../../src/domain/money';
 import { type CallOutcome, type UnclearAnswer } from '../../src/domain/policies/delivery-outcome';
 import { paymentRow, profileOf, storedProfileOf } from '../support/biller-fixtures';
 import { accepted, json, type Reaction, type ScriptedBiller, startScriptedBiller } from '../support/scripted-biller';
@@ -60,17 +61,14 @@ export function billerGatewayContract(name: string, open: () => Promise<GatewayU
       biller.react = reaction;
       return send(profile(overrides, base));
     };
-    const inquire = (
-      of: BillerProfile,
-      more: { timeoutMs?: number; amountMinorUnits?: number; withoutRow?: boolean } = {},
-    ) =>
+    const inquire = (of: BillerProfile, more: { timeoutMs?: number; amount?: Money; withoutRow?: boolean } = {}) =>
       under.gateway.inquire({
         profile: of,
         record: recordKey(of.billerId, paymentRow().dpId),
         row: more.withoutRow ? undefined : paymentRow(),
         idempotencyKey: 'key-1',
         timeoutMs: more.timeoutMs ?? 2_000,
-        ...(more.amountMinorUnits !== undefined && { amountMinorUnits: more.amountMinorUnits }),
+        ...(more.amount !== undefined && { amount: more.amount }),
       });
 
     it('1: prepare gets the token and sends nothing to the business endpoint', async () => {
@@ -587,10 +585,8 @@ export function billerGatewayContract(name: string, open: () => Promise<GatewayU
           json(200, { state: 'posted', reference: 'R-9', amountMinorUnits: 1234 }),
           { answer: 'delivered', billerReference: 'R-9', amount: { minorUnits: 1234, currency: 'EUR' } },
         ],
-        [
-          json(200, { state: 'posted', reference: 'R-9' }),
-          { answer: 'delivered', billerReference: 'R-9', amount: undefined },
-        ],
+        // The profile has amounts compared: an answer without one settles nothing.
+        [json(200, { state: 'posted', reference: 'R-9' }), { answer: 'cannot-tell' }],
         [json(200, { state: 'posted', amountMinorUnits: 12.5 }), { answer: 'cannot-tell' }],
         [json(200, { state: 'declined', code: 'account-closed' }), { answer: 'declined', code: 'account-closed' }],
         [json(200, { state: 'pending' }), { answer: 'pending' }],
@@ -645,13 +641,22 @@ export function billerGatewayContract(name: string, open: () => Promise<GatewayU
 
       it('without the row still tells another amount', async () => {
         biller.react = json(200, { state: 'posted', amountMinorUnits: 99 });
-        expect(await inquire(profile({}, API_KEY), { withoutRow: true, amountMinorUnits: 99 })).toMatchObject({
+        const amount = { minorUnits: 98, currency: 'JPY' };
+        expect(await inquire(profile({}, API_KEY), { withoutRow: true, amount })).toMatchObject({
+          answer: 'delivered',
+          amount: { minorUnits: 99, currency: 'JPY' },
+        });
+      });
+
+      it('tells no amount where no money moves, and does not settle where it should tell one and cannot', async () => {
+        biller.react = json(200, { state: 'posted' });
+        expect(await inquire(profile({}, API_KEY), { withoutRow: true })).toMatchObject({
           answer: 'delivered',
           amount: undefined,
         });
-        expect(await inquire(profile({}, API_KEY), { withoutRow: true, amountMinorUnits: 98 })).toMatchObject({
-          amount: { minorUnits: 99 },
-        });
+        expect(await inquire(profile({}, API_KEY))).toEqual({ answer: 'cannot-tell' });
+        const amount = { minorUnits: 98, currency: 'JPY' };
+        expect(await inquire(profile({}, API_KEY), { withoutRow: true, amount })).toEqual({ answer: 'cannot-tell' });
       });
 
       it('is unavailable without a StatusInquiry', async () => {

@@ -7,6 +7,7 @@ import {
   type PreparedCall,
   type PrepareRequest,
   type SendTiming,
+  type InquireRequest,
 } from '../../application/ports/biller-gateway';
 import { type Chance } from '../../application/ports/chance';
 import { type Clock } from '../../application/ports/clock';
@@ -30,7 +31,7 @@ import { type Credential, Credentials } from './credentials';
 import { ExpressionPool } from './expression-pool';
 import { buildRequest } from './request-builder';
 import { retryAfterMs } from './retry-after';
-import { askStatus, type InquireRequest } from './status-inquiry';
+import { askStatus } from './status-inquiry';
 import {
   type Carrier,
   type Deadline,

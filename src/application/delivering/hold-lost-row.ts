@@ -6,13 +6,13 @@ import { type DpRow } from '../../domain/dp-record/dp-row';
 import { type ProfileVersion, type RecordKey, recordKey } from '../../domain/identifiers';
 import { type Instant, plusMs } from '../../domain/instant';
 import { invariant } from '../../domain/invariant';
-import { discoveryOf } from '../fetching/discover-record';
+import { idempotencyKeyOf } from '../../domain/policies/idempotency-key';
+import { discoveryOf } from '../fetching/discovery';
 import { type History, type Loaded } from '../history/history';
 import { type BillerProfiles } from '../ports/biller-profiles';
 import { type Digest } from '../ports/digest';
 import { type Shard } from '../ports/shard';
 import { rowResultOf } from './row-result';
-import { idempotencyKeyOf } from './start-attempt';
 import { transact } from '../history/transact';
 
 export interface HoldLostRowPorts {
@@ -94,7 +94,7 @@ async function startForTheLost(
         billerId: row.billerId, dpId: row.dpId, attempt: number, at: now,
         // A call may have left a moment ago: its effect may be as late as the quarantine after its own time.
         notAfter: plusMs(now, profile?.timeoutMs ?? 0),
-        idempotencyKey: idempotencyKeyOf(ports, { key }), requestHash: NO_REQUEST,
+        idempotencyKey: idempotencyKeyOf(key, ports.digest), requestHash: NO_REQUEST,
         profileVersion: profile?.version ?? (NO_REQUEST as ProfileVersion),
         keyFirstUsedAt: row.createdAt, underLostHistory: true,
         ...(row.payment === undefined ? {} : { amount: row.payment.amount }),

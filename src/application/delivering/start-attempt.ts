@@ -1,194 +1,224 @@
-import { deliveryAttemptDecider } from '../../domain/delivery-attempt/delivery-attempt.decider';
-import { type DpRecord } from '../../domain/dp-record/dp-record.state';
-import { type DpRow } from '../../domain/dp-record/dp-row';
 import { type BillerProfile } from '../../domain/biller/biller-profile';
+import { deliveryAttemptDecider } from '../../domain/delivery-attempt/delivery-attempt.decider';
+import { type DeliveryAttempt } from '../../domain/delivery-attempt/delivery-attempt.state';
+import { sameAmount, type Verdict } from '../../domain/dp-record/dp-record.decider';
+import { type DeadLetterReason } from '../../domain/dp-record/dp-record.events';
+import { type Pending } from '../../domain/dp-record/dp-record.state';
+import { type DpRow } from '../../domain/dp-record/dp-row';
+import { recordKey } from '../../domain/identifiers';
 import { type Instant, plusMs } from '../../domain/instant';
 import { invariant } from '../../domain/invariant';
-import { closingEventOf, type CallOutcome } from '../../domain/policies/delivery-outcome';
 import { maskCardData } from '../../domain/policies/card-data';
+import { type CallOutcome, closingEventOf } from '../../domain/policies/delivery-outcome';
+import { idempotencyKeyOf } from '../../domain/policies/idempotency-key';
 import { nextTry } from '../../domain/policies/retry-schedule';
 import { validatedFields } from '../../domain/policies/validation';
-import { sameAmount, type Verdict } from '../../domain/dp-record/dp-record.decider';
-import { recordKey } from '../../domain/identifiers';
-import { claimWithoutCall } from './claim-attempt';
-import { closeAttempt, observeUnknown } from './close-attempt';
 import { crashPoint } from '../crash-point';
-import { decideRecord, type Delivery, type DeliverRecordPorts, type DeliverRecordSettings, park, type Settlement } from './delivery';
+import { verdictOf } from '../fetching/discovery';
+import { type Loaded } from '../history/history';
 import { traceparentOf } from '../messaging/send-again';
-import { verdictOf } from '../fetching/discover-record';
 import { type Permit, type PreparedCall } from '../ports/biller-gateway';
 import { PortFailure } from '../ports/failures';
+import { type WhyNotSent } from './claim-attempt';
+import { closeAttempt, observeUnknown } from './close-attempt';
+import { type DeliverRecordPorts, type DeliverRecordSettings } from './deliver-record.ports';
+import { type RecordMoves } from './record-moves';
+import { deadLettered, lookAgain, type StepResult } from './step-result';
+import { type PendingVisit, pendingVisit } from './visit';
 
 /** After so long a wait for a permit the row is read again before it is sent. */
 const ROW_STALE_MS = 50;
+const DESCRIPTION_LENGTH_MAX = 500;
 
-type Pending = Extract<DpRecord, { status: 'pending' }>;
-type Granted = Extract<Permit, { granted: true }>;
+/** One that passed its gate, so it has a profile. */
+type ReadyVisit = PendingVisit & { readonly profile: BillerProfile };
 
 /** Rules 5 to 8: permit, fresh row, request and token; then the intent; then, in time, the call; then its outcome. */
-export async function startAttempt(
-  ports: DeliverRecordPorts,
-  settings: DeliverRecordSettings,
-  delivery: Delivery,
-  attempt: number,
-  signal: AbortSignal | undefined,
-): Promise<Settlement | undefined> {
-  const { profile } = delivery;
-  invariant(profile !== undefined, `record ${delivery.key} passed its gate without a profile`);
-  const asked = ports.clock.monotonicMs();
-  const permit = await ports.gateway.permit(profile, {
-    waitMs: settings.permitWaitMs,
-    ...(delivery.ratePerSecond === undefined ? {} : { ratePerSecond: delivery.ratePerSecond }),
-    ...(signal === undefined ? {} : { signal }),
-  });
-  if (!permit.granted) {
-    const now = await ports.shardClock.atLeast(delivery.shard);
-    if (permit.cause === 'throttled' && isTooOld(profile, delivery.record.state as Pending, now)) return giveUpThrottled(ports, delivery, profile, now);
-    return park(ports, settings, delivery, { cause: permit.cause, until: plusMs(now, permit.retryAfterMs) }, now);
+export function startAttempt(ports: DeliverRecordPorts, settings: DeliverRecordSettings, moves: RecordMoves) {
+  return async (visit: PendingVisit, signal: AbortSignal | undefined): Promise<StepResult> => {
+    const ready = readyVisit(visit);
+    const asked = ports.clock.monotonicMs();
+    const permit = await ports.gateway.permit(ready.profile, {
+      waitMs: settings.permitWaitMs,
+      ...(visit.ratePerSecond === undefined ? {} : { ratePerSecond: visit.ratePerSecond }),
+      ...(signal === undefined ? {} : { signal }),
+    });
+    if (!permit.granted) return turnedAway(ready, permit);
+    try {
+      crashPoint('consumer.after-permit');
+      const isStale = ports.clock.monotonicMs() - asked > ROW_STALE_MS;
+      const row = isStale ? await visit.shard.findRow(visit.message.dpId) : visit.row;
+      return await withPermit({ ...ready, row }, () => permit.release());
+    } finally {
+      permit.release();
+    }
+  };
+
+  async function turnedAway(visit: ReadyVisit, permit: Extract<Permit, { granted: false }>): Promise<StepResult> {
+    const now = await ports.shardClock.atLeast(visit.shard);
+    if (permit.cause === 'throttled' && isTooOld(visit, now)) {
+      const description = 'the biller went on asking to slow down until its time was over';
+      return deadLetter(visit, { why: 'too-old', reason: 'TooOld', description }, now);
+    }
+    return moves.park(visit, { cause: permit.cause, until: plusMs(now, permit.retryAfterMs) }, now);
   }
-  try {
-    crashPoint('consumer.after-permit');
-    if (ports.clock.monotonicMs() - asked > ROW_STALE_MS) delivery.row = await delivery.shard.findRow(delivery.message.dpId);
-    return await withPermit(ports, settings, delivery, profile, attempt, permit);
-  } finally {
-    permit.release();
+
+  async function withPermit(visit: ReadyVisit, release: () => void): Promise<StepResult> {
+    const fresh = await withFreshRow(visit);
+    if ('then' in fresh) return fresh;
+    const idempotencyKey = idempotencyKeyOf(visit.key, ports.digest);
+    const prepared = await prepare(fresh.visit, fresh.row, idempotencyKey);
+    if ('then' in prepared) return prepared;
+    crashPoint('consumer.after-prepare');
+    const called = await ownAndCall(fresh.visit, prepared.call, idempotencyKey);
+    crashPoint('consumer.after-send');
+    release();
+    const attempt = await recordOutcome(fresh.visit, called.attempt, called.outcome);
+    return lookAgain({ ...fresh.visit, attempt, attemptProfile: fresh.visit.profile });
   }
+
+  /** A result: the record was withdrawn, rejected or skipped just now, or is another. */
+  async function withFreshRow(visit: ReadyVisit): Promise<StepResult | { visit: ReadyVisit; row: DpRow }> {
+    const { row, profile, key } = visit;
+    const record = visit.record.state;
+    const now = await ports.shardClock.atLeast(visit.shard);
+    if (!row) {
+      const owned = await moves.claim(visit, 'row-withdrawn', now);
+      return lookAgain(await moves.decide(owned, [{ type: 'WithdrawDpRecord', at: now }], now));
+    }
+    if (row.paymentId !== record.paymentId || row.billerId !== record.billerId) {
+      return deadLettered(
+        'IdentityConflict',
+        `${key} now points to another payment than the one it was discovered with`,
+      );
+    }
+    const verdict = judged(row, record, profile);
+    if (verdict === 'as-before') return { visit, row };
+    const isValid = verdict.type === 'DpRecordValidated';
+    const owned = isValid ? visit : await moves.claim(visit, 'row-not-valid', now);
+    const decided = await moves.decide(owned, [{ type: 'RevalidateDpRecord', verdict }], now);
+    return isValid ? { visit: readyVisit(pendingVisit(decided)), row } : lookAgain(decided);
+  }
+
+  /** Judging asks nobody: what breaks it is the row itself, here as at the fetcher, and would break it for ever. */
+  function judged(row: DpRow, record: Pending, profile: BillerProfile): Verdict | 'as-before' {
+    try {
+      const isSame = ports.digest(validatedFields(row)) === record.validatedHash;
+      if (isSame && sameAmount(record, row.payment?.amount)) return 'as-before';
+      return verdictOf(row, profile, ports.digest);
+    } catch (error) {
+      const which = { record: recordKey(row.billerId, row.dpId) };
+      ports.telemetry.error('a row breaks processing, rejecting it', error, which);
+      return { type: 'DpRecordRejected', data: { reasons: ['row-breaks-processing'] } };
+    }
+  }
+
+  /** A result: the record has its end, or waits. */
+  async function prepare(
+    visit: ReadyVisit,
+    row: DpRow,
+    idempotencyKey: string,
+  ): Promise<StepResult | { readonly call: PreparedCall }> {
+    const { profile, key } = visit;
+    const traceparent = traceparentOf(visit.received);
+    try {
+      const call = await ports.gateway.prepare({
+        profile,
+        row,
+        idempotencyKey,
+        ...(traceparent === undefined ? {} : { traceparent }),
+      });
+      return { call };
+    } catch (error) {
+      if (!(error instanceof PortFailure)) throw error;
+      const now = await ports.shardClock.atLeast(visit.shard);
+      // One line a record only where the record is the matter; the gateway tells of a biller's credentials once.
+      ports.telemetry.count('delivery.prepare-failures', 1, { code: error.code });
+      if (error.code === 'request-unbuildable') {
+        ports.telemetry.warn('failed to prepare a call', { record: key, code: error.code });
+        const description = maskCardData(error.message).slice(0, DESCRIPTION_LENGTH_MAX);
+        return deadLetter(visit, { why: 'cannot-prepare', reason: 'CannotPrepare', description }, now);
+      }
+      // Its token endpoint is a part of the biller: left alone as long as the biller itself would be.
+      const until = plusMs(now, error.retryAfterMs ?? profile.breaker.openMs);
+      return moves.park(visit, { cause: 'token-unavailable', until }, now);
+    }
+  }
+
+  async function deadLetter(visit: ReadyVisit, end: EndWithoutCall, now: Instant): Promise<StepResult> {
+    const { why, reason, description } = end;
+    const attempt = visit.record.state.nextAttempt;
+    const owned = await moves.claim(visit, why, now);
+    return lookAgain(await moves.decide(owned, [{ type: 'DeadLetterDpRecord', reason, description, attempt }], now));
+  }
+
+  /**
+   * States the intent, then calls. The monotonic clock is read before the append: whatever delays the append, the
+   * deadline does not move. A conflict leaves this function as it is: somebody else owns the attempt.
+   */
+  async function ownAndCall(
+    { key, record: { state: record }, attempt: absent, profile, shard }: ReadyVisit,
+    call: PreparedCall,
+    idempotencyKey: string,
+  ): Promise<{ readonly attempt: Loaded<DeliveryAttempt>; readonly outcome: CallOutcome }> {
+    const number = record.nextAttempt;
+    const since = ports.clock.monotonicMs();
+    const at = await ports.shardClock.atMost(shard);
+    const start = {
+      billerId: record.billerId,
+      dpId: record.dpId,
+      attempt: number,
+      at,
+      notAfter: plusMs(at, profile.timeoutMs),
+      idempotencyKey,
+      requestHash: call.requestHash,
+      profileVersion: profile.version,
+      ...(record.keyFirstUsedAt === undefined ? {} : { keyFirstUsedAt: record.keyFirstUsedAt }),
+      ...(record.amount === undefined ? {} : { amount: record.amount }),
+    };
+    const decision = deliveryAttemptDecider.decide({ type: 'StartAttempt', start }, absent.state);
+    invariant(decision.outcome === 'accepted', `attempt ${number} of ${key} was absent and refused to start`);
+    crashPoint('consumer.before-start-stated');
+    const attempt = await ports.history.appendToAttempt(key, number, absent, decision.events, at, 'own-knowledge');
+    crashPoint('consumer.after-start-stated');
+    return { attempt, outcome: await call.send({ since, sendWithinMs: profile.timeoutMs }) };
+  }
+
+  /** What the biller said is appended first, whatever else is down: nothing is asked between the answer and its append. */
+  async function recordOutcome(
+    { key, record, shard }: ReadyVisit,
+    attempt: Loaded<DeliveryAttempt>,
+    outcome: CallOutcome,
+  ): Promise<Loaded<DeliveryAttempt>> {
+    ports.telemetry.count('delivery.calls', 1, { outcome: outcome.kind });
+    const hand = { key, number: record.state.nextAttempt, attempt };
+    const at = ports.shardClock.carried(shard);
+    const closing = closingEventOf(outcome);
+    if (closing) {
+      const closed = await closeAttempt(ports, hand, closing, at);
+      crashPoint('consumer.after-close');
+      return closed;
+    }
+    if (outcome.kind !== 'unknown') return attempt;
+    const observed = await observeUnknown(ports, hand, outcome, at);
+    crashPoint('consumer.after-unknown-stated');
+    return observed;
+  }
+}
+
+/** How a record ends without a call: what its claimed attempt says, and what the record. */
+interface EndWithoutCall {
+  readonly why: WhyNotSent;
+  readonly reason: DeadLetterReason;
+  readonly description: string;
+}
+
+function readyVisit(visit: PendingVisit): ReadyVisit {
+  const { profile } = visit;
+  invariant(profile !== undefined, `record ${visit.key} passed its gate without a profile`);
+  return { ...visit, profile };
 }
 
 /** Its age bounds how long a record asks a biller that throttles, whether it is the one that asks or waits for another. */
-const isTooOld = (profile: BillerProfile, { openedAt }: Pending, now: Instant): boolean =>
-  nextTry(profile.retry, { openedAt, now, spentTries: 0, chance: 0 }).retry === 'never';
-
-async function giveUpThrottled(ports: DeliverRecordPorts, delivery: Delivery, profile: BillerProfile, now: Instant): Promise<undefined> {
-  const record = delivery.record.state as Pending;
-  await claimWithoutCall(ports, delivery, record, profile.version, now, 'too-old');
-  const description = 'the biller went on asking to slow down until its time was over';
-  await decideRecord(ports, delivery, [{ type: 'DeadLetterDpRecord', reason: 'TooOld', description, attempt: record.nextAttempt }], now);
-  return undefined;
-}
-
-async function withPermit(
-  ports: DeliverRecordPorts, settings: DeliverRecordSettings, delivery: Delivery, profile: BillerProfile, attempt: number, permit: Granted,
-): Promise<Settlement | undefined> {
-  const row = await freshRow(ports, delivery, profile);
-  if (row === undefined) return undefined;
-  if (row === 'identity-conflict') {
-    return { settle: 'dead-letter', reason: 'IdentityConflict', description: `${delivery.key} now points to another payment than the one it was discovered with` };
-  }
-  const prepared = await prepare(ports, settings, delivery, profile, row);
-  if ('settlement' in prepared) return prepared.settlement;
-  crashPoint('consumer.after-prepare');
-  const outcome = await ownAndCall(ports, delivery, profile, attempt, prepared.call);
-  crashPoint('consumer.after-send');
-  permit.release();
-  await recordOutcome(ports, delivery, attempt, outcome);
-  return undefined;
-}
-
-/** Undefined: the record was withdrawn, rejected or skipped just now, its stream says so. */
-async function freshRow(ports: DeliverRecordPorts, delivery: Delivery, profile: BillerProfile): Promise<DpRow | 'identity-conflict' | undefined> {
-  const { row } = delivery;
-  const record = delivery.record.state as Pending;
-  const now = await ports.shardClock.atLeast(delivery.shard);
-  if (!row) {
-    await claimWithoutCall(ports, delivery, record, profile.version, now, 'row-withdrawn');
-    await decideRecord(ports, delivery, [{ type: 'WithdrawDpRecord', at: now }], now);
-    return undefined;
-  }
-  if (row.paymentId !== record.paymentId || row.billerId !== record.billerId) return 'identity-conflict';
-  const verdict = judged(ports, row, record, profile);
-  if (verdict === 'as-before') return row;
-  if (verdict.type !== 'DpRecordValidated') await claimWithoutCall(ports, delivery, record, profile.version, now, 'row-not-valid');
-  await decideRecord(ports, delivery, [{ type: 'RevalidateDpRecord', verdict }], now);
-  return verdict.type === 'DpRecordValidated' ? row : undefined;
-}
-
-/** Judging asks nobody: what breaks it is the row itself, here as at the fetcher, and would break it for ever. */
-function judged({ digest, telemetry }: DeliverRecordPorts, row: DpRow, record: Pending, profile: BillerProfile): Verdict | 'as-before' {
-  try {
-    if (digest(validatedFields(row)) === record.validatedHash && sameAmount(record, row.payment?.amount)) return 'as-before';
-    return verdictOf(row, profile, digest);
-  } catch (error) {
-    telemetry.error('a row breaks processing, rejecting it', error, { record: recordKey(row.billerId, row.dpId) });
-    return { type: 'DpRecordRejected', data: { reasons: ['row-breaks-processing'] } };
-  }
-}
-
-/** The key is the record's, the same for every attempt: a biller with keys then dedupes across attempts too. */
-export const idempotencyKeyOf = (ports: Pick<DeliverRecordPorts, 'digest'>, delivery: Pick<Delivery, 'key'>): string =>
-  ports.digest(`datapump:${delivery.key}`).slice(0, 32);
-
-async function prepare(
-  ports: DeliverRecordPorts, settings: DeliverRecordSettings, delivery: Delivery, profile: BillerProfile, row: DpRow,
-): Promise<{ readonly call: PreparedCall } | { readonly settlement: Settlement | undefined }> {
-  const traceparent = traceparentOf(delivery.received);
-  try {
-    const call = await ports.gateway.prepare({
-      profile, row, idempotencyKey: idempotencyKeyOf(ports, delivery), ...(traceparent === undefined ? {} : { traceparent }),
-    });
-    return { call };
-  } catch (error) {
-    if (!(error instanceof PortFailure)) throw error;
-    const now = await ports.shardClock.atLeast(delivery.shard);
-    // One line a record only where the record is the matter; the gateway tells of a biller's credentials once.
-    ports.telemetry.count('delivery.prepare-failures', 1, { code: error.code });
-    if (error.code === 'request-unbuildable') {
-      ports.telemetry.warn('failed to prepare a call', { record: delivery.key, code: error.code });
-      const description = maskCardData(error.message).slice(0, 500);
-      const record = delivery.record.state as Pending;
-      await claimWithoutCall(ports, delivery, record, profile.version, now, 'cannot-prepare');
-      await decideRecord(ports, delivery, [{ type: 'DeadLetterDpRecord', reason: 'CannotPrepare', description, attempt: record.nextAttempt }], now);
-      return { settlement: undefined };
-    }
-    // Its token endpoint is a part of the biller: left alone as long as the biller itself would be.
-    const until = plusMs(now, error.retryAfterMs ?? profile.breaker.openMs);
-    return { settlement: await park(ports, settings, delivery, { cause: 'token-unavailable', until }, now) };
-  }
-}
-
-/**
- * States the intent, then calls. The monotonic clock is read before the append: whatever delays the append, the
- * deadline does not move. A conflict leaves this function as it is: somebody else owns the attempt.
- */
-async function ownAndCall(
-  ports: DeliverRecordPorts, delivery: Delivery, profile: BillerProfile, attempt: number, call: PreparedCall,
-): Promise<CallOutcome> {
-  const record = delivery.record.state as Pending;
-  const since = ports.clock.monotonicMs();
-  const at = await ports.shardClock.atMost(delivery.shard);
-  const decision = deliveryAttemptDecider.decide(
-    {
-      type: 'StartAttempt',
-      start: {
-        billerId: record.billerId, dpId: record.dpId, attempt, at,
-        notAfter: plusMs(at, profile.timeoutMs),
-        idempotencyKey: idempotencyKeyOf(ports, delivery),
-        requestHash: call.requestHash,
-        profileVersion: profile.version,
-        ...(record.keyFirstUsedAt === undefined ? {} : { keyFirstUsedAt: record.keyFirstUsedAt }),
-        ...(record.amount === undefined ? {} : { amount: record.amount }),
-      },
-    },
-    delivery.attempt.state,
-  );
-  invariant(decision.outcome === 'accepted', `attempt ${attempt} of ${delivery.key} was absent and refused to start`);
-  crashPoint('consumer.before-start-stated');
-  delivery.attempt = await ports.history.appendToAttempt(delivery.key, attempt, delivery.attempt, decision.events, at, 'own-knowledge');
-  crashPoint('consumer.after-start-stated');
-  delivery.attemptProfile = profile;
-  return call.send({ since, sendWithinMs: profile.timeoutMs });
-}
-
-/** What the biller said is appended first, whatever else is down: nothing is asked between the answer and its append. */
-async function recordOutcome(ports: DeliverRecordPorts, delivery: Delivery, attempt: number, outcome: CallOutcome): Promise<void> {
-  ports.telemetry.count('delivery.calls', 1, { outcome: outcome.kind });
-  const at = ports.shardClock.carried(delivery.shard);
-  const closing = closingEventOf(outcome);
-  if (closing) {
-    await closeAttempt(ports, delivery, attempt, closing, at);
-    crashPoint('consumer.after-close');
-  } else if (outcome.kind === 'unknown') {
-    await observeUnknown(ports, delivery, attempt, outcome, at);
-    crashPoint('consumer.after-unknown-stated');
-  }
-}
+const isTooOld = ({ profile, record: { state } }: ReadyVisit, now: Instant): boolean =>
+  nextTry(profile.retry, { openedAt: state.openedAt, now, spentTries: 0, chance: 0 }).retry === 'never';

@@ -6,7 +6,7 @@ import { type RecordKey, recordKey } from '../../domain/identifiers';
 import { type Instant } from '../../domain/instant';
 import { crashPoint } from '../crash-point';
 import { type History, type Loaded } from '../history/history';
-import { discoveryOf, verdictOf } from './discover-record';
+import { discoveryOf, verdictOf } from './discovery';
 import { firstLink, recordMessage } from '../messaging/message-chain';
 import { type MessageContracts, messageOf, type ValidationErrorMessage } from '../messaging/messages';
 import { tenantOf } from '../messaging/send-again';

@@ -3,7 +3,7 @@ import { causeChain, isDamage, passes, PortFailure } from '../ports/failures';
 import { type MessageReceiver, type ReceivedMessage } from '../ports/message-bus';
 import { type Telemetry } from '../ports/telemetry';
 import { crashPoint } from '../crash-point';
-import { type Settlement } from '../delivering/delivery';
+import { type Settlement } from './settlement';
 
 export interface ReceiveLoopOptions {
   readonly receiver: MessageReceiver;

@@ -1,12 +1,14 @@
 import { type DataType } from '../../domain/biller/data-type';
 import { rowStatusOf } from '../../domain/dp-record/dp-record.decider';
+import { type DpRecord } from '../../domain/dp-record/dp-record.state';
 import { type RowStatus, UNFINISHED_STATUSES } from '../../domain/dp-record/row-status';
+import { type RecordKey } from '../../domain/identifiers';
 import { type Instant, plusMs } from '../../domain/instant';
 import { maskCardData } from '../../domain/policies/card-data';
 import { claimWithoutCall } from '../delivering/claim-attempt';
 import { crashPoint } from '../crash-point';
-import { decideRecord, type Delivery } from '../delivering/delivery';
-import { type History } from '../history/history';
+import { decideRecord } from '../history/decide-record';
+import { type History, type Loaded } from '../history/history';
 import { deadLetterChain } from './message-chain';
 import { type MessageContracts, type RecordMessage } from './messages';
 import { findShard, shardOfRecord } from './find-shard';
@@ -101,23 +103,24 @@ async function recordOne(ports: RecordBrokerDeadLettersPorts, settings: EventsTo
     const { state } = record;
     if (state.status === 'unknown') return 'nothing-to-record';
     const shard = shardOfRecord(ports.shards, state, found);
-    const delivery = { key, record, attempt: await ports.history.attempt(key, state.nextAttempt) };
+    const attempt = await ports.history.attempt(key, state.nextAttempt);
     const now: Instant = await ports.shardClock.atLeast(shard);
     const settled = rowStatusOf(state);
-    if ((settled === undefined || state.status === 'in-doubt') && delivery.attempt.state.status !== 'absent') {
+    if ((settled === undefined || state.status === 'in-doubt') && attempt.state.status !== 'absent') {
       const row = await shard.findRow(message.dpId);
       if (row === undefined || !SWEPT.has(row.status)) await wake(ports, settings, message, letter, now);
       return 'nothing-to-record';
     }
     const description = `delivered ${letter.deliveryCount} times without being settled (message ${maskCardData(letter.messageId)})`;
     if (settled !== undefined) {
-      if (!state.reconciled) await confirm(ports, shard, delivery, message, settled, now);
+      if (!state.reconciled) await confirm(ports, shard, { key, record }, message, settled, now);
       return 'nothing-to-record';
     }
-    await claimWithoutCall(ports, delivery, state, undefined, now, 'given-up-by-broker');
-    await decideRecord(ports, delivery, [{ type: 'DeadLetterDpRecord', reason: 'DeadLetteredByBroker', description, attempt: state.nextAttempt }], now);
+    await claimWithoutCall(ports.history, { key, record: state, attempt }, undefined, now, 'given-up-by-broker');
+    const end = { type: 'DeadLetterDpRecord', reason: 'DeadLetteredByBroker', description, attempt: state.nextAttempt } as const;
+    const ended = await decideRecord(ports.history, { key, record }, [end], now);
     crashPoint('broker-dead-letters.after-stated');
-    await confirm(ports, shard, delivery, message, 'Failed', now);
+    await confirm(ports, shard, { key, record: ended }, message, 'Failed', now);
     ports.telemetry.warn('recorded a dead letter of the broker', { record: key });
     return 'recorded';
   }).catch((error: unknown) => {
@@ -127,10 +130,13 @@ async function recordOne(ports: RecordBrokerDeadLettersPorts, settings: EventsTo
 }
 
 /** An earlier look, or the message's own handler, may have died between the stream and the row. */
-async function confirm(ports: RecordBrokerDeadLettersPorts, shard: Shard, hand: Pick<Delivery, 'key' | 'record'>, { dpId }: RecordMessage, status: RowStatus, at: Instant): Promise<void> {
+async function confirm(
+  ports: RecordBrokerDeadLettersPorts, shard: Shard, hand: { readonly key: RecordKey; readonly record: Loaded<DpRecord> },
+  { dpId }: RecordMessage, status: RowStatus, at: Instant,
+): Promise<void> {
   await shard.reconcile(rowResultOf(hand.record.state, dpId, at));
   crashPoint('broker-dead-letters.after-row');
-  await decideRecord(ports, hand, [{ type: 'ConfirmReconciled', status }], at);
+  await decideRecord(ports.history, hand, [{ type: 'ConfirmReconciled', status }], at);
   crashPoint('broker-dead-letters.after-confirmed');
 }
 

@@ -50,14 +50,14 @@ export function resolveByOperator(ports: ResolveByOperatorPorts, settings: Event
     const { state } = await ports.history.record(order.record);
     if (state.status !== 'in-doubt') return { result: 'refused', why: `the record is ${state.status}, not in doubt` };
     const shard = ports.shards.named(state.shard);
-    const hand = { key: order.record, attempt: await ports.history.attempt(order.record, state.attempt) };
-    const resendsSeen = hand.attempt.state.status === 'open' ? hand.attempt.state.resends : 0;
+    const attempt = await ports.history.attempt(order.record, state.attempt);
+    const resendsSeen = attempt.state.status === 'open' ? attempt.state.resends : 0;
     const now = await ports.shardClock.atLeast(shard);
-    const early = order.outcome === 'not-executed' ? await stillOwned(ports, hand.attempt.state, now) : undefined;
+    const early = order.outcome === 'not-executed' ? await stillOwned(ports, attempt.state, now) : undefined;
     if (early) return { result: 'refused', why: early };
     const evidence = `${order.evidence} (${order.reason})`;
     crashPoint('resolve.before-close');
-    await closeAttempt(ports, hand, state.attempt, {
+    await closeAttempt(ports, { key: order.record, number: state.attempt, attempt }, {
       type: 'DeliveryAttemptResolvedByOperator',
       data: { outcome: order.outcome, by: order.by, ...(order.claimedBy === undefined ? {} : { claimedBy: order.claimedBy }), evidence, ...(order.billerReference === undefined ? {} : { billerReference: order.billerReference }) },
     }, now, resendsSeen);

@@ -2,6 +2,7 @@ import { type BillerProfile } from '../../domain/biller/biller-profile';
 import { type DpRow } from '../../domain/dp-record/dp-row';
 import { type ParkCause } from '../../domain/dp-record/dp-record.events';
 import { type RecordKey } from '../../domain/identifiers';
+import { type Money } from '../../domain/money';
 import { type CallOutcome } from '../../domain/policies/delivery-outcome';
 import { type InquiryAnswer } from '../../domain/policies/in-doubt-resolution';
 
@@ -32,8 +33,19 @@ import { type InquiryAnswer } from '../../domain/policies/in-doubt-resolution';
  */
 export interface BillerGateway {
   prepare(request: PrepareRequest): Promise<PreparedCall>;
-  inquire(request: { readonly profile: BillerProfile; readonly record: RecordKey; readonly row: DpRow | undefined; readonly idempotencyKey: string; readonly amountMinorUnits?: number; readonly timeoutMs: number }): Promise<InquiryAnswer>;
+  inquire(request: InquireRequest): Promise<InquiryAnswer>;
   permit(profile: BillerProfile, options: { readonly waitMs: number; readonly ratePerSecond?: number; readonly signal?: AbortSignal }): Promise<Permit>;
+}
+
+export interface InquireRequest {
+  readonly profile: BillerProfile;
+  readonly record: RecordKey;
+  /** Undefined where it has vanished. */
+  readonly row: DpRow | undefined;
+  readonly idempotencyKey: string;
+  /** What the attempt called for; undefined where no money moves, or where its start does not say. */
+  readonly amount?: Money;
+  readonly timeoutMs: number;
 }
 
 export interface PrepareRequest {

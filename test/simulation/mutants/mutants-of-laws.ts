@@ -66,9 +66,9 @@ export const MUTANTS_OF_LAWS: readonly Mutant[] = [
   {
     name: 'sends other bytes again',
     rule: 'rule 4',
-    file: DOUBT,
-    find: "return call.requestHash === doubt.attempt.started.requestHash ? call : 'bytes-changed';",
-    replace: 'return call;',
+    file: 'src/application/delivering/resolve-in-doubt.ts',
+    find: "return call.requestHash === requestHash ? call : 'bytes-changed';",
+    replace: 'return call.requestHash === requestHash ? call : call;',
     shows: /was sent again with other bytes/,
     aim: {
       capability: 'keys',
@@ -79,7 +79,7 @@ export const MUTANTS_OF_LAWS: readonly Mutant[] = [
     name: "takes a person's word while an effect may be on its way",
     rule: 'rule 4',
     file: 'src/application/operating/resolve-by-operator.ts',
-    find: "order.outcome === 'not-executed' ? await stillOwned(ports, hand.attempt.state, now) : undefined;",
+    find: "order.outcome === 'not-executed' ? await stillOwned(ports, attempt.state, now) : undefined;",
     replace: 'undefined as string | undefined;',
     shows: /DeliveryAttemptResolvedByOperator of attempt \d+ at .*, before the quarantine/,
     ...aim('store-restored', 'operator-resolves', 'biller-timeout-with-effect'),
@@ -131,7 +131,7 @@ export const MUTANTS_OF_LAWS: readonly Mutant[] = [
   {
     name: 'takes a pause that cannot be read for none',
     rule: 'rule 3',
-    file: 'src/application/delivering/deliver-record.ts',
+    file: 'src/application/delivering/visit.ts',
     find: 'const demand = (): never => { throw error; };',
     replace: 'const demand = (): void => void error;',
     shows: /which is paused since/,
@@ -141,7 +141,7 @@ export const MUTANTS_OF_LAWS: readonly Mutant[] = [
     name: 'climbs the doubt ladder whatever gate is closed',
     rule: 'rule 3',
     file: DOUBT,
-    find: 'if (delivery.gate) return park(ports, settings, delivery, delivery.gate, now);',
+    find: 'if (visit.gate) return moves.park(visit, visit.gate, now);',
     replace: '',
     shows: /rule 3: .* was (asked for|sent again) at/,
     ...aim('operator-pauses', 'biller-stopped', 'biller-timeout-with-effect', 'biller-500-before-effect', 'bus-late'),
@@ -150,7 +150,7 @@ export const MUTANTS_OF_LAWS: readonly Mutant[] = [
     name: 'sends again at the rate of the profile whatever an operator ordered',
     rule: 'rule 3',
     file: DOUBT,
-    find: '...(delivery.ratePerSecond === undefined ? {} : { ratePerSecond: delivery.ratePerSecond }),',
+    find: '...(visit.ratePerSecond === undefined ? {} : { ratePerSecond: visit.ratePerSecond }),',
     replace: '',
     shows: /rule 3: a call to biller \d+ was to go out at/,
     aim: {
@@ -170,9 +170,9 @@ export const MUTANTS_OF_LAWS: readonly Mutant[] = [
     name: 'keeps the permit of a call that it did not make',
     rule: 'permits return',
     file: START,
-    find: 'return await withPermit(ports, settings, delivery, profile, attempt, permit);\n  } finally {\n    permit.release();\n  }',
+    find: 'return await withPermit({ ...ready, row }, () => permit.release()); } finally { permit.release(); }',
     replace:
-      'return await withPermit(ports, settings, delivery, profile, attempt, permit);\n  } finally {\n    ports.telemetry.count("kept");\n  }',
+      "return await withPermit({ ...ready, row }, () => permit.release()); } finally { ports.telemetry.count('kept'); }",
     shows: /still holds \d+ permits/,
   },
   {
@@ -187,8 +187,8 @@ export const MUTANTS_OF_LAWS: readonly Mutant[] = [
     name: 'frees a held record and not its row',
     rule: 'rule 9',
     file: CONCLUDE,
-    find: 'const ordinal = held ? await delivery.shard.reopen(delivery.message.dpId) : undefined;',
-    replace: 'const ordinal = held && delivery.row ? 900 + attempt : undefined;',
+    find: 'const ordinal = isHeld ? await visit.shard.reopen(visit.message.dpId) : undefined;',
+    replace: 'const ordinal = isHeld && visit.row ? 900 + attempt : undefined;',
     shows: /was freed from doubt and its row was not reopened first/,
   },
 ];

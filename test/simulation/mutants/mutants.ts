@@ -30,39 +30,39 @@ const MUTANTS_OF_PROTOCOL: readonly Mutant[] = [
   {
     name: 'completes before recording the result',
     rule: 'rule 0',
-    file: `${APPLICATION}/delivering/conclude-attempt.ts`,
-    find: 'return writeResult(ports, delivery, attempt, closing, now);',
-    replace: "return { settle: 'complete' };",
+    file: 'src/application/delivering/conclude-attempt.ts',
+    find: '? writeResult(visit, attempt, closing, now)',
+    replace: '? Promise.resolve(COMPLETED)',
     shows: /its row stands at Published|rule 0/,
   },
   {
     name: 'completes on a conflict without a successor',
     rule: 'rule 0',
-    file: `${APPLICATION}/delivering/deliver-record.ts`,
-    find: "ports.telemetry.count('delivery.conflicts');",
-    replace: "if (steps < STEPS_MAX) return { settle: 'complete' };",
+    file: 'src/application/delivering/deliver-record.ts',
+    find: 'return READ_AGAIN;',
+    replace: 'return COMPLETED;',
     shows: /rule 0/,
   },
   {
     name: 'parks without a successor',
     rule: 'rule 3',
-    file: `${APPLICATION}/delivering/delivery.ts`,
-    find: 'await sendSuccessor(ports, settings, delivery, gate.until);',
-    replace: '',
+    file: 'src/application/delivering/record-moves.ts',
+    find: 'await sendSuccessor(parked, until);',
+    replace: 'void parked;',
     shows: /rule 0/,
   },
   {
     name: 'retries without a successor',
     rule: 'rule 0',
-    file: `${APPLICATION}/delivering/conclude-attempt.ts`,
-    find: 'await sendSuccessor(ports, settings, delivery, next.at, ordinal === undefined ? undefined : sweepChain(ordinal));',
+    file: 'src/application/delivering/conclude-attempt.ts',
+    find: 'await moves.sendSuccessor(decided, next.at, ordinal === undefined ? undefined : sweepChain(ordinal));',
     replace: '',
     shows: /rule 0/,
   },
   {
     name: 'completes while the successor is still being sent',
     rule: 'rule 0',
-    file: `${APPLICATION}/delivering/delivery.ts`,
+    file: 'src/application/delivering/record-moves.ts',
     find: 'await ports.bus.send(settings.eventsTopic, [successor]);',
     replace: 'void ports.bus.send(settings.eventsTopic, [successor]).catch(() => undefined);',
     shows: /rule 0/,
@@ -94,9 +94,9 @@ const MUTANTS_OF_PROTOCOL: readonly Mutant[] = [
   {
     name: 'completes a message that breaks its contract',
     rule: 'rule 1',
-    file: `${APPLICATION}/delivering/deliver-record.ts`,
-    find: "return { settle: 'dead-letter', reason: 'InvalidContract', description: checked.problems.join('; ').slice(0, 1_000) };",
-    replace: "return { settle: 'complete' };",
+    file: 'src/application/delivering/deliver-record.ts',
+    find: "return { settle: 'dead-letter', reason: 'InvalidContract', description };",
+    replace: 'return COMPLETE;',
     shows: /rule 1/,
   },
   {
@@ -110,8 +110,8 @@ const MUTANTS_OF_PROTOCOL: readonly Mutant[] = [
   {
     name: 'confirms a row that it did not write',
     rule: 'rule 2',
-    file: `${APPLICATION}/delivering/deliver-record.ts`,
-    find: 'const result = await delivery.shard.reconcile(rowResultOf(delivery.record.state, delivery.message.dpId, now));',
+    file: 'src/application/delivering/deliver-record.ts',
+    find: 'const result = await shard.reconcile(rowResultOf(record.state, message.dpId, now));',
     replace: "const result = 'applied' as string;",
     shows: /its row stands at/,
   },
@@ -169,7 +169,7 @@ const MUTANTS_OF_PROTOCOL: readonly Mutant[] = [
   {
     name: 'judges doubt by the present profile',
     rule: 'rule 4',
-    file: `${APPLICATION}/delivering/deliver-record.ts`,
+    file: 'src/application/delivering/visit.ts',
     find: 'ports.profiles.version(message.billerId, attempt.state.started.profileVersion)',
     replace: 'ports.profiles.current(message.billerId)',
     shows: /rule 4: .* by v2/,
@@ -207,9 +207,10 @@ const MUTANTS_OF_PROTOCOL: readonly Mutant[] = [
   {
     name: 'sends again without stating it',
     rule: 'rule 4',
-    file: `${APPLICATION}/delivering/resolve-in-doubt.ts`,
-    find: "delivery.attempt = await ports.history.appendToAttempt(delivery.key, doubt.number, delivery.attempt, decision.events, at);\n    crashPoint('doubt.after-resend-stated');\n    const outcome",
-    replace: 'const outcome',
+    file: 'src/application/delivering/resolve-in-doubt.ts',
+    find: 'const stated = await stateResend(visit, doubt, { at, notAfter, ordinal: step.ordinal });',
+    replace:
+      'const stated = at > notAfter ? await stateResend(visit, doubt, { at, notAfter, ordinal: step.ordinal }) : visit.attempt;',
     shows: /rule 6: .* was called 2 times under 1 stated/,
   },
   {
@@ -223,16 +224,10 @@ const MUTANTS_OF_PROTOCOL: readonly Mutant[] = [
   {
     name: 'lets a refused resend close the attempt',
     rule: 'rule 4',
-    file: `${APPLICATION}/delivering/resolve-in-doubt.ts`,
-    find: `const closing = closingEventOfResend(outcome);
-    const answeredAt = ports.shardClock.carried(delivery.shard);
-    if (closing) {
-      await closeAttempt(ports, delivery, doubt.number, closing, answeredAt);`,
-    replace: `const closing = closingEventOfResend(outcome)
-      ?? (outcome.kind === 'unknown' ? undefined : { type: 'DeliveryAttemptNotExecuted' as const, data: { code: 'refused' } });
-    const answeredAt = ports.shardClock.carried(delivery.shard);
-    if (closing) {
-      await closeAttempt(ports, delivery, doubt.number, closing, answeredAt, 99);`,
+    file: 'src/application/delivering/resolve-in-doubt.ts',
+    find: 'const closing = closingEventOfResend(outcome); const answeredAt = ports.shardClock.carried(visit.shard); if (closing) { const attempt = await closeAttempt(ports, hand, closing, answeredAt);',
+    replace:
+      "const closing = closingEventOfResend(outcome) ?? (outcome.kind === 'unknown' ? undefined : { type: 'DeliveryAttemptNotExecuted' as const, data: { code: 'refused' } }); const answeredAt = ports.shardClock.carried(visit.shard); if (closing) { const attempt = await closeAttempt(ports, hand, closing, answeredAt, 99);",
     shows:
       /is closed by DeliveryAttempt(NotExecuted|Throttled|NotSent) though it was sent again|closed as not executed/,
   },
@@ -251,18 +246,18 @@ const MUTANTS_OF_PROTOCOL: readonly Mutant[] = [
   {
     name: 'withdraws a record without owning its next attempt',
     rule: 'rule 5',
-    file: `${APPLICATION}/delivering/start-attempt.ts`,
-    find: "    await claimWithoutCall(ports, delivery, record, profile.version, now, 'row-withdrawn');\n    await decideRecord(ports, delivery, [{ type: 'WithdrawDpRecord', at: now }], now);",
-    replace: "    await decideRecord(ports, delivery, [{ type: 'WithdrawDpRecord', at: now }], now);",
+    file: 'src/application/delivering/start-attempt.ts',
+    find: "const owned = await moves.claim(visit, 'row-withdrawn', now); return lookAgain(await moves.decide(owned, [{ type: 'WithdrawDpRecord', at: now }], now));",
+    replace: "return lookAgain(await moves.decide(visit, [{ type: 'WithdrawDpRecord', at: now }], now));",
     shows: /its stream says Withdrawn/,
     aim: { kinds: ['row-vanishes', 'row-withdrawn', 'bus-duplicate', 'process-pause', 'sql-slow', 'store-slow'] },
   },
   {
     name: 'calls with a payment that it did not validate',
     rule: 'rule 5',
-    file: `${APPLICATION}/delivering/start-attempt.ts`,
-    find: "if (digest(validatedFields(row)) === record.validatedHash && sameAmount(record, row.payment?.amount)) return 'as-before';",
-    replace: "if (row.paymentId === record.paymentId) return 'as-before';",
+    file: 'src/application/delivering/start-attempt.ts',
+    find: "if (isSame && sameAmount(record, row.payment?.amount)) return 'as-before';",
+    replace: "if (isSame || row.paymentId === record.paymentId) return 'as-before';",
     shows: /posted \d+ \w+, its start says \d+/,
     aim: { kinds: ['payment-amount-changed', 'operator-pauses', 'biller-throttled'] },
   },
@@ -279,18 +274,18 @@ const MUTANTS_OF_PROTOCOL: readonly Mutant[] = [
   {
     name: 'asks the shard for the time before it states an answer',
     rule: 'rule 9',
-    file: `${APPLICATION}/delivering/start-attempt.ts`,
-    find: 'const at = ports.shardClock.carried(delivery.shard);',
-    replace: 'const at = await ports.shardClock.atLeast(delivery.shard);',
+    file: 'src/application/delivering/start-attempt.ts',
+    find: 'const at = ports.shardClock.carried(shard);',
+    replace: 'const at = await ports.shardClock.atLeast(shard);',
     shows: /rule 9: .* was answered at \d+ ms and stated at/,
     aim: { kinds: ['one-shard-outage', 'sql-connection-lost', 'sql-slow'] },
   },
   {
     name: 'asks the shard for the time before it states the answer to a resend',
     rule: 'rule 9',
-    file: `${APPLICATION}/delivering/resolve-in-doubt.ts`,
-    find: 'const answeredAt = ports.shardClock.carried(delivery.shard);',
-    replace: 'const answeredAt = await ports.shardClock.atLeast(delivery.shard);',
+    file: 'src/application/delivering/resolve-in-doubt.ts',
+    find: 'const answeredAt = ports.shardClock.carried(visit.shard);',
+    replace: 'const answeredAt = await ports.shardClock.atLeast(visit.shard);',
     shows: /rule 9: .* was answered at \d+ ms and stated at/,
     aim: {
       capability: 'keys',
@@ -308,10 +303,10 @@ const MUTANTS_OF_PROTOCOL: readonly Mutant[] = [
   {
     name: 'calls before the intent is stored',
     rule: 'rule 6',
-    file: `${APPLICATION}/delivering/start-attempt.ts`,
-    find: "  delivery.attempt = await ports.history.appendToAttempt(delivery.key, attempt, delivery.attempt, decision.events, at, 'own-knowledge');\n  crashPoint('consumer.after-start-stated');\n  delivery.attemptProfile = profile;\n  return call.send({ since, sendWithinMs: profile.timeoutMs });",
+    file: 'src/application/delivering/start-attempt.ts',
+    find: "const attempt = await ports.history.appendToAttempt(key, number, absent, decision.events, at, 'own-knowledge'); crashPoint('consumer.after-start-stated'); return { attempt, outcome: await call.send({ since, sendWithinMs: profile.timeoutMs }) };",
     replace:
-      '  const early = await call.send({ since, sendWithinMs: profile.timeoutMs });\n  delivery.attempt = await ports.history.appendToAttempt(delivery.key, attempt, delivery.attempt, decision.events, at, "own-knowledge");\n  return early;',
+      "const outcome = await call.send({ since, sendWithinMs: profile.timeoutMs }); const attempt = await ports.history.appendToAttempt(key, number, absent, decision.events, at, 'own-knowledge'); return { attempt, outcome };",
     shows: /rule 6: .* was called without a stated attempt/,
   },
   {
@@ -335,18 +330,17 @@ const MUTANTS_OF_PROTOCOL: readonly Mutant[] = [
   {
     name: 'draws a fresh key for each attempt',
     rule: 'rule 6',
-    file: `${APPLICATION}/delivering/start-attempt.ts`,
-    find: 'ports.digest(`datapump:${delivery.key}`).slice(0, 32);',
-    replace:
-      'ports.digest(`datapump:${delivery.key}:${JSON.stringify((delivery as unknown as { record?: { revision: unknown } }).record?.revision)}`).slice(0, 32);',
+    file: 'src/application/delivering/start-attempt.ts',
+    find: 'idempotencyKeyOf(visit.key, ports.digest)',
+    replace: 'idempotencyKeyOf(`${visit.key}:${visit.record.revision}` as typeof visit.key, ports.digest)',
     shows: /has another idempotency key/,
   },
   {
     name: 'does not look at the clock before sending',
     rule: 'rule 7',
-    file: `${APPLICATION}/delivering/start-attempt.ts`,
-    find: 'return call.send({ since, sendWithinMs: profile.timeoutMs });',
-    replace: 'return call.send({ since: ports.clock.monotonicMs(), sendWithinMs: profile.timeoutMs });',
+    file: 'src/application/delivering/start-attempt.ts',
+    find: 'await call.send({ since, sendWithinMs: profile.timeoutMs })',
+    replace: 'await call.send({ since: ports.clock.monotonicMs(), sendWithinMs: profile.timeoutMs })',
     shows: /rule 7/,
     aim: { kinds: ['process-pause', 'store-slow'] },
   },
@@ -377,10 +371,10 @@ const MUTANTS_OF_PROTOCOL: readonly Mutant[] = [
   {
     name: 'starts the next attempt beside an open one',
     rule: 'rule 8',
-    file: `${APPLICATION}/delivering/deliver-record.ts`,
-    find: "return park(ports, settings, delivery, { cause: 'attempt-open', until: step.until }, now);",
+    file: 'src/application/delivering/deliver-record.ts',
+    find: "return moves.park(visit, { cause: 'attempt-open', until: step.until }, now);",
     replace:
-      'const beside = (delivery.record.state as { nextAttempt: number }).nextAttempt + 1; delivery.attempt = await ports.history.attempt(delivery.key, beside); return startAttempt(ports, settings, delivery, beside, signal);',
+      'const known = pendingVisit(visit); const beside = known.record.state.nextAttempt + 1; return start({ ...known, record: { ...known.record, state: { ...known.record.state, nextAttempt: beside } }, attempt: await ports.history.attempt(visit.key, beside) }, signal);',
     shows: /attempt 2 began|doubled/,
   },
   {
@@ -481,7 +475,7 @@ const MUTANTS_OF_PROTOCOL: readonly Mutant[] = [
     rule: 'no secrets',
     file: `${APPLICATION}/delivering/conclude-attempt.ts`,
     find: "crashPoint('consumer.after-result-stated');",
-    replace: "ports.telemetry.info('result', { account: delivery.row?.customer?.accountNumber });",
+    replace: "ports.telemetry.info('result', { account: visit.row?.customer?.accountNumber });",
     shows: /a secret was told/,
   },
 ];

@@ -1,0 +1,72 @@
+import { type DpRecordCommand } from '../../domain/dp-record/dp-record.decider';
+import { type Instant, msBetween, plusMs } from '../../domain/instant';
+import { crashPoint } from '../crash-point';
+import { decideRecord } from '../history/decide-record';
+import { type ChainLink, linkOf, nextHop } from '../messaging/message-chain';
+import { recordAgain, traceparentOf } from '../messaging/send-again';
+import { type Gate } from './biller-gate';
+import { claimWithoutCall, type WhyNotSent } from './claim-attempt';
+import { type DeliverRecordPorts, type DeliverRecordSettings } from './deliver-record.ports';
+import { COMPLETED, type StepResult } from './step-result';
+import { type KnownVisit, type Visit } from './visit';
+
+/** What every step may do with the record in hand. */
+export interface RecordMoves {
+  /** Decides and appends, all at once; the same visit otherwise. */
+  decide(visit: Visit, commands: readonly DpRecordCommand[], at: Instant): Promise<Visit>;
+  /** Owns the next attempt and closes it as never sent, before the record is ended without a call. */
+  claim<Of extends KnownVisit>(visit: Of, why: WhyNotSent, at: Instant): Promise<Of>;
+  /** Waits for a gate or an owner: told once per cause, then a successor. No attempt and no delivery count is spent. */
+  park(visit: Visit, gate: Gate, now: Instant): Promise<StepResult>;
+  /**
+   * Accepted by the broker when this returns. `until` is by the shard's clock; the broker gets the same wait on its own
+   * clock, which the lock of the message in hand tells: by the clock of this process, a broker that is ahead would hand
+   * the successor out at once, and hops would spin until `until`. The row's sweep is put off as long.
+   */
+  sendSuccessor(visit: Visit, until: Instant, link?: ChainLink): Promise<void>;
+}
+
+/** A successor is never scheduled nearer than this, so that a skewed broker clock cannot make hops spin. */
+const SUCCESSOR_WAIT_MIN_MS = 200;
+
+export function recordMoves(ports: DeliverRecordPorts, settings: DeliverRecordSettings): RecordMoves {
+  const brokerNow = ({ received, receivedAtMs }: Visit): Instant =>
+    plusMs(received.lockedUntil, ports.clock.monotonicMs() - receivedAtMs - settings.lockMs);
+
+  const decide: RecordMoves['decide'] = async (visit, commands, at) => ({
+    ...visit,
+    record: await decideRecord(ports.history, visit, commands, at),
+  });
+
+  const sendSuccessor: RecordMoves['sendSuccessor'] = async (visit, until, link) => {
+    const { key, message, received, shard, profile } = visit;
+    const waitMs = Math.max(SUCCESSOR_WAIT_MIN_MS, msBetween(await ports.shardClock.atLeast(shard), until));
+    const successor = recordAgain(settings, message, profile, {
+      link: link ?? nextHop(linkOf(key, received)),
+      traceparent: traceparentOf(received),
+      scheduledFor: plusMs(brokerNow(visit), waitMs),
+    });
+    crashPoint('consumer.before-successor');
+    await ports.bus.send(settings.eventsTopic, [successor]);
+    crashPoint('consumer.after-successor');
+    await shard.noteProgress(message.dpId, until);
+    crashPoint('consumer.after-progress-noted');
+  };
+
+  return {
+    decide,
+    sendSuccessor,
+    async claim(visit, why, at) {
+      const { key, record, attempt, profile } = visit;
+      const hand = { key, record: record.state, attempt };
+      return { ...visit, attempt: await claimWithoutCall(ports.history, hand, profile?.version, at, why) };
+    },
+    async park(visit, { cause, until }, now) {
+      const parked = await decide(visit, [{ type: 'ParkDpRecord', cause, until }], now);
+      crashPoint('consumer.after-park-stated');
+      await sendSuccessor(parked, until);
+      ports.telemetry.count('delivery.parked', 1, { cause });
+      return COMPLETED;
+    },
+  };
+}
