@@ -13,7 +13,11 @@ export interface Gate {
 }
 
 /** What stops calls to a biller now. A gate stops calls, never reconciling. */
-export function gateOf(profile: BillerProfile | undefined, control: BillerControlState, now: Instant): Gate | undefined {
+export function gateOf(
+  profile: BillerProfile | undefined,
+  control: BillerControlState,
+  now: Instant,
+): Gate | undefined {
   const later = plusMs(now, GATE_LOOK_AGAIN_MS);
   if (!profile) return { cause: 'profile-missing', until: later };
   if (control.paused || profile.rollout !== 'live') return { cause: 'biller-paused', until: later };

@@ -94,10 +94,10 @@ export function deliverRecord(ports: DeliverRecordPorts, settings: DeliverRecord
         await claimUnclaimed(visit);
         return start(pendingVisit(visit), signal);
       case 'stop-history-behind':
-        return deadLettered(
-          'HistoryBehind',
-          `shard ${visit.shard.name} holds a result for ${visit.key} that the event store does not know`,
-        );
+        return deadLettered({
+          reason: 'HistoryBehind',
+          description: `shard ${visit.shard.name} holds a result for ${visit.key} that the event store does not know`,
+        });
     }
   }
 
@@ -151,6 +151,6 @@ async function claimUnclaimed({ row, shard, message: { dpId } }: Visit): Promise
 /** The message of a dead-lettered record goes where an operator finds and redrives it. */
 function settle({ record: { state }, key }: Visit): StepResult {
   return state.status === 'dead-lettered'
-    ? deadLettered(state.reason, `record ${key} is dead-lettered, its stream tells why`)
+    ? deadLettered({ reason: state.reason, description: `record ${key} is dead-lettered, its stream tells why` })
     : COMPLETED;
 }

@@ -16,7 +16,10 @@ export function discoverRecord(ports: Pick<DeliverRecordPorts, 'history' | 'dige
   return async (visit: Visit, now: Instant): Promise<StepResult> => {
     const { row, message, key, profile, record: unknown, shard } = visit;
     if (!row || row.billerId !== message.billerId)
-      return deadLettered('RecordUnknown', `${key} has neither a stream nor a row in shard ${shard.name}`);
+      return deadLettered({
+        reason: 'RecordUnknown',
+        description: `${key} has neither a stream nor a row in shard ${shard.name}`,
+      });
     if (!profile) {
       await moves.sendSuccessor(visit, plusMs(now, PROFILE_LOOK_AGAIN_MS));
       return COMPLETED;

@@ -42,7 +42,13 @@ export async function holdLostRow(ports: HoldLostRowPorts, shard: Shard, row: Dp
   return transact(() => holdOnce(ports, shard, row, key, now));
 }
 
-async function holdOnce(ports: HoldLostRowPorts, shard: Shard, row: DpRow, key: RecordKey, now: Instant): Promise<HeldRow> {
+async function holdOnce(
+  ports: HoldLostRowPorts,
+  shard: Shard,
+  row: DpRow,
+  key: RecordKey,
+  now: Instant,
+): Promise<HeldRow> {
   let record = await ports.history.record(key);
   if (isFinished(record.state)) {
     await shard.reconcile(rowResultOf(record.state, row.dpId, now));
@@ -51,10 +57,14 @@ async function holdOnce(ports: HoldLostRowPorts, shard: Shard, row: DpRow, key: 
   const found = await attemptToHold(ports, key, record.state, row);
   if (found.attempt.state.status === 'closed') return 'known';
   const decision = dpRecordDecider.decide(
-    { type: 'HoldUnderLostHistory', discovery: discoveryOf(row, now), attempt: found.number }, record.state,
+    { type: 'HoldUnderLostHistory', discovery: discoveryOf(row, now), attempt: found.number },
+    record.state,
   );
   if (decision.outcome === 'refused') {
-    invariant(decision.refusal === 'identity-conflict', `record ${key} refuses to be held at attempt ${found.number}: ${decision.refusal}`);
+    invariant(
+      decision.refusal === 'identity-conflict',
+      `record ${key} refuses to be held at attempt ${found.number}: ${decision.refusal}`,
+    );
     return 'another';
   }
   if (found.attempt.state.status === 'absent') await startForTheLost(ports, key, found, row, now);
@@ -71,7 +81,12 @@ interface FoundAttempt {
 }
 
 /** The first that is not closed as without effect, from the newest on of which the stream or the row tells. */
-async function attemptToHold({ history }: HoldLostRowPorts, key: RecordKey, state: DpRecord, row: DpRow): Promise<FoundAttempt> {
+async function attemptToHold(
+  { history }: HoldLostRowPorts,
+  key: RecordKey,
+  state: DpRecord,
+  row: DpRow,
+): Promise<FoundAttempt> {
   const told = Math.max(0, ...row.details.map(({ attempt }) => attempt)) + 1;
   const first = Math.max(told, state.status === 'unknown' ? 1 : state.nextAttempt);
   for (let number = first; number < first + ATTEMPTS_MAX; number++) {
@@ -84,19 +99,28 @@ async function attemptToHold({ history }: HoldLostRowPorts, key: RecordKey, stat
 
 /** Its key may have been used since the row arrived: nothing may rely on its being remembered from now on. */
 async function startForTheLost(
-  ports: HoldLostRowPorts, key: RecordKey, { number, attempt }: FoundAttempt, row: DpRow, now: Instant,
+  ports: HoldLostRowPorts,
+  key: RecordKey,
+  { number, attempt }: FoundAttempt,
+  row: DpRow,
+  now: Instant,
 ): Promise<void> {
   const profile = await ports.profiles.current(row.billerId);
   const decision = deliveryAttemptDecider.decide(
     {
       type: 'StartAttempt',
       start: {
-        billerId: row.billerId, dpId: row.dpId, attempt: number, at: now,
+        billerId: row.billerId,
+        dpId: row.dpId,
+        attempt: number,
+        at: now,
         // A call may have left a moment ago: its effect may be as late as the quarantine after its own time.
         notAfter: plusMs(now, profile?.timeoutMs ?? 0),
-        idempotencyKey: idempotencyKeyOf(key, ports.digest), requestHash: NO_REQUEST,
+        idempotencyKey: idempotencyKeyOf(key, ports.digest),
+        requestHash: NO_REQUEST,
         profileVersion: profile?.version ?? (NO_REQUEST as ProfileVersion),
-        keyFirstUsedAt: row.createdAt, underLostHistory: true,
+        keyFirstUsedAt: row.createdAt,
+        underLostHistory: true,
         ...(row.payment === undefined ? {} : { amount: row.payment.amount }),
       },
     },

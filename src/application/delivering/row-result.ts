@@ -20,10 +20,22 @@ export function rowResultOf(record: DpRecord, dpId: DpId, now: Instant): RowResu
   const to = rowStatusOf(record);
   invariant(to !== undefined, `a record that is ${record.status} has no result to write`);
   if (record.status === 'delivered') {
-    return resultOfAttempt(dpId, { attempt: record.attempt, outcome: 'Delivered', billerReference: record.result, code: undefined, recordedAt: now });
+    return resultOfAttempt(dpId, {
+      attempt: record.attempt,
+      outcome: 'Delivered',
+      billerReference: record.result,
+      code: undefined,
+      recordedAt: now,
+    });
   }
   if (record.status === 'declined') {
-    return resultOfAttempt(dpId, { attempt: record.attempt, outcome: 'Declined', billerReference: undefined, code: record.result, recordedAt: now });
+    return resultOfAttempt(dpId, {
+      attempt: record.attempt,
+      outcome: 'Declined',
+      billerReference: undefined,
+      code: record.result,
+      recordedAt: now,
+    });
   }
   return { dpId, to, from: allowedPredecessors(to) };
 }

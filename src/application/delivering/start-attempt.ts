@@ -87,10 +87,10 @@ export function startAttempt(ports: DeliverRecordPorts, settings: DeliverRecordS
       return lookAgain(await moves.decide(owned, [{ type: 'WithdrawDpRecord', at: now }], now));
     }
     if (row.paymentId !== record.paymentId || row.billerId !== record.billerId) {
-      return deadLettered(
-        'IdentityConflict',
-        `${key} now points to another payment than the one it was discovered with`,
-      );
+      return deadLettered({
+        reason: 'IdentityConflict',
+        description: `${key} now points to another payment than the one it was discovered with`,
+      });
     }
     const verdict = judged(row, record, profile);
     if (verdict === 'as-before') return { visit, row };

@@ -12,7 +12,7 @@ export type StepResult =
 export const lookAgain = (visit: Visit): StepResult => ({ then: 'look-again', visit });
 export const READ_AGAIN: StepResult = { then: 'read-again' };
 export const COMPLETED: StepResult = { then: 'settle', settlement: COMPLETE };
-export const deadLettered = (reason: string, description: string): StepResult => ({
+export const deadLettered = (why: { readonly reason: string; readonly description: string }): StepResult => ({
   then: 'settle',
-  settlement: { settle: 'dead-letter', reason, description },
+  settlement: { settle: 'dead-letter', ...why },
 });
