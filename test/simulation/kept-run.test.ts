@@ -184,6 +184,14 @@ describe('the options of the simulator', () => {
       'some',
       '--workers',
       'x',
+      '--rows',
+      '1,b',
+      '--sample',
+      'few',
+      '--parts',
+      'src/domain,shared',
+      '--named',
+      'no such defect',
     ];
     const refusal = ((): UsageError => {
       try {
@@ -194,7 +202,7 @@ describe('the options of the simulator', () => {
       throw new Error('nothing was refused');
     })();
     expect(refusal.problems.map((problem) => problem.split(':')[0])).toEqual([
-      '--seeds', '--workers', '--until', '--resume and --fresh', '--capability', '--kinds',
+      '--seeds', '--workers', '--until', '--resume and --fresh', '--sample', '--parts', '--sample', '--named', '--rows', '--capability', '--kinds',
     ]); // prettier-ignore
     expect(() => choicesOf(['--lunch'])).toThrow(UsageError);
   });

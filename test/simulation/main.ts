@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { brokenAssumptionJobs, judgeBrokenAssumptions } from './assumptions';
 import { type JobResult, runJob, type SeedJob } from './job';
 import { type Build, huntMutants } from './mutants/hunt';
-import { partsNamed, sampleMutants } from './mutants/sample/sample-mutants';
+import { sampleMutants } from './mutants/sample/sample-mutants';
 import { digestOfProgram, KeptRun, wayOf, wayText } from './kept-run';
 import { type Choices, choicesOf, HELP, UsageError } from './options';
 import { runJobs } from './pool';
@@ -47,11 +47,9 @@ export async function main(args: readonly string[], surroundings: Surroundings):
 async function simulate(values: Choices, surroundings: Surroundings): Promise<number> {
   const { workers, job: extra, seeds } = values;
   const tell = (line: string): void => (values.json ? undefined : say(line));
-  if (values.mutants && values.sample !== undefined) {
-    const [count, seed] = [Number(values.sample), Number(values['sample-seed'])];
-    return sampleMutants(surroundings, { count, seed, parts: partsNamed(values.parts), say, json: values.json });
-  }
-  if (values.mutants) return huntMutants(surroundings, { workers, say, json: values.json, named: values.named });
+  const { sample, mutants, json } = values;
+  if (sample) return sampleMutants(surroundings, { ...sample, say, json });
+  if (mutants) return huntMutants(surroundings, { workers, say, json, mutants });
 
   const usual = Object.keys(extra).length === 0;
   if (values.story) return tellStory({ seed: seeds.from, ...extra });

@@ -1,4 +1,6 @@
 import { parseArgs } from 'node:util';
+import { MUTANTS } from './mutants/mutants';
+import { PARTS } from './mutants/sample/draw';
 import { WORKERS } from './pool';
 import { BROKEN_ASSUMPTIONS, type BrokenAssumptionName } from './world/broken-assumptions';
 import { FAULT_KINDS, type FaultKind } from './world/faults';
@@ -99,9 +101,22 @@ export function choicesOf(args: readonly string[]) {
   if (values.resume && values.fresh) problems.push('--resume and --fresh: expected one of the two');
   const kept = values.resume || values.fresh || until !== undefined;
   if (kept && (values.mutants || values.story)) problems.push('--until, --resume and --fresh are for seeds alone');
+  const sample =
+    values.sample === undefined
+      ? undefined
+      : {
+          count: whole('sample', values.sample),
+          seed: whole('sample-seed', values['sample-seed']),
+          parts: values.parts?.split(',').map((part) => oneOf('parts', part, PARTS, problems)) ?? PARTS,
+        };
+  if (sample === undefined && values.parts !== undefined) problems.push('--parts: belongs to --mutants --sample');
+  if (sample !== undefined && !values.mutants) problems.push('--sample: belongs to --mutants');
+  const named = values.named.split(',');
+  const mutants = MUTANTS.filter(({ name, rule }) => named.some((one) => name.includes(one) || rule.includes(one)));
+  if (mutants.length === 0) problems.push(`--named: found ${values.named}, which no mutant's name or rule holds`);
   const job = jobOptionsOf(values, problems);
   if (problems.length > 0) throw new UsageError([...new Set(problems)]);
-  return { ...values, seeds, workers, until, kept, job };
+  return { ...values, seeds, workers, until, kept, job, sample, mutants: values.mutants ? mutants : undefined };
 }
 
 function read(args: readonly string[]) {
@@ -112,15 +127,23 @@ function read(args: readonly string[]) {
   }
 }
 
+function oneOf<Name extends string>(option: string, text: string, known: readonly Name[], problems: string[]): Name {
+  const found = known.find((name) => name === text);
+  if (found === undefined) problems.push(`--${option}: found ${text}, expected one of ${known.join(', ')}`);
+  return found ?? known[0]!;
+}
+
+function rowOf(text: string, problems: string[]): number {
+  if (!/^\d{1,9}$/.test(text)) problems.push(`--rows: found ${text}, expected whole numbers with commas between`);
+  return Number(text);
+}
+
 function jobOptionsOf(values: ReturnType<typeof read>['values'], problems: string[]): JobOptions {
-  const one = <Name extends string>(option: string, text: string, known: readonly Name[]): Name => {
-    const found = known.find((name) => name === text);
-    if (found === undefined) problems.push(`--${option}: found ${text}, expected one of ${known.join(', ')}`);
-    return found ?? known[0]!;
-  };
+  const one = <Name extends string>(option: string, text: string, known: readonly Name[]): Name =>
+    oneOf(option, text, known, problems);
   return {
     ...(values.only === undefined ? {} : { only: values.only.split(',').filter((id) => id !== 'none') }),
-    ...(values.rows === undefined ? {} : { rows: values.rows.split(',').map(Number) }),
+    ...(values.rows === undefined ? {} : { rows: values.rows.split(',').map((row) => rowOf(row, problems)) }),
     ...(values.capability === undefined ? {} : { capability: one('capability', values.capability, CAPABILITIES) }),
     ...(values.kinds === undefined
       ? {}

@@ -92,11 +92,3 @@ function sourcesOf(root: string): ReadonlyMap<string, string> {
   ).filter((file) => file.endsWith('.ts') && !/\.(events|dto)\.ts$|application\/ports\//.test(file));
   return new Map(files.map((file) => [file, readFileSync(join(root, file), 'utf8')]));
 }
-
-export function partsNamed(list: string | undefined): readonly Part[] {
-  if (list === undefined) return PARTS;
-  const wanted = list.split(',');
-  const unknown = wanted.filter((part) => !(PARTS as readonly string[]).includes(part));
-  if (unknown.length > 0) throw new Error(`--parts takes some of ${PARTS.join(', ')}, found ${unknown.join(', ')}`);
-  return wanted as Part[];
-}
