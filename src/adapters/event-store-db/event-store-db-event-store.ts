@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import {
-  APPEND_EVENTS_MAX,
   READ_EVENTS_MAX,
   type EventPage,
   type EventAddress,
@@ -36,6 +35,7 @@ import {
   type PassedOver,
   type ReadEvent,
 } from './streams-messages';
+import { checkAppend } from '../shared/port-terms';
 
 const DEADLINE_MS = 10_000;
 /** Its one event holds what tells this store from every other; the name is stored for ever. */
@@ -91,18 +91,7 @@ export class EventStoreDbEventStore implements EventStore, EventLog {
     expected: ExpectedRevision,
     events: readonly NewEvent[],
   ): Promise<{ readonly revision: number }> {
-    invariant(
-      events.length >= 1 && events.length <= APPEND_EVENTS_MAX,
-      `an append holds 1 to ${APPEND_EVENTS_MAX} events, got ${events.length}`,
-    );
-    invariant(
-      expected === 'new' || (Number.isSafeInteger(expected) && expected >= 0),
-      `an expected revision is 'new' or a whole number from 0, got ${expected}`,
-    );
-    invariant(
-      new Set(events.map(({ id }) => id)).size === events.length,
-      `an append to ${stream} holds one event id twice`,
-    );
+    checkAppend(stream, expected, events);
     const step = `append ${events.length} event(s) to stream ${stream} at ${expected === 'new' ? 'no event' : `revision ${expected}`}`;
     // Made now, not after a wait: what the caller changes later must not change what is stored.
     const batch: Batch = { stream, expected, events, requests: appendRequests(stream, expected, events) };

@@ -1,7 +1,7 @@
 import { type BillerAllowance } from '../../application/ports/biller-allowance';
 import { type BillerId } from '../../domain/identifiers';
-import { invariant } from '../../domain/invariant';
 import { FAILED, type RedisConnection } from './redis-connection';
+import { checkTake } from '../shared/port-terms';
 
 /** Longer than the wait for a permit is by default: a record is parked at once instead of waiting in vain. */
 export const AWAY_RETRY_AFTER_MS = 10_000;
@@ -52,12 +52,8 @@ export class RedisBillerAllowance implements BillerAllowance {
     biller: BillerId,
     request: { readonly perSecond: number; readonly wanted: number },
   ): Promise<{ readonly granted: number; readonly retryAfterMs: number }> {
+    checkTake(biller, request);
     const { perSecond, wanted } = request;
-    invariant(
-      Number.isFinite(perSecond) && perSecond > 0,
-      `a rate is a number above 0, got ${perSecond} a second for biller ${biller}`,
-    );
-    invariant(Number.isInteger(wanted) && wanted >= 0, `calls are counted, got ${wanted} for biller ${biller}`);
     const keys = [`${this.namespace}:allowance:${biller}`, `${this.namespace}:allowance-since`];
     const answer = await this.options.connection.attempt((redis) => redis.eval(TAKE, 2, ...keys, perSecond, wanted));
     if (answer === FAILED) return { granted: 0, retryAfterMs: AWAY_RETRY_AFTER_MS };

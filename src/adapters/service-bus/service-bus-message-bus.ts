@@ -18,6 +18,10 @@ import { outgoingBatches } from './outgoing-batches';
 import { nameOf, REQUEST_LIMIT_MS, type ServiceBusAddress, ServiceBusConnection } from './service-bus-connection';
 import { isBatchRefusal } from './service-bus-failures';
 import { ServiceBusMessageReceiver } from './service-bus-receiver';
+import { checkPeek } from '../shared/port-terms';
+
+/** A sequence number is 64 bits. */
+const SEQUENCE_DIGITS_MAX = 19;
 
 export type ServiceBusMessageBusOptions = ServiceBusAddress & {
   readonly clock: Clock;
@@ -80,14 +84,7 @@ export class ServiceBusMessageBus implements MessageBus {
     options: { readonly after?: string; readonly max: number },
   ): Promise<readonly PeekedMessage[]> {
     const { after = '0', max } = options;
-    invariant(
-      Number.isSafeInteger(max) && max >= 1 && max <= MESSAGES_PER_CALL_MAX,
-      `a peek yields 1 to ${MESSAGES_PER_CALL_MAX} messages, got ${max}`,
-    );
-    invariant(
-      /^\d{1,19}$/.test(after),
-      `a sequence number is one that a message carried, got ${JSON.stringify(after)}`,
-    );
+    checkPeek(after, max, SEQUENCE_DIGITS_MAX);
     const found: PeekedMessage[] = [];
     for await (const page of this.pages(source, after, max)) found.push(...page.map(toPeeked));
     return found;

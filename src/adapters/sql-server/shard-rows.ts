@@ -1,20 +1,11 @@
 import { invariant } from '../../domain/invariant';
 import { ROWS_PER_CALL_MAX, type Shard } from '../../application/ports/shard';
-import { type DataType } from '../../domain/biller/data-type';
 import { type DpDetail, type DpRow } from '../../domain/dp-record/dp-row';
-import { type RowStatus } from '../../domain/dp-record/row-status';
-import {
-  type BillerId,
-  type ChunkId,
-  type CustomerId,
-  type DpId,
-  type PaymentId,
-  type ShardName,
-} from '../../domain/identifiers';
+import { type ChunkId, type DpId, type ShardName } from '../../domain/identifiers';
 import { type Instant } from '../../domain/instant';
 import { numberEnds, type RowKey } from './row-key';
 import { type Row, type Runner } from './sql-server-connection';
-import { rowAmount } from '../shared/row-amount';
+import { type JoinedLine, type LineReader, lineReader } from '../shared/joined-row';
 import { CHUNK_ID_LENGTH_MAX, ID_LENGTH_MAX, statement, tsql, type SqlText } from './sql-text';
 
 /** Every read first picks the rows (@picked), then reads them with all they point to, in one statement. */
@@ -100,13 +91,15 @@ ${READ_PICKED}`,
 /** Reads rows of datapump joined with claim, customer, payment, biller settings and details. */
 export class SqlServerShardRows {
   private readonly statements: ReturnType<typeof rowStatements>;
+  private readonly reader: LineReader<Date>;
 
   constructor(
     private readonly runner: Runner,
     private readonly key: RowKey,
-    private readonly shard: ShardName,
+    shard: ShardName,
   ) {
     this.statements = rowStatements(key);
+    this.reader = lineReader(shard, instantOf);
   }
 
   /** In the order asked for; undefined where there is no such row. */
@@ -151,7 +144,7 @@ export class SqlServerShardRows {
 
   /** By place and attempt, lines of one row stand together; each adds one detail. */
   private rows(lines: readonly Row[]): { readonly place: number; readonly row: DpRow }[] {
-    const sorted = (lines as unknown as readonly JoinedLine[])
+    const sorted = (lines as unknown as readonly Line[])
       .map((line) => ({ line, place: Number(line.Place) }))
       .sort((a, b) => a.place - b.place || (a.line.Attempt ?? 0) - (b.line.Attempt ?? 0));
     const rows: { place: number; row: DpRow }[] = [];
@@ -159,99 +152,18 @@ export class SqlServerShardRows {
     for (const { line, place } of sorted) {
       if (rows.at(-1)?.place !== place) {
         details = [];
-        rows.push({ place, row: this.row(line, details) });
+        rows.push({ place, row: this.reader.row(line, details) });
       }
-      if (line.Attempt !== null) details.push(detailOf(line, line.Attempt));
+      if (line.Attempt !== null) details.push(this.reader.detail(line, line.Attempt));
     }
     return rows;
   }
-
-  private row(line: JoinedLine, details: readonly DpDetail[]): DpRow {
-    return {
-      shard: this.shard,
-      dpId: line.DpId,
-      billerId: line.BillerId,
-      dataType: line.EventType,
-      status: line.Status,
-      chunkId: line.ChunkId ?? undefined,
-      customerId: line.CustomerId,
-      paymentId: line.PaymentId ?? undefined,
-      createdAt: instantOf(line.CreatedAt),
-      sweepCount: line.SweepCount ?? 0,
-      customer:
-        line.CustomerBiller === null
-          ? undefined
-          : {
-              customerId: line.CustomerId,
-              billerId: line.CustomerBiller,
-              accountNumber: line.AccountNumber,
-              name: line.CustomerName,
-              email: line.Email ?? undefined,
-              paperless: isTrue(line.Paperless),
-              autoPay: isTrue(line.AutoPay),
-            },
-      payment:
-        line.PaymentBiller === null || line.PaymentId === null
-          ? undefined
-          : {
-              paymentId: line.PaymentId,
-              customerId: line.PaymentCustomer,
-              billerId: line.PaymentBiller,
-              amount: { minorUnits: rowAmount(line.AmountMinor), currency: line.Currency ?? '' },
-              invoiceType: line.InvoiceType,
-              paidAt: instantOf(line.PaidAt),
-              achReturnCode: line.AchReturnCode ?? undefined,
-            },
-      biller: line.Dba === null ? undefined : { billerId: line.BillerId, dba: line.Dba, active: isTrue(line.Active) },
-      details,
-    };
-  }
 }
 
-interface JoinedLine {
+interface Line extends JoinedLine<Date> {
   /** 64 bits come as text. */
   readonly Place: string | number;
-  readonly DpId: DpId;
-  readonly BillerId: BillerId;
-  readonly EventType: DataType;
-  readonly CustomerId: CustomerId;
-  readonly PaymentId: PaymentId | null;
-  readonly Status: RowStatus;
-  readonly CreatedAt: Date;
-  readonly ChunkId: ChunkId | null;
-  readonly SweepCount: number | null;
-  readonly CustomerBiller: BillerId | null;
-  readonly AccountNumber: string;
-  readonly CustomerName: string;
-  readonly Email: string | null;
-  readonly Paperless: boolean | number;
-  readonly AutoPay: boolean | number;
-  readonly PaymentBiller: BillerId | null;
-  readonly PaymentCustomer: CustomerId;
-  /** A site's view may yield nothing here: such a row is rejected, and stops no other. */
-  readonly AmountMinor: string | number | null;
-  readonly Currency: string | null;
-  readonly InvoiceType: string;
-  readonly PaidAt: Date;
-  readonly AchReturnCode: string | null;
-  readonly Dba: string | null;
-  readonly Active: boolean | number;
-  readonly Attempt: number | null;
-  readonly Outcome: DpDetail['outcome'];
-  readonly BillerReference: string | null;
-  readonly Code: string | null;
-  readonly RecordedAt: Date;
 }
 
 /** The driver hands out datetime2 as the UTC instant that it is. */
 export const instantOf = (date: Date): Instant => date.toISOString() as Instant;
-
-const isTrue = (bit: boolean | number): boolean => bit === true || bit === 1;
-
-const detailOf = (line: JoinedLine, attempt: number): DpDetail => ({
-  attempt,
-  outcome: line.Outcome,
-  billerReference: line.BillerReference ?? undefined,
-  code: line.Code ?? undefined,
-  recordedAt: instantOf(line.RecordedAt),
-});

@@ -29,7 +29,13 @@ const ROW: Checks = {
   PaymentBiller: textOrNone,
   Dba: textOrNone,
 };
-const CUSTOMER: Checks = { AccountNumber: text, Name: text, Email: textOrNone, Paperless: whole, AutoPay: whole };
+const CUSTOMER: Checks = {
+  AccountNumber: text,
+  CustomerName: text,
+  Email: textOrNone,
+  Paperless: whole,
+  AutoPay: whole,
+};
 const PAYMENT: Checks = {
   PaymentCustomer: text,
   Currency: text,

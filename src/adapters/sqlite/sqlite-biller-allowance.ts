@@ -1,9 +1,9 @@
 import { type Database, type Statement } from 'better-sqlite3';
 import { type BillerAllowance } from '../../application/ports/biller-allowance';
 import { type BillerId } from '../../domain/identifiers';
-import { invariant } from '../../domain/invariant';
 import { GroupCommit } from './group-commit';
 import { openSqliteFile, prepared } from './sqlite-file';
+import { checkTake } from '../shared/port-terms';
 
 export const ALLOWANCE_SCHEMA: readonly string[] = [
   'CREATE TABLE Bucket (BillerId TEXT PRIMARY KEY, Tokens REAL NOT NULL, FilledAtMs REAL NOT NULL) WITHOUT ROWID',
@@ -54,12 +54,8 @@ export class SqliteBillerAllowance implements BillerAllowance {
     biller: BillerId,
     request: { readonly perSecond: number; readonly wanted: number },
   ): Promise<{ readonly granted: number; readonly retryAfterMs: number }> {
+    checkTake(biller, request);
     const { perSecond, wanted } = request;
-    invariant(
-      Number.isFinite(perSecond) && perSecond > 0,
-      `a rate is a number above 0, got ${perSecond} a second for biller ${biller}`,
-    );
-    invariant(Number.isInteger(wanted) && wanted >= 0, `calls are counted, got ${wanted} for biller ${biller}`);
     return this.commits.run(() => this.grant(biller, perSecond, wanted));
   }
 

@@ -1,6 +1,5 @@
 import { type Database } from 'better-sqlite3';
 import {
-  APPEND_EVENTS_MAX,
   READ_EVENTS_MAX,
   type EventPage,
   type EventAddress,
@@ -18,6 +17,7 @@ import { damagedFailure } from '../shared/damage';
 import { GroupCommit } from './group-commit';
 import { readPastDamage } from './past-damage';
 import { isDamaged, OpenedFile, openSqliteFile, prepared, readFailure } from './sqlite-file';
+import { checkAppend } from '../shared/port-terms';
 
 /*
  * `batch_events` stands on the first event of each append and says how many came with it (0 on the others), so that a
@@ -85,18 +85,7 @@ export class SqliteEventStore implements EventStore {
     expected: ExpectedRevision,
     events: readonly NewEvent[],
   ): Promise<{ readonly revision: number }> {
-    invariant(
-      events.length >= 1 && events.length <= APPEND_EVENTS_MAX,
-      `an append holds 1 to ${APPEND_EVENTS_MAX} events, got ${events.length}`,
-    );
-    invariant(
-      expected === 'new' || (Number.isSafeInteger(expected) && expected >= 0),
-      `an expected revision is 'new' or a whole number from 0, got ${expected}`,
-    );
-    invariant(
-      new Set(events.map(({ id }) => id)).size === events.length,
-      `an append to ${stream} holds one event id twice`,
-    );
+    checkAppend(stream, expected, events);
     // Text is made now, not in the group: what the caller changes later must not change what is stored.
     const prepared = events.map(preparedEvent);
     return this.group.run(

@@ -18,6 +18,10 @@ import { openSqliteFile, prepared, readFailure, storageFailure } from './sqlite-
 import { SqliteMessageReceiver, peekedMessage } from './sqlite-message-bus-receiver';
 import { BUS_SCHEMA, BusTables, type PreparedMessage, type Queue } from './sqlite-message-bus-tables';
 import { WakeSignal } from './wake-signal';
+import { checkPeek } from '../shared/port-terms';
+
+/** A sequence number is a whole number that a double holds. */
+const SEQUENCE_DIGITS_MAX = 15;
 
 /** Of one message, body and properties as text: what Azure Service Bus Standard takes, so that both stacks agree. */
 export const MESSAGE_BYTES_MAX = 256 * 1024;
@@ -110,14 +114,7 @@ export class SqliteMessageBus implements MessageBus {
     options: { readonly after?: string; readonly max: number },
   ): Promise<readonly PeekedMessage[]> {
     const { after = '0', max } = options;
-    invariant(
-      Number.isSafeInteger(max) && max >= 1 && max <= MESSAGES_PER_CALL_MAX,
-      `a peek yields 1 to ${MESSAGES_PER_CALL_MAX} messages, got ${max}`,
-    );
-    invariant(
-      /^\d{1,15}$/.test(after),
-      `a sequence number is one that a message carried, got ${JSON.stringify(after)}`,
-    );
+    checkPeek(after, max, SEQUENCE_DIGITS_MAX);
     const queue = this.queue(source);
     await this.housekeep(this.queue({ ...source, deadLetters: false }));
     return this.read(`peek at ${queue.name}`, () =>

@@ -54,7 +54,10 @@ export class SqliteRecordProjection implements RecordProjection {
   }
 
   async position(): Promise<Position | undefined> {
-    return this.trying('read its position', () => this.database.prepare('SELECT Position FROM Progress').pluck().get() as Position | undefined);
+    return this.trying(
+      'read its position',
+      () => this.database.prepare('SELECT Position FROM Progress').pluck().get() as Position | undefined,
+    );
   }
 
   async find(records: readonly RecordKey[]): Promise<ReadonlyMap<RecordKey, ProjectedRecord>> {
@@ -72,23 +75,29 @@ export class SqliteRecordProjection implements RecordProjection {
   }
 
   async reset(): Promise<void> {
-    this.trying('forget its records', () => this.database.exec('BEGIN; DELETE FROM Record; DELETE FROM Progress; DELETE FROM Unread; COMMIT'));
+    this.trying('forget its records', () =>
+      this.database.exec('BEGIN; DELETE FROM Record; DELETE FROM Progress; DELETE FROM Unread; COMMIT'),
+    );
   }
 
-  async advance(entries: readonly ProjectedRecord[], position: Position, unread: readonly string[] = []): Promise<void> {
+  async advance(
+    entries: readonly ProjectedRecord[],
+    position: Position,
+    unread: readonly string[] = [],
+  ): Promise<void> {
     this.trying('note records', () => {
-    const upsert = this.database.prepare('INSERT OR REPLACE INTO Record VALUES (?, ?, ?, ?, ?, ?)');
-    const note = this.database.prepare('INSERT INTO Unread (What) VALUES (?)');
-    const move = this.database.prepare('INSERT OR REPLACE INTO Progress VALUES (1, ?)');
-    this.database
-      .transaction(() => {
-        for (const { record, billerId, dataType, status, amount } of entries) {
-          upsert.run(record, billerId, dataType, status, amount?.minorUnits ?? null, amount?.currency ?? null);
-        }
-        for (const what of unread) note.run(what);
-        move.run(position);
-      })
-      .immediate();
+      const upsert = this.database.prepare('INSERT OR REPLACE INTO Record VALUES (?, ?, ?, ?, ?, ?)');
+      const note = this.database.prepare('INSERT INTO Unread (What) VALUES (?)');
+      const move = this.database.prepare('INSERT OR REPLACE INTO Progress VALUES (1, ?)');
+      this.database
+        .transaction(() => {
+          for (const { record, billerId, dataType, status, amount } of entries) {
+            upsert.run(record, billerId, dataType, status, amount?.minorUnits ?? null, amount?.currency ?? null);
+          }
+          for (const what of unread) note.run(what);
+          move.run(position);
+        })
+        .immediate();
     });
   }
 
@@ -131,12 +140,15 @@ export class SqliteRecordProjection implements RecordProjection {
     } catch (error) {
       const failure = readFailure(`failed to ${step} in the record projection`, this.path, error);
       if (!isDamage(failure)) throw failure;
-      throw new PortFailure(`${this.path} is damaged: stop what uses it and delete it, it is built anew from the event store`, {
-        code: failure.code,
-        retryable: false,
-        facts: failure.facts,
-        cause: error,
-      });
+      throw new PortFailure(
+        `${this.path} is damaged: stop what uses it and delete it, it is built anew from the event store`,
+        {
+          code: failure.code,
+          retryable: false,
+          facts: failure.facts,
+          cause: error,
+        },
+      );
     }
   }
 

@@ -4,59 +4,20 @@ import { type DpRows, ROWS_PER_CALL_MAX } from '../../application/ports/shard';
 import { type DataType } from '../../domain/biller/data-type';
 import { type DpDetail, type DpRow } from '../../domain/dp-record/dp-row';
 import { type RowStatus } from '../../domain/dp-record/row-status';
-import {
-  type BillerId,
-  type ChunkId,
-  type CustomerId,
-  type DpId,
-  type PaymentId,
-  type ShardName,
-} from '../../domain/identifiers';
+import { type BillerId, type ChunkId, type DpId, type ShardName } from '../../domain/identifiers';
 import { type Instant } from '../../domain/instant';
 import { invariant } from '../../domain/invariant';
-import { rowAmount } from '../shared/row-amount';
 import { damagedFailure } from '../shared/damage';
+import { type JoinedLine, type LineReader, lineReader } from '../shared/joined-row';
 import { damagedColumn } from './damaged-row';
 import { isMisread } from './sqlite-file';
 
-/** One row of datapump with what it points to, times its details (one line with Attempt null where it has none). */
-interface JoinedLine {
-  readonly DpId: DpId;
-  readonly BillerId: BillerId;
-  readonly EventType: DataType;
-  readonly CustomerId: CustomerId;
-  readonly PaymentId: PaymentId | null;
-  readonly Status: RowStatus;
-  readonly ChunkId: ChunkId | null;
-  readonly CreatedAt: Instant;
-  readonly SweepCount: number;
-  readonly CustomerBiller: BillerId | null;
-  readonly AccountNumber: string;
-  readonly Name: string;
-  readonly Email: string | null;
-  readonly Paperless: number;
-  readonly AutoPay: number;
-  readonly PaymentBiller: BillerId | null;
-  readonly PaymentCustomer: CustomerId;
-  /** As text: a number beyond 2^53 would fail the reading of all rows beside it. */
-  readonly AmountMinor: string;
-  readonly Currency: string;
-  readonly InvoiceType: string;
-  readonly PaidAt: Instant;
-  readonly AchReturnCode: string | null;
-  readonly Dba: string | null;
-  readonly Active: number;
-  readonly Attempt: number | null;
-  readonly Outcome: DpDetail['outcome'];
-  readonly BillerReference: string | null;
-  readonly Code: string | null;
-  readonly RecordedAt: Instant;
-}
+type Line = JoinedLine<Instant>;
 
 /** One statement for the whole: a row and its details come from one state of the database, and nothing is read row by row. */
 const joined = (rows: string): string => `
   SELECT d.DpId, d.BillerId, d.EventType, d.CustomerId, d.PaymentId, d.Status, d.ChunkId, d.CreatedAt, d.SweepCount,
-    c.BillerId AS CustomerBiller, c.AccountNumber, c.Name, c.Email, c.Paperless, c.AutoPay,
+    c.BillerId AS CustomerBiller, c.AccountNumber, c.Name AS CustomerName, c.Email, c.Paperless, c.AutoPay,
     p.BillerId AS PaymentBiller, p.CustomerId AS PaymentCustomer, CAST(p.AmountMinor AS TEXT) AS AmountMinor, p.Currency, p.InvoiceType, p.PaidAt, p.AchReturnCode,
     b.Dba, b.Active,
     x.Attempt, x.Outcome, x.BillerReference, x.Code, x.RecordedAt
@@ -73,12 +34,13 @@ const withoutZeros = (digits: string): string => digits.replace(/^0+(?=\d)/, '')
 
 /** Reads rows of datapump joined with customer, payment, biller settings and details. */
 export class SqliteShardRows {
-  private readonly byDpId: Statement<[DpId], JoinedLine>;
+  private readonly byDpId: Statement<[DpId], Line>;
   private readonly byChunk: List<[ChunkId, number]>;
   private readonly byNumberRange: List<[RangeParameters]>;
   private readonly byTextRange: List<[RangeParameters]>;
   private readonly byStatus: List<[{ statuses: string; billerId: BillerId | null; after: DpId | null; max: number }]>;
   private readonly path: string;
+  private readonly reader: LineReader<Instant>;
 
   constructor(
     database: Database,
@@ -86,11 +48,10 @@ export class SqliteShardRows {
   ) {
     this.byDpId = database.prepare(`${joined('datapump')} WHERE d.DpId = ? ORDER BY x.Attempt`);
     this.path = database.name;
+    this.reader = lineReader(shard, (instant) => instant);
     const list = <Parameters extends unknown[]>(rows: string): List<Parameters> => ({
-      lines: database.prepare<Parameters, JoinedLine>(`${joined(`(${rows})`)} ORDER BY d.Seq, x.Attempt`),
-      ids: database
-        .prepare<Parameters, DpId>(`SELECT DpId FROM (${rows}) ORDER BY Seq`)
-        .pluck(),
+      lines: database.prepare<Parameters, Line>(`${joined(`(${rows})`)} ORDER BY d.Seq, x.Attempt`),
+      ids: database.prepare<Parameters, DpId>(`SELECT DpId FROM (${rows}) ORDER BY Seq`).pluck(),
     });
     this.byChunk = list('SELECT * FROM datapump WHERE ChunkId = ? ORDER BY Seq LIMIT ?');
     const range = (condition: string): string => `
@@ -149,7 +110,7 @@ export class SqliteShardRows {
 
   /** Where a value or a page cannot be read, the rows are read one by one, so that one of them stops no other. */
   private listed<Parameters extends unknown[]>(list: List<Parameters>, parameters: Parameters): DpRows {
-    let lines: readonly JoinedLine[] | undefined;
+    let lines: readonly Line[] | undefined;
     try {
       lines = list.lines.all(...parameters);
     } catch (error) {
@@ -181,7 +142,7 @@ export class SqliteShardRows {
   }
 
   /** Lines of one row stand together; each adds one detail. */
-  private rows(lines: readonly JoinedLine[]): DpRow[] {
+  private rows(lines: readonly Line[]): DpRow[] {
     const rows: DpRow[] = [];
     let details: DpDetail[] = [];
     let dpId: DpId | undefined;
@@ -189,57 +150,16 @@ export class SqliteShardRows {
       if (line.DpId !== dpId) {
         dpId = line.DpId;
         details = [];
-        rows.push(this.row(line, details));
+        rows.push(this.reader.row(line, details));
       }
-      if (line.Attempt !== null) details.push(detail(line, line.Attempt));
+      if (line.Attempt !== null) details.push(this.reader.detail(line, line.Attempt));
     }
     return rows;
-  }
-
-  private row(line: JoinedLine, details: readonly DpDetail[]): DpRow {
-    return {
-      shard: this.shard,
-      dpId: line.DpId,
-      billerId: line.BillerId,
-      dataType: line.EventType,
-      status: line.Status,
-      chunkId: line.ChunkId ?? undefined,
-      customerId: line.CustomerId,
-      paymentId: line.PaymentId ?? undefined,
-      createdAt: line.CreatedAt,
-      sweepCount: line.SweepCount,
-      customer:
-        line.CustomerBiller === null
-          ? undefined
-          : {
-              customerId: line.CustomerId,
-              billerId: line.CustomerBiller,
-              accountNumber: line.AccountNumber,
-              name: line.Name,
-              email: line.Email ?? undefined,
-              paperless: line.Paperless === 1,
-              autoPay: line.AutoPay === 1,
-            },
-      payment:
-        line.PaymentBiller === null || line.PaymentId === null
-          ? undefined
-          : {
-              paymentId: line.PaymentId,
-              customerId: line.PaymentCustomer,
-              billerId: line.PaymentBiller,
-              amount: { minorUnits: rowAmount(line.AmountMinor), currency: line.Currency },
-              invoiceType: line.InvoiceType,
-              paidAt: line.PaidAt,
-              achReturnCode: line.AchReturnCode ?? undefined,
-            },
-      biller: line.Dba === null ? undefined : { billerId: line.BillerId, dba: line.Dba, active: line.Active === 1 },
-      details,
-    };
   }
 }
 
 interface List<Parameters extends unknown[]> {
-  readonly lines: { all(...parameters: Parameters): JoinedLine[] };
+  readonly lines: { all(...parameters: Parameters): Line[] };
   readonly ids: { all(...parameters: Parameters): DpId[] };
 }
 
@@ -250,11 +170,3 @@ interface RangeParameters {
   readonly to: string;
   readonly max: number;
 }
-
-const detail = (line: JoinedLine, attempt: number): DpDetail => ({
-  attempt,
-  outcome: line.Outcome,
-  billerReference: line.BillerReference ?? undefined,
-  code: line.Code ?? undefined,
-  recordedAt: line.RecordedAt,
-});
