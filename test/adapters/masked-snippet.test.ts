@@ -28,6 +28,8 @@ describe('a kept piece of an answer holds no card, account, person or secret (is
   it.each<[string, string]>([
     ['Ada <Lovelace>', '{"for":"Ada <Lovelace>"}'],
     ['Ada <Lovelace>', '<for>Ada &lt;Lovelace&gt;</for>'],
+    ['Ab&"\'>', '<for>Ab&amp;&quot;&apos;&gt;</for>'],
+    ['Ab&"\'>', '<for>Ab&#38;&#34;&#39;&#62;</for>'],
     ['Ada <Lovelace>', 'for=Ada%20%3CLovelace%3E'],
     ['Ada <Lovelace>', 'LOVELACE, ADA'],
     ['Žofie "Zoe" Nová', '{"name":"Žofie \\"Zoe\\" Nová"}'],

@@ -1,7 +1,10 @@
 import { createServer, type AddressInfo } from 'node:net';
-import { RedisConnection } from '../../src/adapters/redis/redis-connection';
+import { FAILED, RedisConnection } from '../../src/adapters/redis/redis-connection';
 import { SystemClock } from '../../src/adapters/system/system-clock';
+import { Gate } from '../support/gate';
 import { recordedTelemetry } from '../support/recorded-telemetry';
+import { redisUnderTest } from '../support/redis-under-test';
+import { until } from '../support/until';
 
 /** What a Redis says that lets nobody in; the driver hears it while it connects, a later command only that it may not. */
 it.each([
@@ -33,3 +36,30 @@ it.each([
     await new Promise((resolve) => server.close(resolve));
   }
 });
+
+const { url, answers } = redisUnderTest();
+if (!answers)
+  it.skip('a Redis that comes back (not run: none answers at DATAPUMP_TEST_REDIS or 127.0.0.1:6379)', () => undefined);
+
+(answers ? it : it.skip)(
+  'hears of a Redis that is back before anyone asks it for something, and asks it again at once',
+  async () => {
+    const gate = await Gate.open(url);
+    const { telemetry } = recordedTelemetry();
+    const clock = new SystemClock();
+    const connection = new RedisConnection({ url: gate.url, meanwhile: 'nobody calls', clock, telemetry });
+    const ping = () => connection.attempt((redis) => redis.ping());
+    try {
+      expect(await ping()).toBe('PONG');
+      await gate.shut();
+      await until('a command that fails', async () => (await ping()) === FAILED);
+      expect(connection.trouble()).toContain('does not serve; nobody calls');
+      await gate.reopen();
+      await until('the word that Redis serves again', () => connection.trouble() === undefined);
+      expect(await ping()).toBe('PONG');
+    } finally {
+      await connection.close();
+      await gate.shut();
+    }
+  },
+);
