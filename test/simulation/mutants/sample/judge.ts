@@ -32,7 +32,7 @@ const SUITES: Readonly<Record<Part, { readonly tests: readonly string[]; readonl
   },
   'src/adapters/shared': {
     tests: [
-      'test/adapters/(masked-snippet|secret-in-use|biller-profile|path-template|plain-expression|reachable-address|shard-registry|sqlite-(driver|file|shard))',
+      'test/adapters/(masked-snippet|secret-in-use|biller-profile|damage|path-template|plain-expression|reachable-address|seal-copies|shard-registry|sqlite-(driver|file|shard))',
       'test/adapters/(messages/|sql-server-pure)',
       'test/contract/(seal-witness|shard\\.sqlite)',
       'test/domain/identifiers',
