@@ -1,7 +1,9 @@
 import { SqliteEventStore } from '../../src/adapters/sqlite/sqlite-event-store';
-import { type BillerControl, type BillerControlEvent, createBillerControl, uncontrolled } from '../../src/application/operating/biller-control';
+import { type BillerControl, createBillerControl } from '../../src/application/operating/biller-control';
 import { APPEND_EVENTS_MAX, type EventStore, READ_EVENTS_MAX } from '../../src/application/ports/event-store';
 import { VersionConflict } from '../../src/application/ports/failures';
+import { type BillerControlCommand } from '../../src/domain/biller/biller-control.decider';
+import { uncontrolled } from '../../src/domain/biller/biller-control.state';
 import { billerControlStream, billerId } from '../../src/domain/identifiers';
 import { SteppedClock } from './delivery-bench';
 import { faulty } from './shard-bench';
@@ -22,18 +24,28 @@ describe('what operators ordered for a biller (issue 9, no 16)', () => {
   });
   afterEach(() => eventStore.close());
   const control = (store: EventStore = eventStore): BillerControl =>
-    createBillerControl({ eventStore: store, clock, chance: { uuid: () => `id-${++drawn}`, fraction: () => 0 } }, { cacheMs: CACHE_MS, by: 'scanner' });
+    createBillerControl(
+      { eventStore: store, clock, chance: { uuid: () => `id-${++drawn}`, fraction: () => 0 } },
+      { cacheMs: CACHE_MS, by: 'scanner' },
+    );
   const said = (more: object = {}) => ({ by: 'root@ops-1', reason: 'works', at: clock.now(), ...more });
-  const pause = (more: object = {}): BillerControlEvent => ({ type: 'BillerPaused', data: said(more) });
-  const resume = (): BillerControlEvent => ({ type: 'BillerResumed', data: said() });
-  const rate = (perSecond?: number): BillerControlEvent => ({ type: 'BillerRateSet', data: said(perSecond === undefined ? {} : { perSecond }) });
+  const pause = (more: object = {}): BillerControlCommand => ({ type: 'PauseBiller', ordered: said(more) });
+  const resume = (): BillerControlCommand => ({ type: 'ResumeBiller', ordered: said() });
+  const rate = (perSecond?: number): BillerControlCommand => ({
+    type: 'SetBillerRate',
+    ordered: said(),
+    ...(perSecond === undefined ? {} : { perSecond }),
+  });
   const stored = () => eventStore.readStream(billerControlStream(WATER));
 
   it('is nothing at first; a pause says who, why and since when; resuming ends it; the rate stands beside it', async () => {
     const one = control();
     expect(await one.state(WATER)).toEqual(uncontrolled);
     expect(await one.order(WATER, pause({ claimedBy: 'anna' }))).toBe('done');
-    expect(await one.state(WATER)).toEqual({ paused: { by: 'root@ops-1', claimedBy: 'anna', reason: 'works', since: clock.now() }, ratePerSecond: undefined });
+    expect(await one.state(WATER)).toEqual({
+      paused: { by: 'root@ops-1', claimedBy: 'anna', reason: 'works', since: clock.now() },
+      ratePerSecond: undefined,
+    });
     expect(await one.state(GAS)).toEqual(uncontrolled);
     expect(await one.order(WATER, rate(3))).toBe('done');
     expect(await one.order(WATER, resume())).toBe('done');
@@ -43,11 +55,15 @@ describe('what operators ordered for a biller (issue 9, no 16)', () => {
     expect(await one.order(WATER, rate())).toBe('done');
     expect((await one.state(WATER)).ratePerSecond).toBeUndefined();
     expect((await stored()).map(({ type, id, metadata }) => [type, id, metadata])).toEqual(
-      ['BillerPaused', 'BillerRateSet', 'BillerResumed', 'BillerPaused', 'BillerRateSet'].map((type, index) => [type, `id-${index + 1}`, { by: 'scanner', at: clock.now() }]),
+      ['BillerPaused', 'BillerRateSet', 'BillerResumed', 'BillerPaused', 'BillerRateSet'].map((type, index) => [
+        type,
+        `id-${index + 1}`,
+        { by: 'scanner', at: clock.now() },
+      ]),
     );
   });
 
-  it.each<[string, () => readonly BillerControlEvent[], () => BillerControlEvent]>([
+  it.each<[string, () => readonly BillerControlCommand[], () => BillerControlCommand]>([
     ['a pause in a pause', () => [pause()], () => pause({ reason: 'other' })],
     ['resuming what runs', () => [], resume],
     ['resuming twice', () => [pause(), resume()], resume],
@@ -74,16 +90,37 @@ describe('what operators ordered for a biller (issue 9, no 16)', () => {
   it('reads a biller once for all who ask within the cache’s time, and a failed look is not kept', async () => {
     let reads = 0;
     let away = true;
-    const one = control(faulty<EventStore>(eventStore, { readStream: async (...call) => (reads++, away ? Promise.reject(new Error('away')) : eventStore.readStream(...call)) }));
+    const one = control(
+      faulty<EventStore>(eventStore, {
+        readStream: async (...call) => (
+          reads++,
+          away ? Promise.reject(new Error('away')) : eventStore.readStream(...call)
+        ),
+      }),
+    );
     await expect(one.state(WATER)).rejects.toThrow('away');
     away = false;
-    expect(await Promise.all([one.state(WATER), one.state(WATER), one.state(WATER)])).toEqual([uncontrolled, uncontrolled, uncontrolled]);
+    expect(await Promise.all([one.state(WATER), one.state(WATER), one.state(WATER)])).toEqual([
+      uncontrolled,
+      uncontrolled,
+      uncontrolled,
+    ]);
     expect(reads).toBe(2);
   });
 
-  it.each([[CONFLICTS_MAX, true], [CONFLICTS_MAX + 1, false]])('an order that loses %i races in a row stands: %s', async (races, stands) => {
+  it.each([
+    [CONFLICTS_MAX, true],
+    [CONFLICTS_MAX + 1, false],
+  ])('an order that loses %i races in a row stands: %s', async (races, stands) => {
     let lost = 0;
-    const one = control(faulty<EventStore>(eventStore, { append: async (...call) => (lost++ < races ? Promise.reject(new VersionConflict(billerControlStream(WATER), 'new', 0)) : eventStore.append(...call)) }));
+    const one = control(
+      faulty<EventStore>(eventStore, {
+        append: async (...call) =>
+          lost++ < races
+            ? Promise.reject(new VersionConflict(billerControlStream(WATER), 'new', 0))
+            : eventStore.append(...call),
+      }),
+    );
     if (stands) expect(await one.order(WATER, pause())).toBe('done');
     else await expect(one.order(WATER, pause())).rejects.toThrow(VersionConflict);
     expect(await stored()).toHaveLength(stands ? 1 : 0);
@@ -91,7 +128,9 @@ describe('what operators ordered for a biller (issue 9, no 16)', () => {
 
   it('an order that fails otherwise says so at once', async () => {
     let appends = 0;
-    const one = control(faulty<EventStore>(eventStore, { append: async () => (appends++, Promise.reject(new Error('away'))) }));
+    const one = control(
+      faulty<EventStore>(eventStore, { append: async () => (appends++, Promise.reject(new Error('away'))) }),
+    );
     await expect(one.order(WATER, pause())).rejects.toThrow('away');
     expect(appends).toBe(1);
   });
@@ -100,7 +139,12 @@ describe('what operators ordered for a biller (issue 9, no 16)', () => {
     const one = control();
     const orders = READ_EVENTS_MAX + 1;
     for (let from = 0; from < orders; from += APPEND_EVENTS_MAX) {
-      const events = Array.from({ length: Math.min(APPEND_EVENTS_MAX, orders - from) }, (_, index) => ({ id: `old-${from + index}`, ...rate(from + index), metadata: { by: 'x', at: clock.now() } }));
+      const events = Array.from({ length: Math.min(APPEND_EVENTS_MAX, orders - from) }, (_, index) => ({
+        id: `old-${from + index}`,
+        type: 'BillerRateSet',
+        data: said({ perSecond: from + index }),
+        metadata: { by: 'x', at: clock.now() },
+      }));
       await eventStore.append(billerControlStream(WATER), from === 0 ? 'new' : from - 1, events);
     }
     expect((await one.state(WATER)).ratePerSecond).toBe(orders - 1);

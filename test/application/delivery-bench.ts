@@ -9,7 +9,7 @@ import { EnvironmentSecretSource, secretVariable } from '../../src/adapters/syst
 import { InProcessTokenCache } from '../../src/adapters/system/in-process-token-cache';
 import { sha256Digest } from '../../src/adapters/system/sha256-digest';
 import { SystemChance } from '../../src/adapters/system/system-chance';
-import { type BillerControlState, uncontrolled } from '../../src/application/operating/biller-control';
+import { type BillerControlState, uncontrolled } from '../../src/domain/biller/biller-control.state';
 import { deliverRecord } from '../../src/application/delivering/deliver-record';
 import { type DeliverRecordPorts } from '../../src/application/delivering/deliver-record.ports';
 import { type Settlement } from '../../src/application/messaging/settlement';

@@ -2,7 +2,7 @@ import { type BillerProfile } from '../../domain/biller/biller-profile';
 import { type ParkCause } from '../../domain/dp-record/dp-record.events';
 import { type Instant, plusMs } from '../../domain/instant';
 import { nextOpening } from '../../domain/policies/delivery-window';
-import { type BillerControlState } from '../operating/biller-control';
+import { type BillerControlState } from '../../domain/biller/biller-control.state';
 
 /** How long a record waits before it looks again at a gate that names no time of its own. */
 export const GATE_LOOK_AGAIN_MS = 30_000;

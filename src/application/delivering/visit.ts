@@ -1,3 +1,4 @@
+import { type BillerControlState, uncontrolled } from '../../domain/biller/biller-control.state';
 import { type BillerProfile } from '../../domain/biller/biller-profile';
 import {
   type ClosedAttempt,
@@ -12,7 +13,6 @@ import { type DoubtTerms } from '../../domain/policies/in-doubt-resolution';
 import { type Loaded } from '../history/history';
 import { shardOfRecord } from '../messaging/find-shard';
 import { type RecordMessage } from '../messaging/messages';
-import { type BillerControlState, uncontrolled } from '../operating/biller-control';
 import { type ReceivedMessage } from '../ports/message-bus';
 import { type Shard } from '../ports/shard';
 import { type Gate, gateOf } from './biller-gate';

@@ -4,11 +4,11 @@ import { problemText } from '../../adapters/biller-profiles/validate-profile-doc
 import { printer } from '../../adapters/command-line/printer';
 import { tableLines } from '../../adapters/command-line/table';
 import { timeText, whoText } from '../../adapters/command-line/words';
-import { type OperatorOrder } from '../../application/operating/operator-order';
-import { type BillerControlEvent, type BillerControlState } from '../../application/operating/biller-control';
+import { type BillerControlCommand } from '../../domain/biller/biller-control.decider';
+import { type Ordered } from '../../domain/biller/biller-control.events';
+import { type BillerControlState } from '../../domain/biller/biller-control.state';
 import { type BillerProfile } from '../../domain/biller/biller-profile';
 import { type BillerId } from '../../domain/identifiers';
-import { type Instant } from '../../domain/instant';
 import { TOKENS } from '../container/tokens';
 import { type GlobalOptions } from './command-context';
 import { addBillerCheckCommand } from './operator-biller-check';
@@ -33,9 +33,9 @@ export function addBillerCommands(program: Command): void {
       .argument('<biller>', "the biller's id"),
   ).action(async (id: string, _options, command: Command) => {
     const options: GlobalOptions & OrderOptions = command.optsWithGlobals();
-    await orderBiller(id, options, [], 'calls to it stop; its records wait until it is resumed', (order, at) => ({
-      type: 'BillerPaused',
-      data: { ...order, at },
+    await orderBiller(id, options, [], 'calls to it stop; its records wait until it is resumed', (ordered) => ({
+      type: 'PauseBiller',
+      ordered,
     }));
   });
   withOrder(
@@ -47,7 +47,7 @@ export function addBillerCommands(program: Command): void {
       options,
       [],
       'calls to it are made again; its waiting records go on within half a minute or so',
-      (order, at) => ({ type: 'BillerResumed', data: { ...order, at } }),
+      (ordered) => ({ type: 'ResumeBiller', ordered }),
     );
   });
   withOrder(
@@ -75,9 +75,10 @@ async function rate(
       : wholeNumberOf(options.perSecond, '--per-second', { min: 1, max: PER_SECOND_MAX }, problems);
   const plan =
     perSecond === undefined ? "its rate is again the profile's" : `at most ${perSecond} calls a second are made to it`;
-  await orderBiller(id, options, problems, plan, (order, at) => ({
-    type: 'BillerRateSet',
-    data: { ...order, at, ...(perSecond === undefined ? {} : { perSecond }) },
+  await orderBiller(id, options, problems, plan, (ordered) => ({
+    type: 'SetBillerRate',
+    ordered,
+    ...(perSecond === undefined ? {} : { perSecond }),
   }));
 }
 
@@ -86,7 +87,7 @@ async function orderBiller(
   options: GlobalOptions & OrderOptions,
   problems: string[],
   plan: string,
-  event: (order: OperatorOrder, at: Instant) => BillerControlEvent,
+  command: (ordered: Ordered) => BillerControlCommand,
 ): Promise<void> {
   const biller = billerIdOf(id, '<biller>', problems);
   const order = orderOf(options, problems);
@@ -100,7 +101,7 @@ async function orderBiller(
     }
     const control = context.container.get(TOKENS.control);
     const before = await control.state(biller!);
-    const result = order ? await control.order(biller!, event(order, context.readAt)) : undefined;
+    const result = order ? await control.order(biller!, command({ ...order, at: context.readAt })) : undefined;
     answer(options, { readAt: context.readAt, billerId: biller, plan, before, result: result ?? 'planned' }, () => [
       sourceLine(`event store (billerControl-${id})`, context.readAt),
       `now:  ${controlText(before)}`,

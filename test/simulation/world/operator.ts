@@ -35,17 +35,17 @@ export class Operator {
   }
 
   pause(biller: BillerId): void {
-    this.add(`pause ${biller}`, (container) => this.order(container, biller, 'BillerPaused'));
+    this.add(`pause ${biller}`, (container) => this.order(container, biller, 'PauseBiller'));
   }
 
   resume(biller: BillerId): void {
-    this.add(`resume ${biller}`, (container) => this.order(container, biller, 'BillerResumed'));
+    this.add(`resume ${biller}`, (container) => this.order(container, biller, 'ResumeBiller'));
   }
 
   slow(biller: BillerId, perSecond: number): void {
     this.add(`slow ${biller}`, async (container) => {
-      const data = { perSecond, ...BY, at: container.get(TOKENS.clock).now() };
-      await container.get(TOKENS.control).order(biller, { type: 'BillerRateSet', data });
+      const ordered = { ...BY, at: container.get(TOKENS.clock).now() };
+      await container.get(TOKENS.control).order(biller, { type: 'SetBillerRate', perSecond, ordered });
     });
   }
 
@@ -149,8 +149,8 @@ export class Operator {
     );
   }
 
-  private async order(container: Container, biller: BillerId, type: 'BillerPaused' | 'BillerResumed'): Promise<void> {
-    await container.get(TOKENS.control).order(biller, { type, data: { ...BY, at: container.get(TOKENS.clock).now() } });
+  private async order(container: Container, biller: BillerId, type: 'PauseBiller' | 'ResumeBiller'): Promise<void> {
+    await container.get(TOKENS.control).order(biller, { type, ordered: { ...BY, at: container.get(TOKENS.clock).now() } });
   }
 
   private add(name: string, run: Task['run']): void {
