@@ -1,5 +1,6 @@
 import { chance, drawFault, FAULT_KINDS } from '../../src/adapters/sandbox-biller/sandbox-faults';
-import { RunningSandbox, START_MS, until } from '../support/running-sandbox';
+import { RunningSandbox, START_MS } from '../support/running-sandbox';
+import { until } from '../support/until';
 
 let sandbox: RunningSandbox;
 afterEach(() => sandbox?.dispose());

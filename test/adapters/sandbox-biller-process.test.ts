@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Database } from '../../src/adapters/shared/sqlite-driver';
-import { until } from '../support/running-sandbox';
+import { until } from '../support/until';
 
 const MAIN = resolve(__dirname, '../../dist/bootstrap/sandbox-biller.main.js');
 let directory: string;

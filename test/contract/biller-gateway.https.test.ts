@@ -30,9 +30,9 @@ it('sends nothing, not even a token, to a biller whose certificate it does not t
     const row = paymentRow();
     const call = await under.gateway.prepare({ profile, row, idempotencyKey: 'key-1' });
     const since = under.clock.monotonicMs();
-    expect(await call.send({ since, sendWithinMs: 5_000 })).toEqual({ kind: 'not-executed', code: 'tls-failed' });
+    expect(await call.send({ since, sendWithinMs: 20_000 })).toEqual({ kind: 'not-executed', code: 'tls-failed' });
     const asked = { profile, record: recordKey(profile.billerId, row.dpId), row, idempotencyKey: 'key-1' };
-    expect((await under.gateway.inquire({ ...asked, timeoutMs: 2_000 })).answer).toBe('unavailable');
+    expect((await under.gateway.inquire({ ...asked, timeoutMs: 20_000 })).answer).toBe('unavailable');
     const oauth = profileOf('json-oauth2-keys-and-inquiry', biller.baseUrl, {});
     await expect(under.gateway.prepare({ profile: oauth, row, idempotencyKey: 'key-1' })).rejects.toMatchObject({
       name: 'PortFailure',

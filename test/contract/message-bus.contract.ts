@@ -13,6 +13,7 @@ import {
 } from '../../src/application/ports/message-bus';
 import { type Instant, instantFromMs, msOf } from '../../src/domain/instant';
 import { noSizes } from '../support/no-sizes';
+import { COMES_WITHIN_MS } from '../support/until';
 
 export interface MessageBusFixture {
   readonly bus: MessageBus;
@@ -95,6 +96,12 @@ const RAW: readonly [what: string, raw: { readonly body: Buffer; readonly proper
 const shortOf = (body: unknown): unknown =>
   typeof body === 'string' && body.length > 60 ? `${body.slice(0, 30)}…${body.slice(-30)} (${body.length})` : body;
 
+/** Of a receive that finds nothing while messages are there: a slow broker may need some of them. */
+const EMPTY_RECEIVES_MAX = 100;
+/** A receive that nothing wakes and no signal ends comes back after COMES_WITHIN_MS. */
+const BEFORE_THE_WAIT_IS_OVER_MS = COMES_WITHIN_MS / 3;
+/** Of the broker and of this machine. */
+const CLOCKS_DIFFER_MS = 1_000;
 const LOCK_MS = 5_000;
 const WINDOW_MS = 30_000;
 const TOPIC = 'contract-records';
@@ -116,8 +123,8 @@ export function messageBusContract(name: string, makeFixture: () => Promise<Mess
     afterEach(() => fixture.dispose());
 
     const take = async (receiver = payments): Promise<ReceivedMessage> => {
-      const [message] = await receiver.receive({ max: 1, waitMs: 2_000 });
-      if (message === undefined) throw new Error('expected a message within 2 s');
+      const [message] = await receiver.receive({ max: 1, waitMs: COMES_WITHIN_MS });
+      if (message === undefined) throw new Error(`expected a message within ${COMES_WITHIN_MS} ms`);
       return message;
     };
     const idsIn = async (source: MessageSource): Promise<readonly string[]> =>
@@ -155,11 +162,12 @@ export function messageBusContract(name: string, makeFixture: () => Promise<Mess
       await Promise.all(
         Array.from({ length: 8 }, async (_, index) => {
           const receiver = (index % 2 === 0 ? bus : fixture.other).receiver(PAYMENTS);
-          for (;;) {
+          for (let empty = 0; seen.length < ids.length && empty < EMPTY_RECEIVES_MAX;) {
             const batch = await receiver.receive({ max: 7, waitMs: 300 });
-            if (batch.length === 0) return;
+            if (batch.length === 0) empty++;
             seen.push(...batch.map(({ messageId }) => messageId));
           }
+          await nothingIn(receiver);
         }),
       );
       expect([...seen].sort()).toEqual([...ids].sort());
@@ -207,8 +215,10 @@ export function messageBusContract(name: string, makeFixture: () => Promise<Mess
       const held = await take();
       for (let round = 0; round < 3; round++) {
         await fixture.advance(LOCK_MS * 0.7);
-        const until = await payments.renewLock(held);
-        expect(Math.abs(msOf(until) - msOf(fixture.now()) - LOCK_MS)).toBeLessThan(1_000);
+        const asked = msOf(fixture.now());
+        const until = msOf(await payments.renewLock(held)) - LOCK_MS;
+        expect(until).toBeGreaterThan(asked - CLOCKS_DIFFER_MS);
+        expect(until).toBeLessThan(msOf(fixture.now()) + CLOCKS_DIFFER_MS);
         await nothingIn(payments);
       }
       await fixture.advance(LOCK_MS + 1);
@@ -282,7 +292,7 @@ export function messageBusContract(name: string, makeFixture: () => Promise<Mess
       await nothingIn(payments);
       await fixture.advance(2_000);
       await nothingIn(payments);
-      const waiting = payments.receive({ max: 5, waitMs: 8_000 });
+      const waiting = payments.receive({ max: 5, waitMs: COMES_WITHIN_MS });
       await fixture.advance(1_001);
       expect((await waiting).map(({ messageId }) => messageId)).toEqual(['later']);
       await depthIs(1, 1, 0);
@@ -353,22 +363,22 @@ export function messageBusContract(name: string, makeFixture: () => Promise<Mess
     });
 
     it('14: receive wakes for a message, gives up after waitMs and at the signal, and never waits for a full batch', async () => {
-      const waiting = payments.receive({ max: 10, waitMs: 10_000 });
+      const waiting = payments.receive({ max: 10, waitMs: COMES_WITHIN_MS });
       await fixture.other.send(TOPIC, [message('wake')]);
       const started = performance.now();
       expect((await waiting).map(({ messageId }) => messageId)).toEqual(['wake']);
-      expect(performance.now() - started).toBeLessThan(1_000);
+      expect(performance.now() - started).toBeLessThan(BEFORE_THE_WAIT_IS_OVER_MS);
 
       const early = performance.now();
       expect(await payments.receive({ max: 1, waitMs: 120 })).toEqual([]);
       expect(performance.now() - early).toBeGreaterThanOrEqual(100);
 
       const stop = new AbortController();
-      const aborted = payments.receive({ max: 1, waitMs: 10_000, signal: stop.signal });
+      const aborted = payments.receive({ max: 1, waitMs: COMES_WITHIN_MS, signal: stop.signal });
       const before = performance.now();
       stop.abort();
       expect(await aborted).toEqual([]);
-      expect(performance.now() - before).toBeLessThan(1_000);
+      expect(performance.now() - before).toBeLessThan(BEFORE_THE_WAIT_IS_OVER_MS);
     });
 
     it('15: a too large message or a too long id is refused and nothing of that call is sent', async () => {
@@ -401,8 +411,8 @@ export function messageBusContract(name: string, makeFixture: () => Promise<Mess
       );
       expect(await bus.peek(PAYMENTS, { max: MESSAGES_PER_CALL_MAX })).toHaveLength(MESSAGES_PER_CALL_MAX);
       expect(await bus.peek(PAYMENTS, { max: 1 })).toHaveLength(1);
-      expect(await payments.receive({ max: 1, waitMs: 2_000 })).toHaveLength(1);
-      const rest = await payments.receive({ max: MESSAGES_PER_CALL_MAX, waitMs: 2_000 });
+      expect(await payments.receive({ max: 1, waitMs: COMES_WITHIN_MS })).toHaveLength(1);
+      const rest = await payments.receive({ max: MESSAGES_PER_CALL_MAX, waitMs: COMES_WITHIN_MS });
       expect(rest.length).toBeGreaterThan(0);
       for (const after of ['', '-1', 'x', '1.5', '12345678901234567890'])
         await expect(bus.peek(PAYMENTS, { after, max: 1 })).rejects.toThrow('sequence number');
@@ -411,11 +421,11 @@ export function messageBusContract(name: string, makeFixture: () => Promise<Mess
     it('16: closing a receiver with unsettled messages loses none', async () => {
       await bus.send(TOPIC, [message('a'), message('b')]);
       const leaving = fixture.other.receiver(PAYMENTS);
-      expect(await leaving.receive({ max: 2, waitMs: 1_000 })).toHaveLength(2);
+      await take(leaving);
+      await take(leaving);
       await leaving.close();
       await fixture.advance(LOCK_MS + 1);
-      const back = [...(await payments.receive({ max: 2, waitMs: 2_000 }))];
-      if (back.length === 1) back.push(await take());
+      const back = [await take(), await take()];
       expect(back.map(({ messageId }) => messageId).sort()).toEqual(['a', 'b']);
     });
 
@@ -455,7 +465,9 @@ export function messageBusContract(name: string, makeFixture: () => Promise<Mess
       await fixture.advance(60_001);
       await bus.send('contract-notes', [message('young')]);
       const left = bus.receiver({ topic: 'contract-notes', subscription: 'left' });
-      expect((await left.receive({ max: 5, waitMs: 2_000 })).map(({ messageId }) => messageId)).toEqual(['young']);
+      expect((await left.receive({ max: 5, waitMs: COMES_WITHIN_MS })).map(({ messageId }) => messageId)).toEqual([
+        'young',
+      ]);
     });
 
     it('names a topic or subscription that is not there', async () => {

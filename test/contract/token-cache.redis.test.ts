@@ -4,7 +4,7 @@ import { RedisTokenCache } from '../../src/adapters/redis/redis-token-cache';
 import { InProcessTokenCache } from '../../src/adapters/system/in-process-token-cache';
 import { SystemClock } from '../../src/adapters/system/system-clock';
 import { recordedTelemetry } from '../support/recorded-telemetry';
-import { redisUnderTest } from '../support/redis-under-test';
+import { PATIENT_COMMANDS_MS, redisUnderTest } from '../support/redis-under-test';
 import { tokenCacheContract } from './token-cache.contract';
 
 const { url, answers } = redisUnderTest();
@@ -21,7 +21,13 @@ if (!answers) {
       get: () => Promise.reject(new Error('the fallback was asked')),
       forget: () => Promise.resolve(),
     };
-    const connection = new RedisConnection({ url, meanwhile: 'each for itself', clock, telemetry });
+    const connection = new RedisConnection({
+      url,
+      meanwhile: 'each for itself',
+      clock,
+      telemetry,
+      commandTimeoutMs: PATIENT_COMMANDS_MS,
+    });
     await connection.open();
     const cache = new RedisTokenCache({ connection, clock, fallback, namespace: `datapump-test-${randomUUID()}` });
     return { cache, clock, close: () => connection.close() };

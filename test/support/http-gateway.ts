@@ -8,7 +8,7 @@ import { EnvironmentSecretSource, secretVariable } from '../../src/adapters/syst
 import { InProcessTokenCache } from '../../src/adapters/system/in-process-token-cache';
 import { sha256Digest } from '../../src/adapters/system/sha256-digest';
 import { SystemChance } from '../../src/adapters/system/system-chance';
-import { SystemClock } from '../../src/adapters/system/system-clock';
+import { HeldClock } from './held-clock';
 import { recordedTelemetry } from './recorded-telemetry';
 
 const NAMES = [
@@ -22,7 +22,7 @@ const NAMES = [
 /** The gateway as production has it, with the secrets of the profile templates and a rate count in a file of its own. */
 export function openHttpGateway(options: { readonly trusted?: Buffer }) {
   const folder = mkdtempSync(join(tmpdir(), 'gateway-'));
-  const clock = new SystemClock();
+  const clock = new HeldClock();
   const recorded = recordedTelemetry();
   const snippets = new SqliteAnswerSnippets({ path: ':memory:' });
   const allowance = new SqliteBillerAllowance({ path: join(folder, 'allowance.sqlite') });
@@ -38,7 +38,6 @@ export function openHttpGateway(options: { readonly trusted?: Buffer }) {
     snippets,
     allowance,
     hosts: { allowedHosts: ['*.example'], allowPlainLoopback: true },
-    connectTimeoutMs: 1_000,
     ...options,
   });
   return {

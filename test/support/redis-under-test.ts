@@ -8,3 +8,6 @@ export const redisUnderTest = (): { readonly url: string; readonly answers: bool
   const look = `require('node:net').connect(${Number(port || 6379)}, ${JSON.stringify(hostname)}).on('connect', () => process.exit(0)).on('error', () => process.exit(1))`;
   return { url, answers: spawnSync(process.execPath, ['-e', look], { timeout: 3_000 }).status === 0 };
 };
+
+/** Of connections to a Redis that answers: a machine that is busy is not taken for a Redis that is away. */
+export const PATIENT_COMMANDS_MS = 2_000;

@@ -103,12 +103,3 @@ export class RunningSandbox {
     return this.rows(`SELECT count(*) AS n FROM ${table}`)[0]!['n'] as number;
   }
 }
-
-/** Waits for a condition, at most five seconds. */
-export async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
-  const end = Date.now() + 5_000;
-  while (!(await condition())) {
-    if (Date.now() > end) throw new Error(`waited 5 s in vain: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}

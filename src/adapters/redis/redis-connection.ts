@@ -37,16 +37,19 @@ export class RedisConnection {
       readonly meanwhile: string;
       readonly clock: Clock;
       readonly telemetry: Telemetry;
+      /** Half a second where left out. */
+      readonly commandTimeoutMs?: number;
     },
   ) {
+    const { commandTimeoutMs = COMMAND_TIMEOUT_MS } = options;
     this.redis = new Redis(options.url, {
       lazyConnect: true,
       enableOfflineQueue: false,
       maxRetriesPerRequest: 0,
-      commandTimeout: COMMAND_TIMEOUT_MS,
-      connectTimeout: COMMAND_TIMEOUT_MS * 4,
+      commandTimeout: commandTimeoutMs,
+      connectTimeout: commandTimeoutMs * 4,
       // Else closing keeps the process for 2 s where Redis never answered.
-      disconnectTimeout: COMMAND_TIMEOUT_MS,
+      disconnectTimeout: commandTimeoutMs,
       retryStrategy: (times) => Math.min(100 * times, RECONNECT_MAX_MS),
       // What answers here has become a replica: the name of the host leads to the new primary.
       reconnectOnError: (error) => error.message.startsWith('READONLY'),
@@ -91,7 +94,7 @@ export class RedisConnection {
     return this.reachable === false ? `Redis at ${this.host()} does not serve; ${this.options.meanwhile}` : undefined;
   }
 
-  /** Runs one command; FAILED in half a second at most, and at once for a while after a failure. */
+  /** Runs one command; FAILED when its time is over, and at once for a while after a failure. */
   async attempt<T>(command: (redis: Redis) => Promise<T>): Promise<T | typeof FAILED> {
     const { clock } = this.options;
     await this.open();
