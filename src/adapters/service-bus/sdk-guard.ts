@@ -30,7 +30,13 @@ interface SdkConnection {
   createSession(options?: unknown): Promise<SdkSession>;
   on(event: 'disconnected', listener: () => void): void;
   /** rhea's own, within rhea-promise's. */
-  readonly _connection: { readonly socket?: { destroy(): void }; readonly heartbeat_in?: NodeJS.Timeout };
+  readonly _connection: { readonly socket?: { destroy(error: Error): void } };
+}
+
+/** An SDK receiver, as far as it settles. */
+interface SdkSettler {
+  readonly _deliveryDispositionMap: Map<number, { readonly timer: NodeJS.Timeout }>;
+  settleMessage(message: { readonly delivery: { readonly id: number } }, ...rest: unknown[]): Promise<void>;
 }
 
 interface SdkContext {
@@ -45,6 +51,8 @@ interface SdkContext {
       options?: { readonly timeoutInMs?: number },
     ): Promise<unknown>;
   };
+  /** The receiver that settles what its link brought. */
+  getReceiverFromCache(linkName: string, sessionId?: string): SdkSettler | undefined;
   /** After a connection broke: puts another connection and another $cbs session into the context. */
   refreshConnection(): void;
 }
@@ -65,7 +73,7 @@ export function guardSdk(client: ServiceBusClient, limitMs: number): void {
   const context = contextOf(client);
   const guardCurrent = (): void => {
     guardConnection(context.connection, limitMs);
-    context.connection.on('disconnected', () => failWaiting(context));
+    context.connection.on('disconnected', () => failWaiting(requestLinksOf(context)));
     guardTokens(context.cbsSession, limitMs);
   };
   guardCurrent();
@@ -74,6 +82,7 @@ export function guardSdk(client: ServiceBusClient, limitMs: number): void {
     refresh();
     guardCurrent();
   };
+  guardSettling(context);
 }
 
 /**
@@ -81,13 +90,16 @@ export function guardSdk(client: ServiceBusClient, limitMs: number): void {
  * and it would keep this process alive for as long as its machine believes in it.
  */
 export async function endClient(client: ServiceBusClient, ms: number): Promise<void> {
+  const context = contextOf(client);
+  // Closing forgets them.
+  const links = requestLinksOf(context);
   try {
     await within(ms, client.close());
   } finally {
-    const { socket, heartbeat_in: silence } = contextOf(client).connection._connection;
-    socket?.destroy();
-    // rhea's watch for the other side's silence outlives the socket.
-    clearTimeout(silence);
+    // Without an error rhea would not hear of it: its heartbeats and its waits for the other side would go on.
+    context.connection._connection.socket?.destroy(new Error('the connection was given up'));
+    // A renewal whose answer got lost would wait another minute.
+    failWaiting(links);
   }
 }
 
@@ -116,14 +128,39 @@ function guardConnection(connection: SdkConnection, limitMs: number): void {
   };
 }
 
-function failWaiting({ managementClients, cbsSession }: SdkContext): void {
-  const links = [cbsSession._cbsSenderReceiverLink, ...Object.values(managementClients).map(({ _link }) => _link)];
-  for (const requests of links) {
-    for (const waiting of requests?._responsesMap.values() ?? []) {
+/**
+ * The SDK's timer of a settling outlives link and connection. What waits for the settling has its own, which holds the
+ * process as long as anybody waits.
+ */
+function guardSettling(context: SdkContext): void {
+  const guarded = new WeakSet<SdkSettler>();
+  const find = context.getReceiverFromCache.bind(context);
+  context.getReceiverFromCache = (...args) => {
+    const settler = find(...args);
+    if (settler === undefined || guarded.has(settler)) return settler;
+    guarded.add(settler);
+    const settle = settler.settleMessage.bind(settler);
+    settler.settleMessage = (message, ...rest) => {
+      const settled = settle(message, ...rest);
+      settler._deliveryDispositionMap.get(message.delivery.id)?.timer.unref();
+      return settled;
+    };
+    return settler;
+  };
+}
+
+const requestLinksOf = ({ managementClients, cbsSession }: SdkContext): readonly SdkRequests[] =>
+  [cbsSession._cbsSenderReceiverLink, ...Object.values(managementClients).map(({ _link }) => _link)].filter(
+    (link) => link !== undefined,
+  );
+
+function failWaiting(links: readonly SdkRequests[]): void {
+  for (const { _responsesMap: requests } of links) {
+    for (const waiting of requests.values()) {
       waiting.cleanupBeforeResolveOrReject();
       waiting.reject(new Error(LOST_WHILE_WAITING));
     }
-    requests?._responsesMap.clear();
+    requests.clear();
   }
 }
 
@@ -142,6 +179,8 @@ function guardClose(closable: Closable, limitMs: number): void {
     within(
       limitMs,
       close(options).catch(() => undefined),
+      // Its socket keeps the process alive as long as there is anything to wait for.
+      { holdsProcess: false },
     );
 }
 
@@ -157,10 +196,11 @@ function guardAddress(link: Closable): void {
 }
 
 /** Resolves when the work does or after `ms`, whichever is first. */
-export async function within(ms: number, work: Promise<unknown>): Promise<void> {
+export async function within(ms: number, work: Promise<unknown>, { holdsProcess = true } = {}): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const limit = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, ms);
+    if (!holdsProcess) timer.unref();
   });
   try {
     await Promise.race([work, limit]);

@@ -53,6 +53,8 @@ export class ServiceBusConnection {
   /** Answers of any kind, refusals too: while there are some, a lost one is no sign that the connection is dead. */
   private answers = 0;
   private ending = endingOfClient();
+  /** Of clients that were replaced, each within CLOSE_MAX_MS. */
+  private readonly goodbyes = new Set<Promise<void>>();
   /** Grows with every rebuild, so that a receiver knows that its link belongs to a client of the past. */
   generation = 0;
 
@@ -156,16 +158,21 @@ export class ServiceBusConnection {
     this.peekers = new Map();
     this.client = client;
     // Not waited for: the other side may never answer, which is why we are here.
-    endClient(old, CLOSE_MAX_MS).catch(() => undefined);
+    const goodbye = endClient(old, CLOSE_MAX_MS)
+      .catch(() => undefined)
+      .finally(() => this.goodbyes.delete(goodbye));
+    this.goodbyes.add(goodbye);
     ending.abort();
   }
 
+  /** Afterwards nothing of it keeps the process alive, neither the last client nor one that was replaced. */
   async close(): Promise<void> {
     if (this.closed) return;
     this.closed = true;
-    await endClient(this.client, CLOSE_MAX_MS).catch((error: unknown) =>
+    const last = endClient(this.client, CLOSE_MAX_MS).catch((error: unknown) =>
       this.telemetry?.warn('the Service Bus connection did not close cleanly', { cause: String(error) }),
     );
+    await Promise.all([last, ...this.goodbyes]);
   }
 
   private newClient(): ServiceBusClient {

@@ -11,6 +11,8 @@ import { takeFromSendingClient } from './sending-client';
 
 /** A message or batch, as Azure Service Bus Standard declares it on the link. */
 const MESSAGE_SIZE_MAX = 256 * 1024;
+/** What the service declares when a connection opens: the client then sends a heartbeat every half of it. */
+const IDLE_TIME_OUT_MS = 240_000;
 const EMPTY_FRAME = Buffer.from([0, 0, 0, 8, 2, 0, 0, 0]);
 const MANAGEMENT = '/$management';
 
@@ -87,6 +89,7 @@ export class ServiceBusPeer {
     const server = this.container.listen({
       port: this.port,
       host: '127.0.0.1',
+      idle_time_out: IDLE_TIME_OUT_MS,
       receiver_options: { max_message_size: MESSAGE_SIZE_MAX, autoaccept: false },
       sender_options: { treat_modified_as_released: false },
     } as never) as Server;
@@ -111,7 +114,8 @@ export class ServiceBusPeer {
     this.server = undefined;
     for (const client of this.clients) client.stop();
     this.clients.clear();
-    for (const socket of this.sockets) socket.destroy();
+    // With an error, since rhea hears of nothing else: its heartbeat would go on, and keep this process alive.
+    for (const socket of this.sockets) socket.destroy(new Error('the plug was pulled'));
     await closed;
   }
 
