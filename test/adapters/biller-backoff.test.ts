@@ -3,7 +3,7 @@ import { Admission } from '../../src/adapters/biller-http/admission';
 import { Backoff, BACKOFF_FIRST_MS, BACKOFF_MAX_MS, BillerTrouble } from '../../src/adapters/biller-http/backoff';
 import { Breaker } from '../../src/adapters/biller-http/breaker';
 import { PROBE_WAIT_MIN_MS } from '../../src/adapters/biller-http/probe';
-import { retryAfterMs } from '../../src/adapters/biller-http/retry-after';
+import { retryAfterMs, waitAskedMs } from '../../src/adapters/biller-http/retry-after';
 import { type Clock } from '../../src/application/ports/clock';
 import { type Permit } from '../../src/application/ports/biller-gateway';
 import { instantFromMs } from '../../src/domain/instant';
@@ -149,7 +149,10 @@ describe('a biller that throttles, or has no token for us, is left alone longer 
     const admission = admissionOf(under);
     const ask = (): Promise<Permit> => admission.permit(undefined, { waitMs: 0 });
     for (let n = 0; n < 3; n++) {
-      expect(admission.note({ kind: 'throttled', retryAfterMs: 5_000 })).toEqual({ kind: 'throttled', retryAfterMs: 5_000 });
+      expect(admission.note({ kind: 'throttled', retryAfterMs: 5_000 })).toEqual({
+        kind: 'throttled',
+        retryAfterMs: 5_000,
+      });
       expect((await ask()).granted).toBe(true);
       admission.note({ kind: 'accepted', httpStatus: 200, billerReference: undefined });
     }
@@ -183,7 +186,12 @@ describe('a biller that throttles, or has no token for us, is left alone longer 
 
   it('a change of reason is told, a repetition is counted', () => {
     const under = world();
-    const backoff = new Backoff(under.ports, { biller: '1', trouble: 'no credential for biller', counter: 'c', failuresToShut: 1 });
+    const backoff = new Backoff(under.ports, {
+      biller: '1',
+      trouble: 'no credential for biller',
+      counter: 'c',
+      failuresToShut: 1,
+    });
     for (const reason of ['unavailable', 'unavailable', 'token-refused', 'token-refused'])
       under.clock.ms += backoff.failed(reason);
     expect(under.lines).toHaveLength(2);
@@ -223,6 +231,23 @@ describe('what Retry-After asks for (issue 8, no 9)', () => {
     [`${' '.repeat(5_000)}x`, undefined],
   ])('%j', (header, expected) => {
     expect(retryAfterMs(header, now)).toBe(expected);
+  });
+
+  it.each([
+    ['Sat, 21 Nov 2026 08:00:00 GMT', 90_000],
+    ['Saturday, 21-Nov-26 08:00:00 GMT', 90_000],
+    ['Sat Nov 21 08:00:00 2026', 90_000],
+    ['soon', 30_000],
+    ['2026-11-21T08:00:00Z', 30_000],
+    [undefined, 30_000],
+  ])('counts a date from what the answer says the time is: %j', (date, expected) => {
+    const headers = { 'retry-after': 'Sat, 21 Nov 2026 08:01:30 GMT', ...(date !== undefined && { date }) };
+    expect(waitAskedMs(headers, Date.parse('2026-11-21T08:01:00Z'))).toBe(expected);
+  });
+
+  it('counts seconds from now, whatever the answer says the time is', () => {
+    const headers = { 'retry-after': '7', date: 'Sat, 21 Nov 2026 08:00:00 GMT' };
+    expect(waitAskedMs(headers, Date.parse('2026-11-21T09:00:00Z'))).toBe(7_000);
   });
 });
 

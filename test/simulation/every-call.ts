@@ -19,8 +19,8 @@ export async function runEveryCall(
   job: SeedJob,
   { part, parts }: { readonly part: number; readonly parts: number },
 ): Promise<JobResult> {
-  const { sqlite = false } = job;
-  const places = await placesOfUndisturbedRun(sqlite);
+  const adapters = { sqlite: job.sqlite ?? false, http: job.http ?? false };
+  const places = await placesOfUndisturbedRun(adapters);
   const cases = places.flatMap((place) =>
     [...faultsAt(place.site), ...PROCESS_KINDS].flatMap((kind) =>
       [false, true].map((fromThenOn) => ({ place, kind, fromThenOn })),
@@ -40,13 +40,14 @@ export async function runEveryCall(
     unbalanced: 0,
     runs: 0,
     onSqlite: 0,
+    onHttp: 0,
     rows: 0,
     traceHash: 0,
   };
   const ends: Record<string, number> = {};
   for (let index = part; index < cases.length; index += parts) {
     const { place, kind, fromThenOn } = cases[index]!;
-    const result = await runPlain(sqlite, (about, occurrence, kinds) => {
+    const result = await runPlain(adapters, (about, occurrence, kinds) => {
       const here =
         about === place.about && (fromThenOn ? occurrence >= place.occurrence : occurrence === place.occurrence);
       return here && kinds.includes(kind) ? kind : undefined;
@@ -55,7 +56,8 @@ export async function runEveryCall(
       violations.push(`${kind} ${fromThenOn ? 'from' : 'at'} ${place.about} #${place.occurrence}: ${violation}`);
     fired[kind] = (fired[kind] ?? 0) + result.fired.length;
     addTo(total, ends, result);
-    total.onSqlite += sqlite ? 1 : 0;
+    total.onSqlite += adapters.sqlite ? 1 : 0;
+    total.onHttp += adapters.http ? 1 : 0;
   }
   return { job, violations, fired, firedIds: [], firedStory: [], ends, ...total };
 }
@@ -67,12 +69,14 @@ type Decide = (
   site: CallSite | undefined,
 ) => FaultKind | undefined;
 
-const runPlain = (sqlite: boolean, decide: Decide): Promise<SeedResult> =>
-  runSeed({ seed: SEED, sqlite, scenario: { plain: true }, faults: { decide } });
+type Adapters = { readonly sqlite: boolean; readonly http: boolean };
 
-async function placesOfUndisturbedRun(sqlite: boolean): Promise<readonly Place[]> {
+const runPlain = (adapters: Adapters, decide: Decide): Promise<SeedResult> =>
+  runSeed({ seed: SEED, ...adapters, scenario: { plain: true }, faults: { decide } });
+
+async function placesOfUndisturbedRun(adapters: Adapters): Promise<readonly Place[]> {
   const places: Place[] = [];
-  const result = await runPlain(sqlite, (about, occurrence, _kinds, site) => {
+  const result = await runPlain(adapters, (about, occurrence, _kinds, site) => {
     // The scanner asks the same for ever: its first questions of each kind are enough.
     if (site && occurrence < 3) places.push({ about, occurrence, site });
     return undefined;

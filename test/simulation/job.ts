@@ -19,6 +19,8 @@ export interface SeedJob {
   readonly broken?: BrokenAssumptionName;
   /** Default: one seed in ten. */
   readonly sqlite?: boolean;
+  /** Default: another one in ten, unless an assumption is broken. */
+  readonly http?: boolean;
   /** A part of the loop over every call, instead of a seed of the swarm. */
   readonly everyCall?: { readonly part: number; readonly parts: number };
 }
@@ -43,14 +45,20 @@ export interface JobResult {
   readonly unbalanced: number;
   /** Runs of the loop over every call. */
   readonly runs: number;
-  /** Of these, how many on the product's SQLite adapters. */
+  /** Of these, how many on the product's SQLite adapters, and how many through its HTTP gateway. */
   readonly onSqlite: number;
+  readonly onHttp: number;
 }
 
 const VIOLATIONS_TOLD_MAX = 8;
 const ONE_ON_SQLITE_IN = 10;
 
+const ONE_ON_HTTP_IN = 10;
+const FIRST_ON_HTTP = 4;
+
 const runsOnSqlite = ({ seed, sqlite }: SeedJob): boolean => sqlite ?? seed % ONE_ON_SQLITE_IN === 0;
+const runsOnHttp = ({ seed, http, broken }: SeedJob): boolean =>
+  http ?? (broken === undefined && seed % ONE_ON_HTTP_IN === FIRST_ON_HTTP);
 
 export async function runJob(job: SeedJob, narrate?: (line: string) => void): Promise<JobResult> {
   if (job.everyCall) return runEveryCall(job, job.everyCall);
@@ -67,6 +75,7 @@ export async function runJob(job: SeedJob, narrate?: (line: string) => void): Pr
     },
     ...(broken ? { broken } : {}),
     sqlite: runsOnSqlite(job),
+    http: runsOnHttp(job),
     ...(narrate ? { narrate } : {}),
   });
   const fired: Record<string, number> = {};
@@ -93,5 +102,6 @@ export async function runJob(job: SeedJob, narrate?: (line: string) => void): Pr
     unbalanced: result.unbalanced.length,
     runs: 1,
     onSqlite: runsOnSqlite(job) ? 1 : 0,
+    onHttp: runsOnHttp(job) ? 1 : 0,
   };
 }

@@ -48,7 +48,7 @@ const resultOf = (job: SeedJob): JobResult => ({
     suspected: 0,
     unbalanced: 0,
   },
-  ...{ runs: 1, onSqlite: 0 },
+  ...{ runs: 1, onSqlite: 0, onHttp: 0 },
 });
 const open = (
   order: { resume?: boolean; fresh?: boolean; evenIfChanged?: boolean } = {},

@@ -88,6 +88,7 @@ async function simulate(values: Choices, surroundings: Surroundings): Promise<nu
       seed: 1,
       everyCall: { part, parts: EVERY_CALL_PARTS },
       ...(values.sqlite === undefined ? {} : { sqlite: values.sqlite }),
+      ...(values.http === undefined ? {} : { http: values.http }),
     }));
     await runJobs(surroundings.built, jobs, { workers, onResult: (result) => everyCall.add(result) });
   }
@@ -119,7 +120,7 @@ async function simulate(values: Choices, surroundings: Surroundings): Promise<nu
     );
   } else {
     say(
-      `${summary.seeds} seeds (${summary.onSqlite} on the SQLite adapters) in ${seconds.toFixed(1)} s (${(summary.seeds / seconds).toFixed(0)} a second), ${summary.rows} rows, ${summary.calls} calls, ${(summary.virtualMs / 3_600_000).toFixed(0)} hours of virtual time`,
+      `${summary.seeds} seeds (${summary.onSqlite} on the SQLite adapters, ${summary.onHttp} through the HTTP gateway) in ${seconds.toFixed(1)} s (${(summary.seeds / seconds).toFixed(0)} a second), ${summary.rows} rows, ${summary.calls} calls, ${(summary.virtualMs / 3_600_000).toFixed(0)} hours of virtual time`,
     );
     say(
       `${summary.faultsPerSeed.toFixed(1)} faults and ${(summary.crashes / summary.seeds).toFixed(1)} crashes per seed`,
@@ -132,7 +133,7 @@ async function simulate(values: Choices, surroundings: Surroundings): Promise<nu
     if (came !== undefined) for (const line of wayText(came)) say(line);
     if (values['every-call'] && isWhole)
       say(
-        `every call: ${everyCall.seeds} runs (${everyCall.onSqlite} on the SQLite adapters), ${everyCall.failed.length} parts with violations`,
+        `every call: ${everyCall.seeds} runs (${everyCall.onSqlite} on the SQLite adapters, ${everyCall.onHttp} through the HTTP gateway), ${everyCall.failed.length} parts with violations`,
       );
     for (const line of assumptions?.lines ?? []) say(line);
     for (const line of empty) say(`empty: ${line}`);

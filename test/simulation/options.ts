@@ -13,6 +13,7 @@ export interface JobOptions {
   readonly capability?: Capability;
   readonly kinds?: readonly FaultKind[];
   readonly sqlite?: boolean;
+  readonly http?: boolean;
   readonly broken?: BrokenAssumptionName;
 }
 
@@ -47,6 +48,7 @@ const OPTIONS = {
   kinds: { type: 'string' },
   broken: { type: 'string' },
   sqlite: { type: 'boolean' },
+  http: { type: 'boolean' },
 } as const;
 
 export const HELP = `npm run simulate -- [options]
@@ -67,6 +69,7 @@ A long run can be kept in a file, interrupted at any time (Ctrl-C, even kill -9)
 
 What runs:
   --sqlite, --no-sqlite all seeds on the SQLite adapters, or none (default: one in ten)
+  --http, --no-http     all seeds through the product's HTTP gateway, or none (default: another one in ten)
   --capability X        billers of one kind: neither, inquiry, keys or both
   --kinds a,b           only these kinds of faults, each at its highest rate
   --broken <name>       with one assumption broken: ${Object.keys(BROKEN_ASSUMPTIONS).join(', ')}
@@ -149,6 +152,7 @@ function jobOptionsOf(values: ReturnType<typeof read>['values'], problems: strin
       ? {}
       : { kinds: values.kinds.split(',').map((kind) => one('kinds', kind, FAULT_KINDS)) }),
     ...(values.sqlite === undefined ? {} : { sqlite: values.sqlite }),
+    ...(values.http === undefined ? {} : { http: values.http }),
     ...(values.broken === undefined
       ? {}
       : { broken: one('broken', values.broken, Object.keys(BROKEN_ASSUMPTIONS) as BrokenAssumptionName[]) }),

@@ -40,7 +40,7 @@ async function fewest<Item>(
   return kept;
 }
 
-export const repeatCommand = ({ seed, only, rows, capability, kinds, broken, sqlite }: SeedJob): string =>
+export const repeatCommand = ({ seed, only, rows, capability, kinds, broken, sqlite, http }: SeedJob): string =>
   [
     `npm run simulate -- --seeds ${seed}..${seed}`,
     ...(only ? [`--only ${only.join(',') || 'none'}`] : []),
@@ -49,5 +49,6 @@ export const repeatCommand = ({ seed, only, rows, capability, kinds, broken, sql
     ...(kinds ? [`--kinds ${kinds.join(',')}`] : []),
     ...(broken ? [`--broken ${broken}`] : []),
     ...(sqlite === undefined ? [] : [sqlite ? '--sqlite' : '--no-sqlite']),
+    ...(http === undefined ? [] : [http ? '--http' : '--no-http']),
     '--story',
   ].join(' ');

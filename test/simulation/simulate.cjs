@@ -36,11 +36,13 @@ function build(name, patches = new Map()) {
   rmSync(into, { recursive: true, force: true });
   for (const folder of folders) {
     for (const file of readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })) {
-      if (!file.endsWith('.ts') || file.endsWith('.test.ts')) continue;
+      if (!/\.c?[jt]s$/.test(file) || file.endsWith('.test.ts')) continue;
       const path = `${folder}/${file}`;
       const target = join(into, path.replace(/\.ts$/, '.js'));
       mkdirSync(dirname(target), { recursive: true });
-      writeFileSync(target, patches.has(path) ? transpile(path, patches.get(path)) : codeOf(path));
+      // Plain JavaScript is taken as it lies there, as the product's build does.
+      if (path.endsWith('.cjs')) writeFileSync(target, patches.get(path) ?? readFileSync(join(root, path)));
+      else writeFileSync(target, patches.has(path) ? transpile(path, patches.get(path)) : codeOf(path));
     }
   }
   return into;

@@ -6,6 +6,7 @@ const SIMULATE = resolve(__dirname, 'simulate.cjs');
 
 interface Told {
   readonly onSqlite: number;
+  readonly onHttp: number;
   readonly lost: number;
   readonly doubled: number;
   readonly stuck: number;
@@ -33,12 +34,14 @@ it('loses, doubles, strands and misreports nothing over the swarm, and tried eve
   expect(told.faultsPerSeed).toBeGreaterThanOrEqual(40);
   expect(told.crashesPerSeed).toBeGreaterThanOrEqual(7);
   expect(told.onSqlite).toBeGreaterThanOrEqual(50);
+  expect(told.onHttp).toBeGreaterThanOrEqual(50);
 }, 180_000);
 
-it('calls a run empty in which no seed was on the SQLite adapters, unless that was asked for', () => {
+it('calls a run empty in which no seed was on the SQLite adapters or through the HTTP gateway, unless that was asked for', () => {
   const summary = Object.assign(new Summary(), { seeds: 200 });
   expect(vacuities(summary, { usual: true })).toContain('none of 200 seeds ran on the SQLite adapters');
-  expect(vacuities(summary, { usual: false }).join()).not.toContain('SQLite');
+  expect(vacuities(summary, { usual: true })).toContain('none of 200 seeds ran through the HTTP gateway');
+  expect(vacuities(summary, { usual: false }).join()).not.toMatch(/SQLite|HTTP|token/);
 });
 
 it('runs a seed twice the same way, on any number of threads', () => {

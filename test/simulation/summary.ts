@@ -1,10 +1,11 @@
 import { type JobResult } from './job';
-import { FAULT_KINDS } from './world/faults';
+import { FAULT_KINDS, isOfHttp } from './world/faults';
 
 /** Sums over many results; what `--json` prints. */
 export class Summary {
   seeds = 0;
   onSqlite = 0;
+  onHttp = 0;
   readonly faults: Record<string, number> = Object.fromEntries(FAULT_KINDS.map((kind) => [kind, 0]));
   readonly ends: Record<string, number> = {};
   readonly failed: JobResult[] = [];
@@ -29,6 +30,7 @@ export class Summary {
   add(result: JobResult): void {
     this.seeds += result.runs;
     this.onSqlite += result.onSqlite;
+    this.onHttp += result.onHttp;
     for (const [kind, count] of Object.entries(result.fired)) this.faults[kind] = (this.faults[kind] ?? 0) + count;
     for (const [end, count] of Object.entries(result.ends)) this.ends[end] = (this.ends[end] ?? 0) + count;
     this.traceHash = (this.traceHash + result.traceHash) % 2 ** 32;
@@ -42,10 +44,11 @@ export class Summary {
   }
 
   toJSON(): Record<string, unknown> {
-    const { seeds, onSqlite, rows, calls, crashes, lost, doubled, stuck, differences, faults, ends } = this;
+    const { seeds, onSqlite, onHttp, rows, calls, crashes, lost, doubled, stuck, differences, faults, ends } = this;
     return {
       seeds,
       onSqlite,
+      onHttp,
       rows,
       calls,
       crashes,
@@ -78,9 +81,15 @@ export function vacuities(summary: Summary, { usual }: { readonly usual: boolean
   const few = summary.seeds / 50;
   return [
     ...(usual && summary.onSqlite === 0 ? [`none of ${summary.seeds} seeds ran on the SQLite adapters`] : []),
-    ...FAULT_KINDS.filter((kind) => summary.faults[kind]! < few).map(
-      (kind) => `${kind} struck ${summary.faults[kind]} times in ${summary.seeds} seeds, at least ${few} were expected`,
-    ),
+    ...(usual && summary.onHttp === 0 ? [`none of ${summary.seeds} seeds ran through the HTTP gateway`] : []),
+    ...FAULT_KINDS.flatMap((kind) => {
+      // What only the HTTP gateway knows strikes in its seeds alone: there it must be the oftener.
+      const [seeds, least] = isOfHttp(kind) ? [summary.onHttp, summary.onHttp / 10] : [summary.seeds, few];
+      const struck = summary.faults[kind]!;
+      return struck < least
+        ? [`${kind} struck ${struck} times in ${seeds} seeds, at least ${least} were expected`]
+        : [];
+    }),
     ...ENDS.filter((end) => (summary.ends[end] ?? 0) < few).map(
       (end) => `${summary.ends[end] ?? 0} records ended as ${end}, at least ${few} were expected`,
     ),

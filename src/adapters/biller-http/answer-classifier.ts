@@ -4,7 +4,7 @@ import { statusMatches } from '../shared/biller-document/biller-document';
 import { type Expression } from '../shared/biller-document/expression';
 import { parseBody, type ParsedBody } from './body-formats';
 import { type CompiledProfile, type CompiledRule } from './compiled-profile';
-import { retryAfterMs } from './retry-after';
+import { waitAskedMs } from './retry-after';
 import { type ExchangeFailure, type HttpAnswer } from './undici-transport';
 
 /** References and codes of billers are short; a longer one is cut, so that no body hides in it. */
@@ -56,7 +56,7 @@ export async function classify(
       if (!answer.wellFormed) return unknown('body-malformed');
       return { kind: 'declined', httpStatus: status, code: await textOf(compiled.code, answer) };
     case 'throttled':
-      return { kind: 'throttled', retryAfterMs: retryAfterMs(answer.headers['retry-after'], time.nowMs) ?? 0 };
+      return { kind: 'throttled', retryAfterMs: waitAskedMs(answer.headers, time.nowMs) ?? 0 };
     case 'not-executed':
       // By its status it succeeded, and what it says of itself cannot be read.
       if (!answer.wellFormed && status < 300) return unknown('body-malformed');

@@ -60,13 +60,19 @@ type Message =
   | { readonly code: string }
   | { readonly missing: string };
 
+/** Who evaluates the expressions of billers. */
+export interface Evaluator {
+  evaluate(biller: string, text: string, context: unknown, guards?: readonly MemberGuard[]): Promise<unknown>;
+  close(): Promise<void>;
+}
+
 /**
  * Evaluates expressions on data from outside in threads of their own, which can be ended by force.
  *
  * A biller has one evaluation at a time, and billers take turns; one that overran is a suspect for a while, and suspects
  * share one thread. So a runaway expression costs another biller at most one deadline's wait, and only until it is known.
  */
-export class ExpressionPool {
+export class ExpressionPool implements Evaluator {
   private readonly lanes = new Map<string, Lane>();
   private readonly slots = new Set<Slot>();
   private readonly ending = new Set<Promise<unknown>>();

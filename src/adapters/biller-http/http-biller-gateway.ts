@@ -28,10 +28,11 @@ import { BillerTrouble } from './backoff';
 import { classify, classifyFailure, readAnswer } from './answer-classifier';
 import { type CompiledProfile, CompiledProfiles } from './compiled-profile';
 import { type Credential, Credentials } from './credentials';
-import { ExpressionPool } from './expression-pool';
+import { type Evaluator, ExpressionPool } from './expression-pool';
 import { buildRequest } from './request-builder';
-import { retryAfterMs } from './retry-after';
+import { waitAskedMs } from './retry-after';
 import { askStatus } from './status-inquiry';
+import { NODE_TIMERS, type Timers } from './timers';
 import {
   type Carrier,
   type Deadline,
@@ -63,6 +64,10 @@ export interface HttpBillerGatewayOptions {
   readonly lookup?: typeof systemLookup;
   /** What carries requests; undici's agent where left out. */
   readonly carrier?: Carrier;
+  /** What ends waits for answers; Node's timers where left out. */
+  readonly timers?: Timers;
+  /** Who evaluates expressions that are not plain; threads of their own where left out. */
+  readonly expressions?: Evaluator;
 }
 
 const ADMISSIONS_MAX = 4_096;
@@ -71,20 +76,24 @@ const JUDGING_MAX_MS = 2_000;
 
 /** The port's laws over axios and undici: build, authenticate, send once, classify by the profile's words. */
 export class HttpBillerGateway implements BillerGateway {
-  private readonly expressions = new ExpressionPool();
+  private readonly expressions: Evaluator;
   private readonly compiled = new CompiledProfiles(
     (biller) => (text, context, guards) => this.expressions.evaluate(biller, text, context, guards),
   );
   private readonly transport: UndiciTransport;
   private readonly credentials: Credentials;
   private readonly clock: Clock;
+  private readonly timers: Timers;
   private readonly admissions = new Map<string, Admission>();
   private readonly troubles = new Map<BillerId, BillerTrouble>();
 
   constructor(private readonly options: HttpBillerGatewayOptions) {
     this.clock = options.clock;
+    this.timers = options.timers ?? NODE_TIMERS;
+    this.expressions = options.expressions ?? new ExpressionPool();
     const { hosts, connectTimeoutMs, trusted, lookup, carrier } = options;
     this.transport = new UndiciTransport(hosts, {
+      timers: this.timers,
       ...(connectTimeoutMs === undefined ? {} : { connectTimeoutMs }),
       ...(trusted === undefined ? {} : { trusted }),
       ...(lookup === undefined ? {} : { lookup }),
@@ -121,7 +130,8 @@ export class HttpBillerGateway implements BillerGateway {
         since: this.clock.monotonicMs(),
         sendWithinMs: Math.min(request.timeoutMs, compiled.inquiry?.timeoutMs ?? 0),
       });
-      return (await withinDeadline(deadline, () => this.ask(compiled, request, deadline))) ?? { answer: 'unavailable' };
+      const told = await withinDeadline(this.timers, deadline, () => this.ask(compiled, request, deadline));
+      return told ?? { answer: 'unavailable' };
     } catch {
       return { answer: 'unavailable' };
     }
@@ -172,7 +182,7 @@ export class HttpBillerGateway implements BillerGateway {
     refused: Credential,
     deadline: Deadline,
   ): Promise<HttpAnswer | undefined> {
-    const renewed = await withinDeadline(deadline, async () => {
+    const renewed = await withinDeadline(this.timers, deadline, async () => {
       await refused.forget();
       return this.credential(profile, compiled);
     }).catch(() => undefined);
@@ -199,7 +209,7 @@ export class HttpBillerGateway implements BillerGateway {
         answer = await exchange(asked);
       }
       if (answer.status === 429)
-        this.admission(profile).throttled(retryAfterMs(answer.headers['retry-after'], msOf(this.clock.now())) ?? 0);
+        this.admission(profile).throttled(waitAskedMs(answer.headers, msOf(this.clock.now())) ?? 0);
       return answer;
     });
   }

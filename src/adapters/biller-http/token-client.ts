@@ -2,7 +2,7 @@ import { type Clock } from '../../application/ports/clock';
 import { PortFailure } from '../../application/ports/failures';
 import { type FetchedToken } from '../../application/ports/token-cache';
 import { msOf } from '../../domain/instant';
-import { retryAfterMs } from './retry-after';
+import { waitAskedMs } from './retry-after';
 import { ExchangeFailure, type HttpAnswer, type UndiciTransport } from './undici-transport';
 
 const TOKEN_TIMEOUT_MS = 5_000;
@@ -59,7 +59,7 @@ export async function fetchToken(
     });
   }
   const token = answer.status === 200 ? readToken(answer) : undefined;
-  const asked = retryAfterMs(answer.headers['retry-after'], msOf(clock.now()));
+  const asked = waitAskedMs(answer.headers, msOf(clock.now()));
   if (!token)
     throw new PortFailure(step, {
       code: 'unavailable',

@@ -5,6 +5,7 @@ import { Agent, type Dispatcher } from 'undici';
 import { type AllowedHosts, problemOfUrl } from '../shared/biller-document/allowed-hosts';
 import { repeatedNames } from '../shared/biller-document/header-names';
 import { ADDRESS_REFUSED, addressAllowed, guardedLookup, literalAddress } from './reachable-address';
+import { NODE_TIMERS, type Timers } from './timers';
 
 /** Answers of biller APIs are small; a bigger one is not read on. */
 export const RESPONSE_BYTES_MAX = 256 * 1024;
@@ -84,6 +85,7 @@ const HEADERS = {
  */
 export class UndiciTransport {
   private readonly carrier: Carrier;
+  private readonly timers: Timers;
   /**
    * Without axios' defaults: each request merges them anew, which cost half of axios' share of a call. So nothing
    * converts bodies, no status is an error, and headers are the ones given.
@@ -97,8 +99,10 @@ export class UndiciTransport {
       readonly trusted?: Buffer;
       readonly lookup?: typeof systemLookup;
       readonly carrier?: Carrier;
+      readonly timers?: Timers;
     } = {},
   ) {
+    this.timers = options.timers ?? NODE_TIMERS;
     this.carrier =
       options.carrier ??
       new Agent({
@@ -163,7 +167,7 @@ export class UndiciTransport {
         const fail = (failure: ExchangeFailure): void => {
           if (settled) return;
           settled = true;
-          clearTimeout(timer);
+          cancel();
           reject(failure);
           abort?.();
         };
@@ -171,9 +175,8 @@ export class UndiciTransport {
           fail(new ExchangeFailure(wire.started ? 'timed-out' : 'connect-timeout', wire.started));
         // Timers fire before sockets are read: a process that was stopped, or was busy, past the deadline looks once at
         // what has long arrived before it calls the outcome unknown.
-        const timer = setTimeout(
-          () => (wire.started ? setImmediate(giveUp) : giveUp()),
-          Math.max(0, deadline.remainingMs()),
+        const cancel = this.timers.after(Math.max(0, deadline.remainingMs()), () =>
+          wire.started ? this.timers.afterReads(giveUp) : giveUp(),
         );
         let status = 0;
         let answerHeaders: Record<string, string> = {};
@@ -211,7 +214,7 @@ export class UndiciTransport {
             onResponseEnd: () => {
               if (settled) return;
               settled = true;
-              clearTimeout(timer);
+              cancel();
               resolve({
                 data: chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks),
                 status,

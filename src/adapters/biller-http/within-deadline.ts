@@ -1,14 +1,19 @@
+import { type Timers } from './timers';
 import { type Deadline } from './undici-transport';
 
 /** Undefined where the work has no result in time; the work itself is left to its own limits. */
-export async function withinDeadline<T>(deadline: Deadline, work: () => Promise<T>): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined;
+export async function withinDeadline<T>(
+  timers: Timers,
+  deadline: Deadline,
+  work: () => Promise<T>,
+): Promise<T | undefined> {
+  let cancel: (() => void) | undefined;
   const over = new Promise<undefined>(
-    (resolve) => (timer = setTimeout(() => resolve(undefined), Math.max(0, deadline.remainingMs()))),
+    (resolve) => (cancel = timers.after(Math.max(0, deadline.remainingMs()), () => resolve(undefined))),
   );
   try {
     return await Promise.race([work(), over]);
   } finally {
-    clearTimeout(timer);
+    cancel?.();
   }
 }

@@ -150,14 +150,17 @@ export class Watch {
     }
   }
 
-  /** Rules 6 and 7: a call leaves only under a stated intent of its own, in its time, and not after the end. */
-  callLeft(request: LeavingCall, leftAtMs: number): void {
+  /**
+   * Rules 6 and 7: a call leaves only under a stated intent of its own, in its time, and not after the end. `repeated`: it
+   * was refused for its credential, and leaves again within the same call.
+   */
+  callLeft(request: LeavingCall, leftAtMs: number, repeated = false): void {
     if (leftAtMs < this.callsJudgedFrom) return;
     this.laws.callLeft(request, leftAtMs);
     const { record, attempt: name } = request;
     const attempt = foldAttempt(this.view.stream(name));
     if (!attempt.started) return this.violate(`rule 6: ${record} was called without a stated attempt`);
-    const calls = (this.calls.get(name) ?? 0) + 1;
+    const calls = (this.calls.get(name) ?? 0) + (repeated ? 0 : 1);
     this.calls.set(name, calls);
     if (calls > 1 + attempt.resends)
       this.violate(`rule 6: ${name} was called ${calls} times under ${1 + attempt.resends} stated intents`);

@@ -148,7 +148,7 @@ async function holdsWithoutDefect(
 function* jobsFor({ on, aim }: Mutant): Generator<SeedJob> {
   const turns = [{}, ...CAPABILITIES.map((capability) => ({ capability }))];
   for (let seed = 1; seed <= SEEDS_MAX; seed++)
-    yield { seed, sqlite: on === 'sqlite', ...(aim ?? turns[seed % turns.length]) };
+    yield { seed, sqlite: on === 'sqlite', http: on === 'http', ...(aim ?? turns[seed % turns.length]) };
 }
 
 function lineOf({ mutant: { name, rule }, outcome, seeds }: Hunted): string {

@@ -10,8 +10,8 @@ export interface Mutant {
   readonly replace: string;
   /** What a violation says that is this defect's consequence: another one would find it by accident only. */
   readonly shows: RegExp;
-  /** The stores its seeds run on: the simulator's own (default), or the product's SQLite adapters. */
-  readonly on?: 'sqlite';
+  /** What its seeds run on: what the simulator itself has (default), or the product's SQLite adapters, or its HTTP gateway. */
+  readonly on?: 'sqlite' | 'http';
   /** Where no seed reaches it: the test files (what their paths hold) that hunt it instead. */
   readonly suites?: readonly string[];
   /** What brings the defect out, where the swarm does so too rarely: one kind of biller, a few kinds of faults. */

@@ -3,8 +3,8 @@ import { type Mutant } from './mutant';
 const HTTP = 'src/adapters/biller-http';
 
 /**
- * Defects of the real HTTP gateway. Seeds call a gateway of their own, so these are hunted by the suites that put the
- * real one over a simulated connection in virtual time, with crossed faults and many callers at once, and by its rules alone.
+ * Defects of the real HTTP gateway, hunted by the suites that put it over a simulated connection in virtual time, with
+ * crossed faults and many callers at once, and by its rules alone.
  */
 const of = (file: string, name: string, find: string, replace: string): Mutant => ({
   name,
@@ -16,7 +16,7 @@ const of = (file: string, name: string, find: string, replace: string): Mutant =
   suites: ['test/adapters/(biller-http\\.(crossed-faults|crowd|classifier)|biller-backoff)'],
 });
 
-export const MUTANTS_OF_BILLER_HTTP: readonly Mutant[] = [
+const BY_SUITES: readonly Mutant[] = [
   of(
     'http-biller-gateway.ts',
     'tells a 401 and then silence as not executed',
@@ -75,7 +75,7 @@ export const MUTANTS_OF_BILLER_HTTP: readonly Mutant[] = [
   of(
     'answer-classifier.ts',
     'ignores Retry-After',
-    "retryAfterMs: retryAfterMs(answer.headers['retry-after'], time.nowMs) ?? 0",
+    'retryAfterMs: waitAskedMs(answer.headers, time.nowMs) ?? 0',
     'retryAfterMs: 0 * time.nowMs',
   ),
   of(
@@ -172,4 +172,44 @@ export const MUTANTS_OF_BILLER_HTTP: readonly Mutant[] = [
     'onResponseError: (_controller, error) => fail(failureOf(error, wire.started)),',
     'onResponseError: (_controller, error) => fail(failureOf(error, false)),',
   ),
+];
+
+/** Of these, what the seeds that run through the real gateway must find as well, by what follows from each. */
+const BY_SEEDS: Readonly<Record<string, RegExp>> = {
+  'tells a 401 and then silence as not executed':
+    /came to not-executed; 2 requests left|^doubled|closed as not executed/,
+  'throws a broken connection instead of telling it': /threw/,
+  'repeats a refused call with the credential that was refused': /repeated with the credential that was refused/,
+  'accepts a malformed answer where the rule has no condition':
+    /came to accepted; .* unclear|delivered without an effect/,
+  'declines by a malformed answer': /came to declined; .* unclear|declined though the biller never said so/,
+  'tells a request that left as not executed': /came to not-executed; \d requests left|^doubled|closed as not executed/,
+  'ignores Retry-After': /before its biller's Retry-After was over/,
+  'shares a token between two billers': /was shown a token of biller/,
+  'shares a token between two scopes': /was shown a token for/,
+  'keeps the place of a call that is over': /still holds \d+ permits or probes/,
+  'keeps the probe of a call that is over': /still holds \d+ permits or probes/,
+  'sends after the deadline': /a call of .* left at .*, after/,
+  'takes a broken connection for one that never was':
+    /came to not-executed; \d requests left|^doubled|closed as not executed/,
+};
+
+const bySeeds = (mutant: Mutant): readonly Mutant[] => {
+  const { suites, ...found } = mutant;
+  const shows = BY_SEEDS[mutant.name];
+  return suites && shows ? [{ ...found, name: `${mutant.name}, as seeds see it`, on: 'http', shows }] : [];
+};
+
+export const MUTANTS_OF_BILLER_HTTP: readonly Mutant[] = [
+  ...BY_SUITES,
+  ...BY_SUITES.flatMap(bySeeds),
+  {
+    name: 'counts a date of the biller by the clock of this machine',
+    rule: 'the gateway keeps its laws',
+    file: `${HTTP}/retry-after.ts`,
+    find: 'Number.isNaN(answeredAtMs) ? ownNowMs : answeredAtMs',
+    replace: 'Number.isNaN(answeredAtMs) ? ownNowMs : ownNowMs',
+    on: 'http',
+    shows: /before its biller's Retry-After was over/,
+  },
 ];

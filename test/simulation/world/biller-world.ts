@@ -29,6 +29,8 @@ export interface BillerRequest {
   readonly biller: string;
   readonly record: string;
   readonly key: string;
+  /** The biller is not shown the key: its profile names no header for it. */
+  readonly keyless?: boolean;
   /** As a body says it: decimal text. Undefined where no money moves. */
   readonly amount: string | undefined;
   readonly currency: string | undefined;
@@ -44,6 +46,10 @@ const DECIMALS: Readonly<Record<string, number>> = { USD: 2, JPY: 0, KWD: 3, CLF
 export const WORLD_CURRENCIES = Object.keys(DECIMALS);
 
 const keyedBy = ({ biller, key }: BillerRequest): string => `${biller} ${key}`;
+
+/** As the biller writes it. */
+export const decimalOf = (minorUnits: number, currency: string): string =>
+  (minorUnits / 10 ** DECIMALS[currency]!).toFixed(DECIMALS[currency]);
 
 const minorUnitsIn = (amount: string, currency: string): number =>
   Math.round(Number(amount) * 10 ** DECIMALS[currency]!);
@@ -68,6 +74,7 @@ export class BillerWorld {
 
   /** A request arrives and is carried out, or is known by its key and answered as before. */
   receive(request: BillerRequest): BillerAnswer {
+    if (request.keyless) return this.carryOut(request);
     const known = this.rememberedOf(request);
     if (known?.answer && this.natures.get(request.biller)!.remembersKeys) return known.answer;
     const answer = this.carryOut(request);
@@ -86,7 +93,7 @@ export class BillerWorld {
 
   /** A request arrives and is turned away, or fails: some billers have seen its key all the same. */
   turnAway(request: BillerRequest): void {
-    if (!this.natures.get(request.biller)!.fromFirstUse || this.rememberedOf(request)) return;
+    if (request.keyless || !this.natures.get(request.biller)!.fromFirstUse || this.rememberedOf(request)) return;
     this.remembered.set(keyedBy(request), { firstAt: this.timeline.now, answer: undefined });
   }
 

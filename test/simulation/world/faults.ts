@@ -15,7 +15,13 @@ export type CallSite =
   | 'prepare'
   | 'call'
   | 'inquiry'
-  | 'profiles';
+  | 'profiles'
+  // Of the real gateway alone: what it does to be let in, and each request as it goes over a connection of its own.
+  | 'building'
+  | 'secret'
+  | 'token'
+  | 'connect'
+  | 'request';
 
 /** What the wire does of itself; the kinds without one are told to the port that was called, which does them. */
 export type Behaviour = 'fails-before' | 'fails-after' | 'acknowledged-without' | 'slow' | 'conflict' | 'port';
@@ -59,24 +65,29 @@ export const CALL_FAULTS = {
   'profiles-unreadable': { at: ['profiles'], does: 'fails-before', rate: 0.006 },
   'permit-refused': { at: ['permit'], does: 'port', rate: 0.05 },
   'token-unavailable': { at: ['prepare'], does: 'fails-before', rate: 0.04 },
-  'secret-missing': { at: ['prepare'], does: 'fails-before', rate: 0.02 },
-  'row-vanishes': { at: ['prepare'], does: 'port', rate: 0.02 },
-  'biller-refused': { at: ['call'], does: 'port', rate: 0.06 },
-  'biller-throttled': { at: ['call'], does: 'port', rate: 0.06 },
-  'biller-unauthorized': { at: ['call'], does: 'port', rate: 0.02 },
-  'biller-busy': { at: ['call'], does: 'port', rate: 0.04 },
-  'biller-500-before-effect': { at: ['call'], does: 'port', rate: 0.05 },
-  'biller-500-after-effect': { at: ['call'], does: 'port', rate: 0.05 },
-  'biller-timeout-with-effect': { at: ['call'], does: 'port', rate: 0.05 },
-  'biller-timeout-late-effect': { at: ['call'], does: 'port', rate: 0.06 },
-  'biller-timeout-without-effect': { at: ['call'], does: 'port', rate: 0.05 },
-  'biller-200-with-error-body': { at: ['call'], does: 'port', rate: 0.03 },
-  'biller-malformed-body': { at: ['call'], does: 'port', rate: 0.04 },
+  'secret-missing': { at: ['prepare', 'secret'], does: 'fails-before', rate: 0.02 },
+  'row-vanishes': { at: ['prepare', 'building'], does: 'port', rate: 0.02 },
+  'biller-refused': { at: ['call', 'connect'], does: 'port', rate: 0.06 },
+  'biller-throttled': { at: ['call', 'request'], does: 'port', rate: 0.06 },
+  'biller-unauthorized': { at: ['call', 'request'], does: 'port', rate: 0.02 },
+  'biller-busy': { at: ['call', 'request'], does: 'port', rate: 0.04 },
+  'biller-500-before-effect': { at: ['call', 'request'], does: 'port', rate: 0.05 },
+  'biller-500-after-effect': { at: ['call', 'request'], does: 'port', rate: 0.05 },
+  'biller-timeout-with-effect': { at: ['call', 'request'], does: 'port', rate: 0.05 },
+  'biller-timeout-late-effect': { at: ['call', 'request'], does: 'port', rate: 0.06 },
+  'biller-timeout-without-effect': { at: ['call', 'request'], does: 'port', rate: 0.05 },
+  'biller-200-with-error-body': { at: ['call', 'request'], does: 'port', rate: 0.03 },
+  'biller-malformed-body': { at: ['call', 'request'], does: 'port', rate: 0.04 },
   'key-not-carried': { at: ['call'], does: 'port', rate: 0.02 },
   'inquiry-lags': { at: ['inquiry'], does: 'port', rate: 0.3 },
   'inquiry-pending': { at: ['inquiry'], does: 'port', rate: 0.08 },
   'inquiry-cannot-tell': { at: ['inquiry'], does: 'port', rate: 0.04 },
   'inquiry-unavailable': { at: ['inquiry'], does: 'port', rate: 0.15 },
+  'biller-reset-before-effect': { at: ['request'], does: 'port', rate: 0.1 },
+  'biller-reset-after-effect': { at: ['request'], does: 'port', rate: 0.1 },
+  'token-refused': { at: ['token'], does: 'port', rate: 0.1 },
+  'token-unclear': { at: ['token'], does: 'port', rate: 0.2 },
+  'token-silent': { at: ['token'], does: 'port', rate: 0.15 },
 } as const satisfies Record<string, Declaration>;
 
 /** What strikes a process at any of its calls. */
@@ -113,6 +124,10 @@ export const WORLD_FAULTS = {
 } as const;
 
 export type CallFault = keyof typeof CALL_FAULTS;
+const SITES_OF_HTTP: readonly CallSite[] = ['token', 'request'];
+/** Whether only the real gateway knows it. */
+export const isOfHttp = (kind: FaultKind): boolean =>
+  kind in CALL_FAULTS && CALL_FAULTS[kind as CallFault].at.every((site) => SITES_OF_HTTP.includes(site));
 export type ProcessFault = keyof typeof PROCESS_FAULTS;
 export type WorldFault = keyof typeof WORLD_FAULTS;
 export type FaultKind = CallFault | ProcessFault | WorldFault;

@@ -14,6 +14,7 @@ import { runFetcher } from '../../../src/bootstrap/processes/run-fetcher';
 import { runScanner } from '../../../src/bootstrap/processes/run-scanner';
 import { byPromise } from './at-once';
 import { GUARD_LOOK_MS } from './disaster';
+import { HttpGateway } from './http/http-gateway';
 import { SimulatedBus } from './simulated-bus';
 import { SimulatedGateway } from './simulated-gateway';
 import { chanceOf, contracts, eventStoreOf, profilesOf, shardsOf, telemetryOf } from './simulated-ports';
@@ -44,7 +45,7 @@ const CONTROL_CACHE_MS = 2_000;
 
 export interface PortsOfProcess {
   readonly container: Container;
-  readonly gateway: SimulatedGateway;
+  readonly gateway: SimulatedGateway | HttpGateway;
 }
 
 /** What the container of one life of a process yields: the real services over ports that go through the wire. */
@@ -61,7 +62,9 @@ export function portsOf(world: World, process: SimulatedProcess, epoch: number):
   const eventStore = world.hasDisaster ? guard.eventStore : unguarded;
   const chance = chanceOf(world, process);
   const bus = new SimulatedBus(world, process, epoch);
-  const gateway = new SimulatedGateway(world, process, epoch);
+  const gateway = world.http
+    ? new HttpGateway(world, process, epoch, { clock, chance, telemetry })
+    : new SimulatedGateway(world, process, epoch);
   const history = createHistory({ eventStore, chance, clock }, `${process.name}#${epoch}`);
   const relay: RelayOutbox = relayOutbox({ history, bus, clock, chance });
   const services = new Map<unknown, unknown>([

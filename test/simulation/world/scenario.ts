@@ -244,7 +244,7 @@ function planRow(
     billerId: biller,
     accountNumber: CANARY,
     name: `${CANARY} Name`,
-    email: `${CANARY}@example.test`,
+    email: trait === 'unbuildable' ? undefined : `${CANARY}@example.test`,
     paperless: true,
     autoPay: false,
   };

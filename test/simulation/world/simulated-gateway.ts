@@ -14,6 +14,7 @@ import { type InquiryAnswer } from '../../../src/domain/policies/in-doubt-resolu
 import { type BillerRequest } from './biller-world';
 import { mixed } from './dice';
 import { type CallFault } from './faults';
+import { denies, landLate } from './late-effect';
 import { type SimulatedProcess } from './simulated-process';
 import { type World } from './world';
 
@@ -109,11 +110,6 @@ export class SimulatedGateway implements BillerGateway {
     });
   }
 
-  private lies(question: number): boolean {
-    const { inquiryLies = 0 } = this.world.broken ?? {};
-    return inquiryLies > 0 && this.world.dice.fraction(mixed(question, this.world.timeline.now)) < inquiryLies;
-  }
-
   private breakerOf(biller: string): Breaker {
     const breaker = this.breakers.get(biller) ?? { failures: 0, openUntil: 0 };
     this.breakers.set(biller, breaker);
@@ -184,7 +180,7 @@ export class SimulatedGateway implements BillerGateway {
         if (fault === 'inquiry-cannot-tell') return { answer: 'cannot-tell' };
         if (fault === 'inquiry-unavailable') return { answer: 'unavailable' };
         const state = billers.stateOf(record, fault === 'inquiry-lags');
-        if (state.says === 'delivered' && this.lies(question)) return { answer: 'absent' };
+        if (state.says === 'delivered' && denies(this.world, question)) return { answer: 'absent' };
         if (state.says === 'delivered') {
           const minorUnits = state.effect.minorUnits + (this.world.misreported.has(record) ? 1 : 0);
           const amount = this.world.carriesMoney(record) ? { minorUnits, currency: state.effect.currency! } : undefined;
@@ -234,7 +230,8 @@ export class SimulatedGateway implements BillerGateway {
     if (how) {
       if (how.effect === 'now') billers.receive(request);
       if (how.effect === 'none') billers.turnAway(request);
-      if (how.effect === 'late') this.landLate(request, question, deadline);
+      if (how.effect === 'late')
+        landLate(this.world, request, { question, deadline, quarantineMs: request.quarantineMs });
       return how.hears === 'timeout'
         ? { outcome: TIMEOUT, answeredAt: Math.max(deadline, timeline.now) }
         : { outcome: this.varied(how.hears, question), answeredAt: usually };
@@ -255,15 +252,5 @@ export class SimulatedGateway implements BillerGateway {
       ...outcome,
       retryAfterMs: this.world.dice.pick(RETRY_AFTERS_MS, mixed(question, this.world.timeline.now)),
     };
-  }
-
-  /** Within the declared lateness, often at its very end; further where that assumption is broken. */
-  private landLate(request: Sent, question: number, deadline: number): void {
-    const { billers, timeline, dice } = this.world;
-    const latenessMaxMs = request.quarantineMs * this.world.latenessFactor;
-    const share = dice.fraction(mixed(question, 5)) < 0.3 ? 1 : dice.fraction(mixed(question, 6));
-    const at = Math.max(timeline.now, deadline) + Math.floor((latenessMaxMs - 1_000) * share);
-    this.world.lateEffectsUntil = Math.max(this.world.lateEffectsUntil, at);
-    timeline.at(at, () => void billers.receive(request));
   }
 }

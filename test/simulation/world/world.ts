@@ -10,6 +10,8 @@ import { type BrokenAssumption } from './broken-assumptions';
 import { Dice } from './dice';
 import { hasDisaster, MemoryWitness } from './disaster';
 import { FaultPlan } from './faults';
+import { documentOf } from './http/documents';
+import { HttpBillers } from './http/http-billers';
 import { MemoryBroker } from './memory-broker';
 import { MemoryEventStore } from './memory-event-store';
 import { MemoryShard } from './memory-shard';
@@ -30,6 +32,8 @@ export interface WorldOptions {
   readonly narrate?: (line: string) => void;
   /** On the product's SQLite adapters instead of the simulator's own stores in memory. */
   readonly sqlite?: boolean;
+  /** Through the product's own HTTP gateway, over sockets of the simulator's. */
+  readonly http?: boolean;
   readonly broken?: BrokenAssumption;
   /** No chance but the faults that are decided. */
   readonly plain?: boolean;
@@ -66,6 +70,8 @@ export class World {
   readonly overBefore = new Set<string>();
   readonly shards: readonly WorldShard[];
   readonly billers: BillerWorld;
+  /** The billers as servers, where the product's own gateway speaks to them. */
+  readonly http: HttpBillers | undefined;
   readonly watch: Watch;
   readonly profiles = { current: new Map<string, BillerProfile>(), versions: new Map<string, BillerProfile>() };
   /** By process: what its present life speaks to billers by. */
@@ -117,6 +123,7 @@ export class World {
       return options.sqlite ? sqliteShard(name, nowMs, onMove) : new MemoryShard(name, nowMs, onMove);
     });
     this.billers = new BillerWorld(this.timeline, this.dice);
+    this.http = options.http ? new HttpBillers(this) : undefined;
     this.watch = new Watch(this.view(), {
       nowMs: () => this.timeline.now,
       inHandMax: CONCURRENT_MESSAGES_MAX,
@@ -131,7 +138,8 @@ export class World {
     }
   }
 
-  publishProfile(profile: BillerProfile): void {
+  publishProfile(planned: BillerProfile): void {
+    const profile = this.http ? { ...planned, document: { ...documentOf(planned, this.dice) } } : planned;
     this.profiles.versions.set(`${profile.billerId} ${profile.version}`, profile);
     this.profiles.current.set(profile.billerId, profile);
     this.watch.laws.doorMoved(profile.billerId, 'not live', profile.rollout !== 'live');
