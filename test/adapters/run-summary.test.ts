@@ -1,6 +1,6 @@
 import { runSummaryLines, summaryOf } from '../../src/adapters/command-line/run-summary';
 import { lookLines, programWords, shellWord } from '../../src/bootstrap/demo/look-lines';
-import { type ShardTotal } from '../../src/application/ports/shard';
+import { type ShardTotal } from '../../src/application/ports/shard-totals';
 import { type RecordKey } from '../../src/domain/identifiers';
 
 const total = (status: ShardTotal['status'], count: number, minorUnits = 0, currency = 'EUR'): ShardTotal =>

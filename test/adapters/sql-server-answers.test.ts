@@ -2,7 +2,7 @@ import { CallCoalescer } from '../../src/adapters/sql-server/call-coalescer';
 import { ROW_KEYS, type RowKey } from '../../src/adapters/sql-server/row-key';
 import { SqlServerShardStatuses } from '../../src/adapters/sql-server/shard-statuses';
 import { PortFailure } from '../../src/application/ports/failures';
-import { type RowResult } from '../../src/application/ports/shard';
+import { type RowResult } from '../../src/application/ports/shard-results';
 import { type DpId } from '../../src/domain/identifiers';
 import { instant } from '../../src/domain/instant';
 import { type Asked, type Line, scriptedSqlServer } from '../support/scripted-sql-server';

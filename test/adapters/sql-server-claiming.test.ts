@@ -1,7 +1,7 @@
 import { ROW_KEYS } from '../../src/adapters/sql-server/row-key';
 import { CLAIM_ROWS_MAX, SqlServerShardClaiming } from '../../src/adapters/sql-server/shard-claiming';
 import { CHUNK_ID_LENGTH_MAX, ID_LENGTH_MAX } from '../../src/adapters/sql-server/sql-text';
-import { type ClaimRequest } from '../../src/application/ports/shard';
+import { type ClaimRequest } from '../../src/application/ports/shard-claims';
 import { billerId, type BillerId, type ChunkId, type DpId, shardName } from '../../src/domain/identifiers';
 import { planChunks } from '../../src/domain/policies/chunking';
 import { type Asked, type Line, scriptedSqlServer } from '../support/scripted-sql-server';

@@ -4,7 +4,7 @@ import { ROW_KEYS, TEXT_KEY, type RowKey } from '../../src/adapters/sql-server/r
 import { SqlServerShardImport } from '../../src/adapters/sql-server/shard-import';
 import { ID_LENGTH_MAX } from '../../src/adapters/sql-server/sql-text';
 import { derivedId } from '../../src/adapters/shared/derived-id';
-import { type CustomerCorrection, type PaymentImport } from '../../src/application/ports/shard';
+import { type CustomerCorrection, type PaymentImport } from '../../src/application/ports/payment-imports';
 import { billerId } from '../../src/domain/identifiers';
 import { instant } from '../../src/domain/instant';
 import { type Asked, type Line, scriptedSqlServer } from '../support/scripted-sql-server';

@@ -9,7 +9,7 @@ import { judgeSchema, schemaScript } from '../../src/adapters/sql-server/migrate
 import { MAPPED_VIEWS } from '../../src/adapters/sql-server/migrations';
 import { numberEnds, rowKeyOfType, ROW_KEYS, TEXT_KEY } from '../../src/adapters/sql-server/row-key';
 import { derivedId } from '../../src/adapters/shared/derived-id';
-import { type PaymentImport } from '../../src/application/ports/shard';
+import { type PaymentImport } from '../../src/application/ports/payment-imports';
 import { billerId, dpId, type DpId } from '../../src/domain/identifiers';
 import { instant } from '../../src/domain/instant';
 

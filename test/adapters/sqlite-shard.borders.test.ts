@@ -1,5 +1,7 @@
 import { SqliteShard } from '../../src/adapters/sqlite/sqlite-shard';
-import { type ClaimRequest, ROWS_PER_CALL_MAX, type StatusChange } from '../../src/application/ports/shard';
+import { ROWS_PER_CALL_MAX } from '../../src/application/ports/shard';
+import { type ClaimRequest } from '../../src/application/ports/shard-claims';
+import { type StatusChange } from '../../src/application/ports/shard-results';
 import { type SeedRow } from '../../src/adapters/shared/shard-seed';
 import { allowedPredecessors, ROW_STATUSES, type RowStatus } from '../../src/domain/dp-record/row-status';
 import { billerId, chunkId, customerId, type DpId, dpId, shardName } from '../../src/domain/identifiers';

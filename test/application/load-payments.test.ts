@@ -13,7 +13,7 @@ import {
   type LoadResult,
   type PaymentLine,
 } from '../../src/application/operating/load-payments';
-import { type PaymentImport } from '../../src/application/ports/shard';
+import { type PaymentImport } from '../../src/application/ports/payment-imports';
 import { billerId, shardName } from '../../src/domain/identifiers';
 import { instant } from '../../src/domain/instant';
 

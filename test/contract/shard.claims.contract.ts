@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { type OutboxChunk, type Shard } from '../../src/application/ports/shard';
+import { type Shard } from '../../src/application/ports/shard';
+import { type OutboxChunk } from '../../src/application/ports/shard-claims';
 import { type DataType } from '../../src/domain/biller/data-type';
 import { chunkId, dpId } from '../../src/domain/identifiers';
 import { InvariantViolation } from '../../src/domain/invariant';

@@ -1,4 +1,5 @@
-import { type PaymentImport, type Shard } from '../../src/application/ports/shard';
+import { type PaymentImport } from '../../src/application/ports/payment-imports';
+import { type Shard } from '../../src/application/ports/shard';
 import { billerId, dpId } from '../../src/domain/identifiers';
 import { plusMs } from '../../src/domain/instant';
 import { type ShardFixture } from './shard.contract';

@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { type SeedRow, type ShardSeed } from '../../src/adapters/shared/shard-seed';
-import { type OutboxChunk, type PaymentImport, type Shard } from '../../src/application/ports/shard';
+import { type PaymentImport } from '../../src/application/ports/payment-imports';
+import { type Shard } from '../../src/application/ports/shard';
+import { type OutboxChunk } from '../../src/application/ports/shard-claims';
 import { allowedPredecessors } from '../../src/domain/dp-record/row-status';
 import { type BillerId, billerId, chunkId, customerId, dpId, type DpId, paymentId } from '../../src/domain/identifiers';
 import { instant, plusMs } from '../../src/domain/instant';

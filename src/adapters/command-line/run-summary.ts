@@ -1,5 +1,5 @@
 import { addTo, type End, ENDS, emptyTally, endOfRow, type Tally } from '../../application/queries/control-totals';
-import { type ShardTotal } from '../../application/ports/shard';
+import { type ShardTotal } from '../../application/ports/shard-totals';
 import { decimalText } from '../../domain/money';
 import { type Lines } from './printer';
 import { tableLines } from './table';

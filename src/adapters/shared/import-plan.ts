@@ -1,4 +1,4 @@
-import { type ImportFate, type ImportResult, type PaymentImport } from '../../application/ports/shard';
+import { type ImportFate, type ImportResult, type PaymentImport } from '../../application/ports/payment-imports';
 import { derivedId } from './derived-id';
 
 export interface StoredPayment {

@@ -1,4 +1,4 @@
-import { type ClaimRequest, type OutboxChunk } from '../../application/ports/shard';
+import { type ClaimRequest, type OutboxChunk } from '../../application/ports/shard-claims';
 import { type DataType } from '../../domain/biller/data-type';
 import { type BillerId, type ChunkId, type DpId, type ShardName } from '../../domain/identifiers';
 import { invariant } from '../../domain/invariant';

@@ -1,4 +1,5 @@
-import { type RowResult, type Shard, type StalledRow, type StatusChange } from '../../application/ports/shard';
+import { type Shard } from '../../application/ports/shard';
+import { type RowResult, type StalledRow, type StatusChange } from '../../application/ports/shard-results';
 import { type DataType } from '../../domain/biller/data-type';
 import { type RowStatus } from '../../domain/dp-record/row-status';
 import { type BillerId, type ChunkId, type DpId } from '../../domain/identifiers';

@@ -1,4 +1,4 @@
-import { type ShardTotal } from '../../application/ports/shard';
+import { type ShardTotal } from '../../application/ports/shard-totals';
 import { type DataType } from '../../domain/biller/data-type';
 import { type RowStatus } from '../../domain/dp-record/row-status';
 import { type BillerId } from '../../domain/identifiers';

@@ -1,5 +1,5 @@
 import { type Database, type Statement } from 'better-sqlite3';
-import { type ClaimRequest, type OutboxChunk } from '../../application/ports/shard';
+import { type ClaimRequest, type OutboxChunk } from '../../application/ports/shard-claims';
 import { type DataType } from '../../domain/biller/data-type';
 import { type BillerId, type ChunkId, type DpId, type ShardName } from '../../domain/identifiers';
 import { type Instant } from '../../domain/instant';

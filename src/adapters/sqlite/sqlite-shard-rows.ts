@@ -1,6 +1,7 @@
 import { type Database, type Statement } from 'better-sqlite3';
 import { isDamage, type PortFailure } from '../../application/ports/failures';
-import { type DpRows, ROWS_PER_CALL_MAX } from '../../application/ports/shard';
+import { ROWS_PER_CALL_MAX } from '../../application/ports/shard';
+import { type DpRows } from '../../application/ports/shard-rows';
 import { type DataType } from '../../domain/biller/data-type';
 import { type DpDetail, type DpRow } from '../../domain/dp-record/dp-row';
 import { type RowStatus } from '../../domain/dp-record/row-status';

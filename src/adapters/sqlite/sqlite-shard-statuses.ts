@@ -1,5 +1,6 @@
 import { type Database, type Statement } from 'better-sqlite3';
-import { type RowResult, type Shard, type StalledRow, type StatusChange } from '../../application/ports/shard';
+import { type Shard } from '../../application/ports/shard';
+import { type RowResult, type StalledRow, type StatusChange } from '../../application/ports/shard-results';
 import { type DataType } from '../../domain/biller/data-type';
 import { type DpDetail } from '../../domain/dp-record/dp-row';
 import { type RowStatus } from '../../domain/dp-record/row-status';

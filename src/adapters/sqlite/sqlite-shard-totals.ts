@@ -1,5 +1,5 @@
 import { type Database, type Statement } from 'better-sqlite3';
-import { type ShardTotal } from '../../application/ports/shard';
+import { type ShardTotal } from '../../application/ports/shard-totals';
 import { type DataType } from '../../domain/biller/data-type';
 import { type RowStatus } from '../../domain/dp-record/row-status';
 import { type BillerId } from '../../domain/identifiers';

@@ -1,23 +1,12 @@
 import { type Database } from 'better-sqlite3';
 import { PortFailure } from '../../application/ports/failures';
 import { type KnownHistory } from '../../application/ports/history-witness';
-import {
-  ROWS_PER_CALL_MAX,
-  type ClaimRequest,
-  type CorrectionOrder,
-  type CustomerCorrection,
-  type ImportFate,
-  type DpRows,
-  type ImportResult,
-  type OutboxChunk,
-  type PaymentImport,
-  type PaymentReference,
-  type RowResult,
-  type Shard,
-  type ShardTotal,
-  type StalledRow,
-  type StatusChange,
-} from '../../application/ports/shard';
+import { type CorrectionOrder, type CustomerCorrection, type ImportFate, type ImportResult, type PaymentImport, type PaymentReference } from '../../application/ports/payment-imports';
+import { ROWS_PER_CALL_MAX, type Shard } from '../../application/ports/shard';
+import { type ClaimRequest, type OutboxChunk } from '../../application/ports/shard-claims';
+import { type RowResult, type StalledRow, type StatusChange } from '../../application/ports/shard-results';
+import { type DpRows } from '../../application/ports/shard-rows';
+import { type ShardTotal } from '../../application/ports/shard-totals';
 import { type DpRow } from '../../domain/dp-record/dp-row';
 import { type BillerId, type ChunkId, type DpId, type ShardName } from '../../domain/identifiers';
 import { type Instant } from '../../domain/instant';

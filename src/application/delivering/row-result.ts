@@ -5,7 +5,7 @@ import { allowedPredecessors } from '../../domain/dp-record/row-status';
 import { type DpId } from '../../domain/identifiers';
 import { type Instant } from '../../domain/instant';
 import { invariant } from '../../domain/invariant';
-import { type RowResult } from '../ports/shard';
+import { type RowResult } from '../ports/shard-results';
 
 /** Status and DpDetail row of one attempt's result, written in one transaction. */
 export const resultOfAttempt = (dpId: DpId, detail: DpDetail): RowResult => ({

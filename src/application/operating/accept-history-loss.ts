@@ -12,7 +12,8 @@ import { type Clock } from '../ports/clock';
 import { type EventStore, READ_EVENTS_MAX } from '../ports/event-store';
 import { PortFailure } from '../ports/failures';
 import { type HistoryWitness, type KnownHistory } from '../ports/history-witness';
-import { type Shard, type Shards, type ShardTotal } from '../ports/shard';
+import { type Shard, type Shards } from '../ports/shard';
+import { type ShardTotal } from '../ports/shard-totals';
 import { type Telemetry } from '../ports/telemetry';
 import { eachBounded } from '../scanning/scan-shards';
 

@@ -1,7 +1,8 @@
 import { type BillerId } from '../../domain/identifiers';
 import { invariant } from '../../domain/invariant';
 import { type Digest } from '../ports/digest';
-import { type CorrectionOrder, type ImportResult, type PaymentImport, type Shard, type Shards } from '../ports/shard';
+import { type CorrectionOrder, type ImportResult, type PaymentImport } from '../ports/payment-imports';
+import { type Shard, type Shards } from '../ports/shard';
 
 /** One line of a source: a payment, why it is none, or why it is not meant to be one. */
 export type PaymentLine =

@@ -1,11 +1,11 @@
-import { type DataType } from '../../domain/biller/data-type';
-import { type DpDetail, type DpRow } from '../../domain/dp-record/dp-row';
-import { type RowStatus } from '../../domain/dp-record/row-status';
-import { type BillerId, type ChunkId, type DpId, type ShardName } from '../../domain/identifiers';
+import { type BillerId, type ShardName } from '../../domain/identifiers';
 import { type Instant } from '../../domain/instant';
-import { type Money } from '../../domain/money';
-import { type ClaimedRow, type PlannedChunk } from '../../domain/policies/chunking';
 import { type HistoryWitness } from './history-witness';
+import { type PaymentImports } from './payment-imports';
+import { type ShardClaims } from './shard-claims';
+import { type ShardResults } from './shard-results';
+import { type ShardRows } from './shard-rows';
+import { type ShardTotals } from './shard-totals';
 
 /** At most this many rows in one claim, read, status change or sweep. */
 export const ROWS_PER_CALL_MAX = 5_000;
@@ -45,157 +45,9 @@ export const ROWS_PER_CALL_MAX = 5_000;
  * 19  It is a HistoryWitness, by every law of one; its note lies in the same database as its rows, so that a backup of
  *     the one is a backup of the other.
  */
-export interface Shard extends HistoryWitness {
+export interface Shard extends ShardClaims, ShardRows, ShardResults, ShardTotals, PaymentImports, HistoryWitness {
   readonly name: ShardName;
   now(): Promise<Instant>;
-
-  claim(request: ClaimRequest): Promise<readonly OutboxChunk[]>;
-  unpublishedChunks(max: number): Promise<readonly OutboxChunk[]>;
-  markPublished(chunkIds: readonly ChunkId[]): Promise<void>;
-  /** The chunk's rows are fetched: for the outbox row's own history; no row of ours for a foreign chunk is fine. */
-  markFetched(chunkId: ChunkId): Promise<void>;
-
-  rowsOfChunk(chunkId: ChunkId): Promise<DpRows>;
-  /** Rows of a foreign chunk: a biller's rows by id range (numeric where both ends are numbers), New or Queued, at most `max`. */
-  rowsInRange(range: {
-    readonly billerId: BillerId;
-    readonly dataType: DataType | undefined;
-    readonly from: DpId;
-    readonly to: DpId;
-    readonly max: number;
-  }): Promise<DpRows>;
-  findRow(dpId: DpId): Promise<DpRow | undefined>;
-  /** Adopts foreign rows: New → Queued with this ChunkId. */
-  adopt(dpIds: readonly DpId[], chunkId: ChunkId): Promise<void>;
-
-  changeStatuses(changes: readonly StatusChange[]): Promise<readonly DpId[]>;
-  reconcile(result: RowResult): Promise<'applied' | 'already-so' | 'refused' | 'row-missing'>;
-  noteProgress(dpId: DpId, until: Instant): Promise<void>;
-  takeStalled(request: { readonly before: Instant; readonly max: number }): Promise<readonly StalledRow[]>;
-  reopen(dpId: DpId): Promise<number | undefined>;
-
-  /** Rows by status, oldest first, after a dpId; for the operator's lists and the proofs. */
-  rowsByStatus(query: {
-    readonly statuses: readonly RowStatus[];
-    readonly billerId?: BillerId;
-    readonly after?: DpId;
-    readonly max: number;
-  }): Promise<DpRows>;
-  totals(): Promise<readonly ShardTotal[]>;
-  billers(): Promise<readonly BillerId[]>;
-
-  importPayments(rows: readonly PaymentImport[]): Promise<ImportResult>;
-  /** `anyAccount`: as if the customers' account numbers had been corrected before. */
-  previewPayments(
-    rows: readonly PaymentImport[],
-    options?: { readonly anyAccount?: boolean },
-  ): Promise<readonly ImportFate[]>;
-  correctCustomers(
-    corrections: readonly CustomerCorrection[],
-    order: CorrectionOrder | undefined,
-  ): Promise<readonly number[]>;
-  knownReferences(references: readonly PaymentReference[]): Promise<readonly PaymentReference[]>;
-}
-
-/** Rows, and in words those that could not be read. */
-export type DpRows = readonly DpRow[] & { readonly damaged?: readonly string[] };
-
-export interface ClaimRequest {
-  readonly billers: readonly BillerId[];
-  /** Undefined: all of them. */
-  readonly dataTypes?: readonly DataType[];
-  readonly rowsMax: number;
-  /** Pure: cuts the claimed rows into chunks. Runs inside the transaction. */
-  readonly plan: (rows: readonly ClaimedRow[]) => readonly PlannedChunk[];
-  readonly newChunkId: () => ChunkId;
-}
-
-/** One row of Outbox. */
-export interface OutboxChunk {
-  readonly chunkId: ChunkId;
-  readonly shard: ShardName;
-  readonly billerId: BillerId;
-  readonly dataType: DataType;
-  readonly dpStart: DpId;
-  readonly dpEnd: DpId;
-  readonly rows: number;
-}
-
-export interface StatusChange {
-  readonly dpId: DpId;
-  readonly to: RowStatus;
-  /** Statuses from which the change is allowed. */
-  readonly from: readonly RowStatus[];
-}
-
-export interface RowResult {
-  readonly dpId: DpId;
-  readonly to: RowStatus;
-  readonly from: readonly RowStatus[];
-  readonly detail?: DpDetail;
-}
-
-/** `ordinal`: the row's sweep count after this sweep, for a message id never used before. */
-export interface StalledRow {
-  readonly dpId: DpId;
-  readonly billerId: BillerId;
-  readonly dataType: DataType;
-  readonly status: RowStatus;
-  readonly chunkId: ChunkId | undefined;
-  readonly ordinal: number;
-}
-
-export interface ShardTotal {
-  readonly billerId: BillerId;
-  readonly dataType: DataType;
-  readonly status: RowStatus;
-  readonly count: number;
-  /** Sum over the rows' payments; one entry per currency. Zero for types that carry no money. */
-  readonly amount: Money;
-  /** Age of the oldest, by createdAt. */
-  readonly oldestAt: Instant | undefined;
-  /** How many are due after all plausible dates (2999), so that nothing will ever claim them; absent where none is. */
-  readonly neverDue?: number;
-}
-
-export interface PaymentImport {
-  readonly source: string;
-  readonly externalReference: string;
-  readonly billerId: BillerId;
-  readonly billerName: string;
-  readonly customerReference: string;
-  readonly accountNumber: string;
-  readonly customerName: string;
-  readonly amount: Money;
-  readonly invoiceType: string;
-  readonly paidAt: Instant;
-}
-
-/** What a payment is called outside: unique over all shards. */
-export type PaymentReference = Pick<PaymentImport, 'source' | 'externalReference'>;
-
-/** What becomes of one payment that is imported. */
-export type ImportFate = 'added' | 'known' | 'another-payment' | 'another-account';
-
-export type CustomerCorrection = Pick<
-  PaymentImport,
-  'billerId' | 'customerReference' | 'accountNumber' | 'customerName'
->;
-
-/** Who orders a correction, and why. */
-export interface CorrectionOrder {
-  readonly by: string;
-  readonly reason: string;
-}
-
-export interface ImportResult {
-  readonly added: number;
-  /** There already, the same. */
-  readonly known: number;
-  /** Their places in the call. */
-  readonly knownAt: readonly number[];
-  /** By their place in the call. */
-  readonly conflicts: readonly { readonly index: number; readonly why: 'another-payment' | 'another-account' }[];
 }
 
 /** Which shard holds which biller; the registry decides, and a biller moves only when drained. */

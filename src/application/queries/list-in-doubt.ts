@@ -17,7 +17,8 @@ import { type Instant } from '../../domain/instant';
 import { type Money } from '../../domain/money';
 import { type EventStore } from '../ports/event-store';
 import { isDamage } from '../ports/failures';
-import { type DpRows, type Shard, type Shards } from '../ports/shard';
+import { type Shard, type Shards } from '../ports/shard';
+import { type DpRows } from '../ports/shard-rows';
 import { foldStored, readWhole } from './read-past-damage';
 
 /** A row that its shard lists as in doubt, with what its streams say. */

@@ -8,7 +8,8 @@ import { type Chance } from '../ports/chance';
 import { type Clock } from '../ports/clock';
 import { VersionConflict } from '../ports/failures';
 import { type MessageBus, type OutgoingMessage } from '../ports/message-bus';
-import { type OutboxChunk, type Shard } from '../ports/shard';
+import { type Shard } from '../ports/shard';
+import { type OutboxChunk } from '../ports/shard-claims';
 import { OUTBOX_TOPIC } from '../messaging/topology';
 
 export interface RelayOutboxPorts {

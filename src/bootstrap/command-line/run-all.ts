@@ -8,7 +8,7 @@ import { type RunEnd, runSummaryLines, summaryOf } from '../../adapters/command-
 import { PRIVATE_FILE_MODE } from '../../adapters/shared/private-file';
 import { makePrivateFolder } from '../../adapters/system/private-folder';
 import { causeChain } from '../../application/ports/failures';
-import { type ShardTotal } from '../../application/ports/shard';
+import { type ShardTotal } from '../../application/ports/shard-totals';
 import { type Backlog } from '../../application/queries/measure-backlog';
 import { DATA_TYPES } from '../../domain/biller/data-type';
 import { type RowStatus } from '../../domain/dp-record/row-status';

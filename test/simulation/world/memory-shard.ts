@@ -1,21 +1,10 @@
 import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
-import {
-  type ClaimRequest,
-  type CorrectionOrder,
-  type CustomerCorrection,
-  type ImportFate,
-  type ImportResult,
-  type OutboxChunk,
-  type PaymentImport,
-  type PaymentReference,
-  ROWS_PER_CALL_MAX,
-  type RowResult,
-  type Shard,
-  type ShardTotal,
-  type StalledRow,
-  type StatusChange,
-} from '../../../src/application/ports/shard';
+import { type CorrectionOrder, type CustomerCorrection, type ImportFate, type ImportResult, type PaymentImport, type PaymentReference } from '../../../src/application/ports/payment-imports';
+import { ROWS_PER_CALL_MAX, type Shard } from '../../../src/application/ports/shard';
+import { type ClaimRequest, type OutboxChunk } from '../../../src/application/ports/shard-claims';
+import { type RowResult, type StalledRow, type StatusChange } from '../../../src/application/ports/shard-results';
+import { type ShardTotal } from '../../../src/application/ports/shard-totals';
 import { importResult } from '../../../src/adapters/shared/import-plan';
 import { type KnownHistory } from '../../../src/application/ports/history-witness';
 import { type ShardSeed } from '../../../src/adapters/shared/shard-seed';
