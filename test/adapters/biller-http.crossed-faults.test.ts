@@ -5,6 +5,7 @@ import { CheckedCalls, type Step } from '../support/simulated-billers/checked-ca
 import { inquiryPlan, type Plan, plan, tokenPlan } from '../support/simulated-billers/plans';
 import { PROFILES, SimulatedBillers } from '../support/simulated-billers/simulated-billers';
 import { inVirtualTime } from '../support/simulated-billers/virtual-time';
+import { WHOLE_RUN_MS } from '../support/until';
 
 const SEED = 912;
 const CASES = 2_000;
@@ -59,7 +60,7 @@ describe('the HTTP gateway under crossed faults (issue 9, no 12)', () => {
       ),
       { seed: SEED, numRuns: CASES, endOnFailure: process.env['DATAPUMP_MUTATION'] !== undefined },
     );
-  }, 120_000);
+  }, WHOLE_RUN_MS);
 
   it('a longer wait that is asked for during a wait is kept too', async () => {
     const throttled = (shape: number): Plan => ({

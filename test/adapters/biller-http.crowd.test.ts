@@ -3,6 +3,7 @@ import { type Caller, Crowd, type Share } from '../support/simulated-billers/cro
 import { inquiryPlan, plan, tokenPlan } from '../support/simulated-billers/plans';
 import { PROFILES } from '../support/simulated-billers/simulated-billers';
 import { inVirtualTime } from '../support/simulated-billers/virtual-time';
+import { WHOLE_RUN_MS } from '../support/until';
 
 const SEED = 912;
 const CASES = 300;
@@ -62,5 +63,5 @@ describe('many callers of the HTTP gateway at once (issue 9, no 12)', () => {
       ),
       { seed: SEED, numRuns: CASES, endOnFailure: process.env['DATAPUMP_MUTATION'] !== undefined },
     );
-  }, 120_000);
+  }, WHOLE_RUN_MS);
 });

@@ -63,13 +63,13 @@ describe('every template speaks to a biller', () => {
     for (const dataType of DATA_TYPES.filter((type) => profile.actions.includes(actionOf(type)))) {
       const call = await gateway.prepare({ profile, row: { ...row, dataType }, idempotencyKey: 'k' });
       biller.react = answer(201, { status: 'accepted', reference: 'R-1' });
-      expect(await call.send({ since: clock.monotonicMs(), sendWithinMs: 5_000 })).toEqual({
+      expect(await call.send({ since: clock.monotonicMs(), sendWithinMs: 20_000 })).toEqual({
         kind: 'accepted',
         httpStatus: 201,
         billerReference: 'R-1',
       });
       biller.react = answer(422, { status: 'declined', code: 'account-closed' });
-      expect(await call.send({ since: clock.monotonicMs(), sendWithinMs: 5_000 })).toEqual({
+      expect(await call.send({ since: clock.monotonicMs(), sendWithinMs: 20_000 })).toEqual({
         kind: 'declined',
         httpStatus: 422,
         code: 'account-closed',

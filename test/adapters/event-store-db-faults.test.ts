@@ -17,6 +17,7 @@ import { instantFromMs } from '../../src/domain/instant';
 import { EventStorePeer } from '../support/wire-peers/event-store-grpc/event-store-peer';
 import { exception } from '../support/wire-peers/event-store-grpc/exceptions';
 import { SilentProxy } from '../support/wire-peers/silent-proxy';
+import { until } from '../support/until';
 
 let vendorClient: VendorClient = eventStoreDbClient;
 let folder: string;
@@ -38,7 +39,12 @@ async function startPeer(): Promise<EventStorePeer> {
   return started;
 }
 
-function open(connectionString = peer.connectionString, deadlineMs = 3_000): EventStoreDbEventStore {
+/** Nothing that is answered takes so long. */
+const DEADLINE_MS = 20_000;
+/** Of calls that meet silence. */
+const SILENCE_MS = 2_000;
+
+function open(connectionString = peer.connectionString, deadlineMs = DEADLINE_MS): EventStoreDbEventStore {
   const store = new EventStoreDbEventStore({ client: vendorClient, connectionString, deadlineMs });
   ends.push(() => store.close());
   return store;
@@ -177,7 +183,8 @@ describe.each(CLIENTS.map((client) => [client.scheme, client] as const))(
         code: 'unavailable',
         retryable: true,
       });
-      expect(performance.now() - began).toBeLessThan(3_500);
+      // After so many tries, that is, and not only at its deadline.
+      expect(performance.now() - began).toBeLessThan(0.75 * DEADLINE_MS);
     });
 
     it('is an outage too where the node that refuses knows no leader yet', async () => {
@@ -191,24 +198,19 @@ describe.each(CLIENTS.map((client) => [client.scheme, client] as const))(
 it('a connection that is half open costs each call its deadline, and a new one takes over (issue 9, no 4)', async () => {
   const proxy = await SilentProxy.to(peer.port);
   ends.unshift(() => proxy.close());
-  const store = open(`esdb://127.0.0.1:${proxy.port}?tls=false&keepAliveInterval=500&keepAliveTimeout=500`, 1_000);
+  const store = open(`esdb://127.0.0.1:${proxy.port}?tls=false&keepAliveInterval=500&keepAliveTimeout=500`, SILENCE_MS);
   const [stream, batch] = [newStream(), events(2)];
   await store.append(newStream(), 'new', events(1));
   proxy.silenceOpenConnections();
   await expect(store.append(stream, 'new', batch)).rejects.toMatchObject({ retryable: true });
-  for (const end = performance.now() + 10_000; ;) {
-    const done = await store.append(stream, 'new', batch).catch((error: PortFailure) => error);
-    if ('revision' in done) break;
-    expect(done).toMatchObject({ retryable: true });
-    expect(performance.now()).toBeLessThan(end);
-  }
+  await appended(store, stream, batch);
   expect(await store.readStream(stream)).toHaveLength(2);
-}, 20_000);
+});
 
 it('a connection that was opened into silence is given up, not waited for for ever (issue 9, no 4)', async () => {
   const proxy = await SilentProxy.to(peer.port);
   ends.unshift(() => proxy.close());
-  const store = open(`esdb://127.0.0.1:${proxy.port}?tls=false`, 800);
+  const store = open(`esdb://127.0.0.1:${proxy.port}?tls=false`, SILENCE_MS);
   proxy.fallSilent();
   await expect(store.append(newStream(), 'new', events(1))).rejects.toMatchObject({
     code: 'timed-out',
@@ -216,17 +218,12 @@ it('a connection that was opened into silence is given up, not waited for for ev
   });
   proxy.speak();
   const [stream, batch] = [newStream(), events(2)];
-  for (const end = performance.now() + 5_000; ;) {
-    const done = await store.append(stream, 'new', batch).catch((error: PortFailure) => error);
-    if ('revision' in done) break;
-    expect(done).toMatchObject({ retryable: true });
-    expect(performance.now()).toBeLessThan(end);
-  }
+  await appended(store, stream, batch);
   expect(await store.readStream(stream)).toHaveLength(2);
   // A read is repeated by itself.
   proxy.silenceOpenConnections();
   expect(await store.readStream(stream)).toHaveLength(2);
-}, 20_000);
+});
 
 describe('a store shared with other programs (issue 9, no 8)', () => {
   it.each([
@@ -307,6 +304,14 @@ it('the peer dates events as the server does (issue 9, no 10)', async () => {
     expect(Math.abs(Number(event?.created) - Date.now())).toBeLessThan(60_000);
 });
 
+/** The same batch until it is acknowledged; what comes before can be repeated. */
+const appended = (store: EventStoreDbEventStore, stream: StreamName, batch: readonly NewEvent[]): Promise<void> =>
+  until('the append is acknowledged', async () => {
+    const done = await store.append(stream, 'new', batch).catch((error: PortFailure) => error);
+    if ('revision' in done) return true;
+    expect(done).toMatchObject({ retryable: true });
+    return false;
+  });
 const newStream = (): StreamName => `dpRecord-${randomUUID()}` as StreamName;
 const events = (count: number): readonly NewEvent[] =>
   Array.from({ length: count }, (_, index) => ({

@@ -11,6 +11,7 @@ import { PortFailure, VersionConflict } from '../../src/application/ports/failur
 import { type StreamName } from '../../src/domain/identifiers';
 import { instantFromMs } from '../../src/domain/instant';
 import { selfSignedCertificate } from '../support/self-signed-certificate';
+import { until } from '../support/until';
 import { EventStorePeer, type EventStorePeerOptions } from '../support/wire-peers/event-store-grpc/event-store-peer';
 
 describe('the EventStoreDB adapter', () => {
@@ -30,7 +31,7 @@ describe('the EventStoreDB adapter', () => {
     ends.push(() => peer.stop());
     return peer;
   };
-  const open = (connectionString: string, deadlineMs = 5_000): EventStoreDbEventStore => {
+  const open = (connectionString: string, deadlineMs = 20_000): EventStoreDbEventStore => {
     const store = new EventStoreDbEventStore({ connectionString, deadlineMs });
     ends.push(() => store.close());
     return store;
@@ -62,7 +63,7 @@ describe('the EventStoreDB adapter', () => {
     });
     const several = async (count: number): Promise<void> => {
       const goal = acknowledged.length + count;
-      await eventually(() => acknowledged.length >= goal);
+      await until(`${count} more are acknowledged`, () => acknowledged.length >= goal);
     };
     await several(50);
     await peer.stop();
@@ -107,8 +108,13 @@ describe('the EventStoreDB adapter', () => {
 
   it('gives up on a server that is silent, for reads and appends alike', async () => {
     const peer = await startPeer();
-    const store = open(peer.connectionString, 300);
-    await store.append(newStream(), 'new', events(1));
+    const store = open(peer.connectionString, 1_000);
+    const first = (): Promise<boolean> =>
+      store.append(newStream(), 'new', events(1)).then(
+        () => true,
+        () => false,
+      );
+    await until('it is connected', first);
     peer.fallSilent();
     const calls = [
       store.append(newStream(), 'new', events(1)),
@@ -120,7 +126,7 @@ describe('the EventStoreDB adapter', () => {
   });
 
   it('names the step and the hosts, never the credentials, where nothing answers', async () => {
-    const store = open(`esdb://admin:changeit@127.0.0.1:${await freePort()}?tls=false`, 1_000);
+    const store = open(`esdb://admin:changeit@127.0.0.1:${await freePort()}?tls=false`);
     const failure = await store.readStream('dpRecord-12:100' as StreamName).catch((error: unknown) => error);
     expect(failure).toMatchObject({ name: 'PortFailure', code: 'unavailable', retryable: true });
     expect((failure as Error).message).toMatch(
@@ -148,7 +154,7 @@ describe('the EventStoreDB adapter', () => {
     const peer = await startPeer({ tls: { certificate, key } });
     const vouched = open(`esdb://localhost:${peer.port}?tlsCAFile=${encodeURIComponent(certificateFile)}`);
     expect(await vouched.append(newStream(), 'new', events(1))).toEqual({ revision: 0 });
-    const stranger = open(`esdb://localhost:${peer.port}`, 2_000);
+    const stranger = open(`esdb://localhost:${peer.port}`);
     await expect(stranger.append(newStream(), 'new', events(1))).rejects.toMatchObject({ code: 'unavailable' });
   });
 
@@ -175,7 +181,7 @@ describe('the EventStoreDB adapter', () => {
     let secret = at('first');
     const store = new EventStoreDbEventStore({
       connectionString: secret,
-      deadlineMs: 5_000,
+      deadlineMs: 20_000,
       reread: async () => (rereads++, secret),
     });
     ends.push(() => store.close());
@@ -203,7 +209,7 @@ describe('the EventStoreDB adapter', () => {
     expect(rereads).toBe(2);
     expect(await store.append(stream, 'new', batch)).toEqual({ revision: 1 });
     expect(await store.readStream(stream)).toHaveLength(2);
-  }, 20_000);
+  });
 
   it('refuses what is too large for one append', async () => {
     const peer = await startPeer();
@@ -307,11 +313,6 @@ const events = (count: number): readonly NewEvent[] =>
   }));
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
-async function eventually(holds: () => boolean): Promise<void> {
-  for (const end = performance.now() + 15_000; !holds(); await pause(10))
-    if (performance.now() > end) throw new Error('waited 15 s in vain');
-}
 
 const freePort = (): Promise<number> =>
   new Promise((resolve) => {

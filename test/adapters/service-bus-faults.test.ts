@@ -13,10 +13,16 @@ import { type ServiceBusMessageBus } from '../../src/adapters/service-bus/servic
 import { SilentProxy } from '../support/wire-peers/silent-proxy';
 import { SERVICE_ERRORS, type Moment, type ServiceError } from '../support/wire-peers/amqp/planned-faults';
 import { ServiceBusFixture } from '../support/wire-peers/amqp/service-bus-fixture';
-import { until } from '../support/until';
+import { COMES_WITHIN_MS, until } from '../support/until';
 
-const LOCK_MS = 6_000;
-const LIMIT_MS = 1_000;
+/** No lock lapses in these tests. */
+const LOCK_MS = 60_000;
+/** Of one request; none that is answered takes so long. */
+const LIMIT_MS = 2_000;
+/** Where a request is to end before its limit, at that of nobody else. */
+const LONG_LIMIT_MS = 60_000;
+/** What keeps no limit of ours ends at the SDK's, after 60 s, or never. */
+const ENDED_MS = 20_000;
 const TOPOLOGY: readonly TopicDeclaration[] = [
   {
     name: 'records',
@@ -53,7 +59,7 @@ afterEach(async () => {
   expect(unhandled).toEqual([]);
 });
 
-const newBus = (): ServiceBusMessageBus => fixture.newBus({ operationTimeoutMs: LIMIT_MS });
+const newBus = (operationTimeoutMs = LIMIT_MS): ServiceBusMessageBus => fixture.newBus({ operationTimeoutMs });
 const busThroughProxy = (): ServiceBusMessageBus =>
   fixture.newBus({
     operationTimeoutMs: LIMIT_MS,
@@ -65,8 +71,8 @@ const numbered = (count: number): readonly OutgoingMessage[] =>
 
 async function hold(receiver: MessageReceiver, count: number): Promise<readonly ReceivedMessage[]> {
   const held: ReceivedMessage[] = [];
-  for (const end = performance.now() + 15_000; held.length < count;) {
-    if (performance.now() > end) throw new Error(`expected ${count} messages within 15 s, got ${held.length}`);
+  for (const end = performance.now() + COMES_WITHIN_MS; held.length < count;) {
+    if (performance.now() > end) throw new Error(`expected ${count} messages, got ${held.length}`);
     held.push(...(await receiver.receive({ max: count - held.length, waitMs: 500 }).catch(() => [])));
   }
   return held;
@@ -89,19 +95,29 @@ describe('one answer is lost (issue 9, no 5)', () => {
     const held = await hold(receiver, 8);
     await receiver.renewLock(held[0]!);
     fixture.peer.plan('com.microsoft:renew-lock', 'lose-answer');
-    const renewals = await Promise.all(held.map((each) => timed(receiver.renewLock(each))));
+    const ended: string[] = [];
+    const renewals = await Promise.all(
+      held.map((each) =>
+        timed(receiver.renewLock(each)).then((renewal) => {
+          ended.push(renewal.failure === undefined ? 'renewed' : 'failed');
+          return renewal;
+        }),
+      ),
+    );
     expect(renewals.filter(({ failure }) => failure !== undefined)).toEqual([
       {
         ms: expect.any(Number) as number,
         failure: expect.objectContaining({ code: 'timed-out', retryable: true }) as unknown,
       },
     ]);
-    expect(Math.max(...renewals.map(({ ms }) => ms))).toBeLessThan(LIMIT_MS + 500);
-    expect(renewals.filter(({ ms }) => ms < LIMIT_MS / 2)).toHaveLength(7);
+    expect(Math.max(...renewals.map(({ ms }) => ms))).toBeLessThan(ENDED_MS);
+    expect(ended).toEqual([...Array<string>(7).fill('renewed'), 'failed']);
     // Nor is a message whose renewal hangs settled later for it.
     fixture.peer.plan('com.microsoft:renew-lock', 'lose-answer');
-    const renewal = timed(receiver.renewLock(held[1]!));
-    expect((await timed(receiver.complete(held[1]!))).ms).toBeLessThan(LIMIT_MS / 2);
+    let isOver = false;
+    const renewal = timed(receiver.renewLock(held[1]!)).finally(() => (isOver = true));
+    await receiver.complete(held[1]!);
+    expect(isOver).toBe(false);
     expect((await renewal).failure).toMatchObject({ code: 'timed-out' });
   });
 
@@ -121,13 +137,12 @@ describe('one answer is lost (issue 9, no 5)', () => {
     fixture.peer.plan(at, 'lose-answer');
     const { ms, failure } = await timed(work(bus, held!, receiver));
     expect(failure).toMatchObject({ name: 'PortFailure', code: 'timed-out', retryable: true });
-    expect(ms).toBeLessThan(LIMIT_MS + 700);
+    expect(ms).toBeLessThan(ENDED_MS);
     await timed(work(bus, held!, receiver));
     const again = await timed(work(bus, held!, receiver));
     // What took effect finds no lock any more.
     if (at !== 'settle') expect(again.failure).toBeUndefined();
     else expect(again.failure).toMatchObject({ code: 'lock-lost' });
-    expect(again.ms).toBeLessThan(LIMIT_MS);
   });
 
   it('the limit is well below half a lock for every lock that can be set', () => {
@@ -155,7 +170,7 @@ describe('the service closes the connection (issue 9, no 5)', () => {
         ),
       ),
     );
-    expect(Math.max(...settlings.map(({ ms }) => ms))).toBeLessThan(LIMIT_MS + 300);
+    expect(Math.max(...settlings.map(({ ms }) => ms))).toBeLessThan(ENDED_MS);
     await delay(200);
     const { active, deadLettered } = await fixture.embedded.depth(PAYMENTS);
     const failed = settlings.filter(({ failure }) => failure !== undefined).length;
@@ -170,7 +185,7 @@ describe('the service closes the connection (issue 9, no 5)', () => {
     const [held] = await hold(receiver, 1);
     fixture.peer.plan('settle', 'force-close');
     const { ms, failure } = await timed(receiver.complete(held!));
-    expect(ms).toBeLessThan(LIMIT_MS + 300);
+    expect(ms).toBeLessThan(ENDED_MS);
     expect([undefined, 'lock-lost']).toContain(failure?.code);
     expect((await fixture.embedded.depth(PAYMENTS)).active).toBe(1);
     expect((await hold(receiver, 1))[0]!.messageId).toBe('m1');
@@ -190,7 +205,7 @@ describe('the service closes the connection (issue 9, no 5)', () => {
       fixture.peer.plan(at, 'force-close');
       const { ms, failure } = await timed(work());
       expect(failure).toMatchObject({ retryable: true });
-      expect(ms).toBeLessThan(LIMIT_MS + 300);
+      expect(ms).toBeLessThan(ENDED_MS);
       await repeated(work);
     }
     expect((await fixture.embedded.depth(PAYMENTS)).active).toBe(2);
@@ -222,7 +237,7 @@ describe('the service closes the connection (issue 9, no 5)', () => {
   });
 
   it('and closes again while they are settled by lock token: each is settled, none waits for its limit', async () => {
-    const bus = newBus();
+    const bus = newBus(LONG_LIMIT_MS);
     const receiver = bus.receiver(PAYMENTS);
     await bus.send('records', numbered(12));
     const held = await hold(receiver, 12);
@@ -230,7 +245,7 @@ describe('the service closes the connection (issue 9, no 5)', () => {
     fixture.peer.plan('com.microsoft:update-disposition', 'force-close');
     fixture.peer.forceClose();
     const settlings = await Promise.all(held.map((each) => timed(receiver.complete(each))));
-    expect(Math.max(...settlings.map(({ ms }) => ms))).toBeLessThan(LIMIT_MS);
+    expect(Math.max(...settlings.map(({ ms }) => ms))).toBeLessThan(ENDED_MS);
     for (const { failure } of settlings) expect([undefined, 'lock-lost']).toContain(failure?.code);
     expect((await fixture.embedded.depth(PAYMENTS)).active).toBe(0);
   });
@@ -281,11 +296,11 @@ describe('the connection is half open: nothing is answered and nothing is closed
       timed(bus.peek(PAYMENTS, { max: 1 })),
       timed(bus.send('records', [message('more')])),
     ]);
-    for (const { ms } of requests) expect(ms).toBeLessThan(LIMIT_MS + 700);
+    for (const { ms } of requests) expect(ms).toBeLessThan(ENDED_MS);
     expect(requests.some(({ failure }) => failure?.code === 'timed-out')).toBe(true);
     await repeated(() => bus.send('records', [message('more')]));
     await repeated(() => receiver.renewLock(held[1]!));
-    expect(performance.now() - began).toBeLessThan(4 * LIMIT_MS);
+    expect(performance.now() - began).toBeLessThan(ENDED_MS);
     await waiting;
     // Past every timer of the SDK's that the limit shortens.
     await delay(3 * LIMIT_MS);
@@ -299,8 +314,8 @@ describe('the connection is half open: nothing is answered and nothing is closed
     await repeated(() => bus.send('records', [message('second')]));
     proxy.silenceOpenConnections();
     await bus.close();
-    await until('no socket is open', () => proxy.openConnections === 0, 10_000);
-  }, 30_000);
+    await until('no socket is open', () => proxy.openConnections === 0);
+  });
 
   it('a receive that nobody disturbs finds out by itself', async () => {
     const bus = busThroughProxy();
@@ -310,7 +325,7 @@ describe('the connection is half open: nothing is answered and nothing is closed
     proxy.silenceOpenConnections();
     await fixture.embedded.send('records', [message('second')]);
     expect((await hold(receiver, 1))[0]).toMatchObject({ messageId: 'second' });
-  }, 30_000);
+  });
 
   it('fails in time while new connections are silent as well, and works once they speak', async () => {
     const bus = busThroughProxy();
@@ -321,7 +336,7 @@ describe('the connection is half open: nothing is answered and nothing is closed
     proxy.speak();
     await repeated(() => bus.send('records', [message('second')]));
     expect((await fixture.embedded.depth(PAYMENTS)).active).toBe(2);
-  }, 30_000);
+  });
 });
 
 describe('a topic with partitions and duplicate detection (issue 9, no 3)', () => {
@@ -389,7 +404,7 @@ describe('the service refuses (issue 9, no 10)', () => {
 
 /** Again and again while that can help. */
 async function repeated<T>(work: () => Promise<T>): Promise<T> {
-  for (const end = performance.now() + 15_000; ; await delay(50)) {
+  for (const end = performance.now() + COMES_WITHIN_MS; ; await delay(50)) {
     try {
       return await work();
     } catch (error) {

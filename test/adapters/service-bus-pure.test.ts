@@ -459,7 +459,8 @@ describe('the guard about the SDK', () => {
     ];
     const began = performance.now();
     await Promise.all(closables.map((each) => each.close()));
-    expect(performance.now() - began).toBeLessThan(LIMIT_MS + 1_000);
+    // Without a limit the first of them would be waited for for ever.
+    expect(performance.now() - began).toBeLessThan(20_000);
   });
 
   it("keeps a link's address for when it has gone", async () => {

@@ -9,24 +9,34 @@ import {
   type TopicDeclaration,
 } from '../../src/application/ports/message-bus';
 import { instantFromMs } from '../../src/domain/instant';
+import { REFUSED_PAUSE_MS } from '../../src/adapters/shared/secret-in-use';
+import { COMES_WITHIN_MS } from '../support/until';
 import { ServiceBusFixture } from '../support/wire-peers/amqp/service-bus-fixture';
 
-/** What is under way when the plug is pulled comes back after this. */
-const LOCK_MS = 5_000;
-const TOPOLOGY: readonly TopicDeclaration[] = [
+const topologyWith = (lockMs: number): readonly TopicDeclaration[] => [
   {
     name: 'records',
     duplicateDetectionWindowMs: 600_000,
     timeToLiveMs: undefined,
-    subscriptions: [{ name: 'payments', eventType: undefined, lockMs: LOCK_MS, deliveryCountMax: 10 }],
+    subscriptions: [{ name: 'payments', eventType: undefined, lockMs, deliveryCountMax: 10 }],
   },
 ];
+const LOCK_MS = 60_000;
+/** What is under way when the plug is pulled comes back after this. */
+const PLUG_LOCK_MS = 5_000;
+/** What waits for this waits in vain: it is longer than a test may last. */
+const FOR_EVER_MS = 600_000;
 const PAYMENTS = { topic: 'records', subscription: 'payments' };
 
 let fixture: ServiceBusFixture;
-beforeEach(async () => {
-  fixture = await ServiceBusFixture.start(TOPOLOGY, { keyName: 'peer' });
-});
+/** The broker's clock is put forward by so much. */
+let aheadMs: number;
+const startFixture = async (lockMs = LOCK_MS): Promise<void> => {
+  aheadMs = 0;
+  const now = (): number => Date.now() + aheadMs;
+  fixture = await ServiceBusFixture.start(topologyWith(lockMs), { keyName: 'peer', now });
+};
+beforeEach(() => startFixture());
 afterEach(() => fixture.stop());
 
 const message = (messageId: string, body: unknown = { messageId }): OutgoingMessage => ({
@@ -38,8 +48,8 @@ const numbered = (count: number): readonly OutgoingMessage[] =>
   Array.from({ length: count }, (_, index) => message(`m${index}`));
 
 async function take(receiver: MessageReceiver): Promise<ReceivedMessage> {
-  const [received] = await receiver.receive({ max: 1, waitMs: 5_000 });
-  if (received === undefined) throw new Error('expected a message within 5 s');
+  const [received] = await receiver.receive({ max: 1, waitMs: COMES_WITHIN_MS });
+  if (received === undefined) throw new Error('expected a message');
   return received;
 }
 
@@ -103,7 +113,7 @@ describe('receiving', () => {
       );
     let received = 0;
     while (received < 3_000) {
-      const batch = await receiver.receive({ max: 200, waitMs: 2_000 });
+      const batch = await receiver.receive({ max: 200, waitMs: COMES_WITHIN_MS });
       expect(batch.length).toBeGreaterThan(0);
       received += batch.length;
       await Promise.all(batch.map((each) => receiver.complete(each)));
@@ -115,7 +125,7 @@ describe('receiving', () => {
     const bus = fixture.newBus();
     const receiver = bus.receiver(PAYMENTS);
     const stop = new AbortController();
-    const waiting = receiver.receive({ max: 1, waitMs: 10_000, signal: stop.signal });
+    const waiting = receiver.receive({ max: 1, waitMs: FOR_EVER_MS, signal: stop.signal });
     await delay(200);
     stop.abort();
     expect(await waiting).toEqual([]);
@@ -124,14 +134,14 @@ describe('receiving', () => {
     const other = fixture.newBus().receiver(PAYMENTS);
     expect(await take(other)).toMatchObject({ messageId: 'late', deliveryCount: 2 });
     // Given back, that is, and not left until its lock lapsed.
-    expect(performance.now() - sentAt).toBeLessThan(LOCK_MS - 500);
+    expect(performance.now() - sentAt).toBeLessThan(LOCK_MS / 2);
   });
 
   it('takes over the look that an aborted receive left behind', async () => {
     const bus = fixture.newBus();
     const receiver = bus.receiver(PAYMENTS);
     const stop = new AbortController();
-    const waiting = receiver.receive({ max: 1, waitMs: 10_000, signal: stop.signal });
+    const waiting = receiver.receive({ max: 1, waitMs: FOR_EVER_MS, signal: stop.signal });
     await delay(100);
     stop.abort();
     await waiting;
@@ -151,7 +161,7 @@ describe('receiving', () => {
   it('closing ends a waiting receive, and what comes after is refused as closed', async () => {
     const bus = fixture.newBus();
     const receiver = bus.receiver(PAYMENTS);
-    const waiting = receiver.receive({ max: 1, waitMs: 30_000 });
+    const waiting = receiver.receive({ max: 1, waitMs: FOR_EVER_MS });
     await delay(100);
     await bus.close();
     expect(await waiting).toEqual([]);
@@ -191,7 +201,7 @@ describe('settling', () => {
 
 describe('a link that the SDK closes, since a drain took too long', () => {
   it('still has what it brought settled at once, by lock token, once another link of its name is open', async () => {
-    const bus = fixture.newBus({ operationTimeoutMs: 4_000 });
+    const bus = fixture.newBus({ operationTimeoutMs: 60_000 });
     const receiver = bus.receiver(PAYMENTS);
     await bus.send('records', numbered(3));
     const held = [await take(receiver), await take(receiver), await take(receiver)];
@@ -204,7 +214,8 @@ describe('a link that the SDK closes, since a drain took too long', () => {
     await receiver.deadLetter(held[1]!, { reason: 'InvalidContract', description: 'no biller' });
     await receiver.abandon(held[2]!);
     await receiver.complete(held[3]!);
-    expect(performance.now() - began).toBeLessThan(2_000);
+    // None of them waited for the limit of a request.
+    expect(performance.now() - began).toBeLessThan(20_000);
     expect(await bus.depth(PAYMENTS)).toMatchObject({ active: 1, deadLettered: 1 });
   });
 });
@@ -221,7 +232,7 @@ describe('the watchdog', () => {
   });
 
   it('replaces a connection on which the SDK hangs', async () => {
-    const bus = fixture.newBus({ hungAfterMs: 500, operationTimeoutMs: 1_000 });
+    const bus = fixture.newBus({ hungAfterMs: 2_000, operationTimeoutMs: 5_000 });
     const receiver = bus.receiver(PAYMENTS);
     await bus.send('records', [message('first'), message('second')]);
     const first = await take(receiver);
@@ -281,7 +292,7 @@ describe('a key that is changed while the process runs', () => {
   it('is read again when the old one is refused: sending, receiving and peeking go on', async () => {
     let rereads = 0;
     const reread = async (): Promise<string> => (rereads++, connectionString('renewed'));
-    const bus = fixture.newBus({ connectionString: connectionString('peer'), reread, operationTimeoutMs: 2_000 });
+    const bus = fixture.newBus({ connectionString: connectionString('peer'), reread, operationTimeoutMs: 10_000 });
     const receiver = bus.receiver(PAYMENTS);
     await bus.send('records', [message('before')]);
     const before = await take(receiver);
@@ -304,17 +315,20 @@ describe('a key that is changed while the process runs', () => {
     await changeKey('renewed');
     const asked = fixture.peer.tokensAsked;
     const refused: PortFailure[] = [];
-    for (const end = performance.now() + 4_000; performance.now() < end; await delay(10))
+    const began = performance.now();
+    await until(async () => {
       await bus
         .send('records', [message('x')])
         .catch((error: PortFailure) => error.code === 'not-authorized' && refused.push(error));
+      return refused.length > 50 ? true : undefined;
+    }, []);
+    const pauses = 1 + Math.floor((performance.now() - began) / REFUSED_PAUSE_MS);
     const last = refused.at(-1)!;
     expect([last.code, last.message]).toEqual([
       'not-authorized',
       expect.stringContaining('read again and is the same'),
     ]);
-    expect(refused.length).toBeGreaterThan(50);
-    expect(fixture.peer.tokensAsked - asked).toBeLessThanOrEqual(3);
+    expect(fixture.peer.tokensAsked - asked).toBeLessThanOrEqual(3 * pauses);
   });
 });
 
@@ -325,18 +339,19 @@ describe('the management of scheduled messages, through the SDK', () => {
     client = new ServiceBusClient(fixture.peer.connectionString, { retryOptions: { maxRetries: 0 } });
   });
   afterEach(() => client.close());
-  const soon = (ms: number): Date => new Date(Date.now() + ms);
+  const later = (ms: number): Date => new Date(Date.now() + ms);
 
   it('gives each a number, cancels by it, and brings the rest at its time', async () => {
     const sender = client.createSender('records');
     const sent = ['a', 'b', 'c'].map((messageId) => ({ messageId, body: { messageId } }));
-    const numbers = await sender.scheduleMessages(sent, soon(1_500));
+    const numbers = await sender.scheduleMessages(sent, later(600_000));
     expect(new Set(numbers.map(String)).size).toBe(3);
     await sender.cancelScheduledMessages([numbers[0]!, numbers[2]!]);
     const receiver = client.createReceiver('records', 'payments');
     expect(await receiver.receiveMessages(3, { maxWaitTimeInMs: 300 })).toEqual([]);
     expect(await receiver.peekMessages(10)).toEqual([]);
-    const [received] = await receiver.receiveMessages(3, { maxWaitTimeInMs: 5_000 });
+    aheadMs = 600_000;
+    const [received] = await receiver.receiveMessages(3, { maxWaitTimeInMs: COMES_WITHIN_MS });
     expect(received).toMatchObject({ messageId: 'b', sequenceNumber: numbers[1] });
     await receiver.completeMessage(received!);
     expect(await fixture.embedded.depth(PAYMENTS)).toEqual({ active: 0, scheduled: 0, deadLettered: 0 });
@@ -344,19 +359,19 @@ describe('the management of scheduled messages, through the SDK', () => {
 
   it('cancels none of a call where one is not there, or has come due', async () => {
     const sender = client.createSender('records');
-    const [due] = await sender.scheduleMessages({ messageId: 'due', body: 1 }, soon(0));
-    const [later] = await sender.scheduleMessages({ messageId: 'later', body: 2 }, soon(60_000));
-    await expect(sender.cancelScheduledMessages([later!, due!])).rejects.toMatchObject({ name: 'ServiceBusError' });
-    await expect(sender.cancelScheduledMessages(later!.add(100))).rejects.toMatchObject({ name: 'ServiceBusError' });
+    const [due] = await sender.scheduleMessages({ messageId: 'due', body: 1 }, later(0));
+    const [notDue] = await sender.scheduleMessages({ messageId: 'later', body: 2 }, later(600_000));
+    await expect(sender.cancelScheduledMessages([notDue!, due!])).rejects.toMatchObject({ name: 'ServiceBusError' });
+    await expect(sender.cancelScheduledMessages(notDue!.add(100))).rejects.toMatchObject({ name: 'ServiceBusError' });
     expect(await fixture.embedded.depth(PAYMENTS)).toEqual({ active: 1, scheduled: 1, deadLettered: 0 });
-    await sender.cancelScheduledMessages(later!);
+    await sender.cancelScheduledMessages(notDue!);
     expect(await fixture.embedded.depth(PAYMENTS)).toEqual({ active: 1, scheduled: 0, deadLettered: 0 });
   });
 
   it('says that it defers nothing, for the embedded bus has no such state', async () => {
     await fixture.newBus().send('records', [message('x')]);
     const receiver = client.createReceiver('records', 'payments');
-    const [received] = await receiver.receiveMessages(1, { maxWaitTimeInMs: 5_000 });
+    const [received] = await receiver.receiveMessages(1, { maxWaitTimeInMs: COMES_WITHIN_MS });
     await expect(receiver.deferMessage(received!)).rejects.toThrow('does not speak deferring');
     await expect(receiver.receiveDeferredMessages(received!.sequenceNumber!)).rejects.toThrow(
       'does not speak com.microsoft:receive-by-sequence-number',
@@ -366,7 +381,7 @@ describe('the management of scheduled messages, through the SDK', () => {
   it('renews and settles by lock token, without the link that received', async () => {
     await fixture.newBus().send('records', [message('done'), message('dead')]);
     const receiver = client.createReceiver('records', 'payments', { maxAutoLockRenewalDurationInMs: 0 });
-    const [done, dead] = await receiver.receiveMessages(2, { maxWaitTimeInMs: 5_000 });
+    const [done, dead] = await receiver.receiveMessages(2, { maxWaitTimeInMs: COMES_WITHIN_MS });
     const lockedUntil = done!.lockedUntilUtc!;
     await delay(50);
     expect((await receiver.renewMessageLock(done!)).getTime()).toBeGreaterThan(lockedUntil.getTime());
@@ -395,6 +410,8 @@ describe('the management of scheduled messages, through the SDK', () => {
 
 describe('pulling the plug', () => {
   it('for 3 s while messages are sent and received loses none and doubles none', async () => {
+    await fixture.stop();
+    await startFixture(PLUG_LOCK_MS);
     const bus = fixture.newBus({ operationTimeoutMs: 2_000 });
     const ids = numbered(400).map(({ messageId }) => messageId);
     const failures: unknown[] = [];
@@ -417,7 +434,7 @@ describe('pulling the plug', () => {
     expect(await bus.depth(PAYMENTS)).toEqual({ active: 0, scheduled: undefined, deadLettered: 0 });
     expect(failures.length).toBeGreaterThan(0);
     expect(failures.filter((failure) => !isBearable(failure))).toEqual([]);
-  }, 60_000);
+  });
 });
 
 /** Settling may fail after it was done: nothing is then left to receive. */
@@ -437,9 +454,9 @@ async function drain(bus: MessageBus, count: number, seen: ReceivedMessage[], fa
   }
 }
 
-/** The first answer; retryable failures are noted and tried again, for 15 s at most. */
+/** The first answer; retryable failures are noted and tried again. */
 async function until<T>(work: () => Promise<T | undefined>, failures: unknown[]): Promise<T> {
-  const deadline = performance.now() + 15_000;
+  const deadline = performance.now() + COMES_WITHIN_MS;
   for (;;) {
     try {
       const result = await work();
@@ -448,7 +465,7 @@ async function until<T>(work: () => Promise<T | undefined>, failures: unknown[])
       failures.push(error);
       if ((error as { retryable?: boolean }).retryable !== true) throw error;
     }
-    if (performance.now() > deadline) throw new Error('expected an answer within 15 s', { cause: failures.at(-1) });
-    await delay(50);
+    if (performance.now() > deadline) throw new Error('expected an answer in time', { cause: failures.at(-1) });
+    await delay(10);
   }
 }

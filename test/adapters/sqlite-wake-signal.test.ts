@@ -2,10 +2,11 @@ import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { WakeSignal } from '../../src/adapters/sqlite/wake-signal';
+import { until } from '../support/until';
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-/** Longer than the operating system takes to tell of a file. */
-const TOLD_MS = 150;
+/** After one has heard of a file, another that was to hear of it too has. */
+const TOLD_MS = 50;
 
 describe('waking receivers (issue 9, no 16)', () => {
   let folder: string;
@@ -33,6 +34,7 @@ describe('waking receivers (issue 9, no 16)', () => {
     expect(heard).toEqual([]);
     await Promise.resolve();
     expect(heard).toEqual(['here']);
+    await until('the other process has heard', () => heard.includes('there'));
     await pause(TOLD_MS);
     expect(new Set(heard)).toEqual(new Set(['here', 'there']));
     expect(readdirSync(join(folder, 'bus.wake'))).toEqual(['a%2Fb']);
@@ -62,18 +64,25 @@ describe('waking receivers (issue 9, no 16)', () => {
   });
 
   it('closed, it hears nothing of others and writes nothing', async () => {
+    const others = new WakeSignal(join(folder, 'bus.wake'));
+    const told = async (queue: string): Promise<void> => {
+      let has = false;
+      others.listen(queue, () => (has = true));
+      two.signal(queue);
+      await until('those that are open have heard', () => has);
+      await pause(TOLD_MS);
+    };
     hear(one, 'q');
     one.close();
-    two.signal('q');
-    await pause(TOLD_MS);
+    await told('q');
     expect(heard).toEqual([]);
     one.signal('other');
     await pause(1);
     expect(readdirSync(join(folder, 'bus.wake'))).toEqual(['q']);
     hear(one, 'late');
-    two.signal('late');
-    await pause(TOLD_MS);
+    await told('late');
     expect(heard).toEqual([]);
+    others.close();
   });
 
   it('a folder that goes away costs nobody a failure', async () => {

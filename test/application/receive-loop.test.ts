@@ -3,6 +3,7 @@ import { SqliteMessageBus } from '../../src/adapters/sqlite/sqlite-message-bus';
 import { type PortFailureCode, PortFailure, VersionConflict } from '../../src/application/ports/failures';
 import { receiveLoop } from '../../src/application/messaging/receive-loop';
 import { recordedTelemetry } from '../support/recorded-telemetry';
+import { until } from '../support/until';
 import { SteppedClock } from './delivery-bench';
 
 const SOURCE = { topic: 'records', subscription: 'payments' };
@@ -132,6 +133,7 @@ describe('renewing locks (issue 9, no 5)', () => {
       for (const wake of [...sleepers]) wake();
       sleepers.clear();
     };
+    let held = 0;
     let release: () => void = () => undefined;
     const released = new Promise<void>((resolve) => (release = resolve));
     const sleep = (_ms: number, signal?: AbortSignal): Promise<void> =>
@@ -153,7 +155,10 @@ describe('renewing locks (issue 9, no 5)', () => {
           return message.lockedUntil;
         },
       },
-      handle: () => released.then(() => ({ settle: 'complete' as const })),
+      handle: () => {
+        held++;
+        return released.then(() => ({ settle: 'complete' as const }));
+      },
       concurrentMessages: count,
       lockMs: LOCK_MS,
       idleWaitMaxMs: 1_000,
@@ -164,7 +169,7 @@ describe('renewing locks (issue 9, no 5)', () => {
       signal: stop.signal,
     });
     const began = clock.ms;
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await until('all messages are held', () => held === count);
     while (clock.ms - began < heldMs) {
       clock.ms += LOCK_MS / 6;
       wakeAll();
@@ -172,8 +177,13 @@ describe('renewing locks (issue 9, no 5)', () => {
     }
     release();
     stop.abort();
+    let isOver = false;
+    void ended.finally(() => (isOver = true));
     await new Promise((resolve) => setTimeout(resolve, 100));
-    wakeAll();
+    await until('the loop has ended', () => {
+      wakeAll();
+      return isOver;
+    });
     await ended;
     await bus.close();
     return [...times]

@@ -18,11 +18,17 @@ import { installLastResort } from '../../src/bootstrap/processes/last-resort';
 import { EventStorePeer } from '../support/wire-peers/event-store-grpc/event-store-peer';
 
 const PROGRAM = resolve(__dirname, '../../dist/bootstrap/command-line.main.js');
+/** What is not told at once is told when the 60 s of the wait for a server are over. */
+const AT_ONCE_MS = 20_000;
+const children: ChildProcess[] = [];
 let folder: string;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'datapump-start-'));
 });
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
+afterEach(() => {
+  for (const child of children.splice(0)) child.kill('SIGKILL');
+  rmSync(folder, { recursive: true, force: true });
+});
 
 function containerWith(overrides: Partial<Settings>, check?: StartCheck): Container {
   const loaded = loadSettings({
@@ -60,7 +66,7 @@ describe('a blip at the start (issue 9, no 6)', () => {
   ])('passes: what %s as passing is tried again until it is there', async (_name, blip) => {
     let looks = 0;
     const check = { settings: 'X:Y', problems: () => (++looks < 3 ? blip() : Promise.resolve([])) };
-    expect(await startWith({ 'Start:WaitSeconds': 10 }, check)).toBeUndefined();
+    expect(await startWith({ 'Start:WaitSeconds': 60 }, check)).toBeUndefined();
     expect(looks).toBe(3);
   });
 
@@ -78,14 +84,16 @@ describe('a blip at the start (issue 9, no 6)', () => {
     const error = await startWith({ 'Start:WaitSeconds': 60, 'Billers:Folder': join(folder, 'nowhere') }, check);
     expect(error).toBeInstanceOf(UsageProblems);
     expect((error as UsageProblems).problems).toHaveLength(2);
-    expect(performance.now() - began).toBeLessThan(5_000);
+    expect(performance.now() - began).toBeLessThan(AT_ONCE_MS);
   });
 
   it.each([[failure(false)], [new Error('broken')]])(
     'what is refused or broken is told at once: %s',
     async (thrown) => {
       const check = { settings: 'X:Y', problems: () => Promise.reject(thrown) };
+      const began = performance.now();
       expect(await startWith({ 'Start:WaitSeconds': 60 }, check)).toBeInstanceOf(UsageProblems);
+      expect(performance.now() - began).toBeLessThan(AT_ONCE_MS);
     },
   );
 
@@ -94,7 +102,7 @@ describe('a blip at the start (issue 9, no 6)', () => {
     const started = startWith({
       'Stack:EventStore': 'event-store-db',
       'EventStore:ConnectionString': `esdb://127.0.0.1:${port}?tls=false`,
-      'Start:WaitSeconds': 30,
+      'Start:WaitSeconds': 60,
     });
     await pause(1_500);
     const peer = await EventStorePeer.start({ path: join(folder, 'peer.db'), port });
@@ -109,7 +117,7 @@ describe('a blip at the start (issue 9, no 6)', () => {
     });
     if ('problems' in loaded) throw new Error('the settings of this test are wrong');
     let asked = 0;
-    const patience = { clock: new SystemClock(), waitMs: 5_000, onWait: () => undefined };
+    const patience = { clock: new SystemClock(), waitMs: 60_000, onWait: () => undefined };
     const source = (times: number, retryable: boolean) => () => ({
       secret: () => (asked++ < times ? Promise.reject(failure(retryable)) : Promise.resolve('redis://host')),
     });
@@ -144,42 +152,40 @@ describe('run all (issue 9, no 6)', () => {
   it.each([
     [2, /gave up: fetcher ended over its configuration \(exit code 2\)/],
     [7, /gave up: fetcher ended 2 times .* exit code 7/],
-  ])(
-    'ends with exit code 1, and the reason last, when a child keeps ending with %d',
-    async (childCode, reason) => {
-      const die = `if (process.argv.includes('fetcher')) setTimeout(() => process.exit(${childCode}), 300);`;
-      writeFileSync(join(folder, 'die.cjs'), die);
-      const { code, errors } = await ended(
-        run(['run', 'all'], {
-          NODE_OPTIONS: `--require ${join(folder, 'die.cjs')}`,
-          Supervisor__RestartMax: '1',
-          Shards__Names: 'A',
-        }),
-      );
-      expect(errors.trim().split('\n').at(-1)).toMatch(reason);
-      expect(code).toBe(1);
-    },
-    60_000,
-  );
+  ])('ends with exit code 1, and the reason last, when a child keeps ending with %d', async (childCode, reason) => {
+    const die = `if (process.argv.includes('fetcher')) setTimeout(() => process.exit(${childCode}), 300);`;
+    writeFileSync(join(folder, 'die.cjs'), die);
+    const { code, errors } = await ended(
+      run(['run', 'all'], {
+        NODE_OPTIONS: `--require ${join(folder, 'die.cjs')}`,
+        Supervisor__RestartMax: '1',
+        Shards__Names: 'A',
+      }),
+    );
+    expect(errors.trim().split('\n').at(-1)).toMatch(reason);
+    expect(code).toBe(1);
+  });
 });
 
 describe('an error that nobody caught (issue 9, no 4)', () => {
   it.each([
     ['a rejected promise', "Promise.reject(new Error('outer', { cause: new Error('inner') }))"],
     ['a thrown error', "throw new Error('outer', { cause: new Error('inner') })"],
-  ])(
-    '%s: is told with its causes, the process drains and ends with exit code 1',
-    async (_name, fault) => {
-      writeFileSync(join(folder, 'fault.cjs'), `setTimeout(() => { ${fault}; }, 2500);`);
-      const { code, errors } = await ended(
-        run(['run', 'scanner'], { NODE_OPTIONS: `--require ${join(folder, 'fault.cjs')}`, Shards__Names: 'A' }),
-      );
-      expect(errors).toMatch(/outer\n\s+caused by Error: inner/);
-      expect(errors).toContain('"msg":"stopped"');
-      expect(code).toBe(1);
-    },
-    30_000,
-  );
+  ])('%s: is told with its causes, the process drains and ends with exit code 1', async (_name, fault) => {
+    // In the midst of its work, which begins with this line of its log.
+    const faulty = `const { write } = process.stderr;
+        process.stderr.write = function (text, ...more) {
+          if (String(text).includes('"msg":"started"')) setTimeout(() => { ${fault}; }, 100);
+          return write.call(this, text, ...more);
+        };`;
+    writeFileSync(join(folder, 'fault.cjs'), faulty);
+    const { code, errors } = await ended(
+      run(['run', 'scanner'], { NODE_OPTIONS: `--require ${join(folder, 'fault.cjs')}`, Shards__Names: 'A' }),
+    );
+    expect(errors).toMatch(/outer\n\s+caused by Error: inner/);
+    expect(errors).toContain('"msg":"stopped"');
+    expect(code).toBe(1);
+  });
 
   it('ends the process within the limit where draining does not', async () => {
     const listeners = new Map<string, (fault: unknown) => void>();
@@ -203,7 +209,9 @@ describe('an error that nobody caught (issue 9, no 4)', () => {
 
 function run(words: readonly string[], environment: Readonly<Record<string, string>>): ChildProcess {
   const env = { ...process.env, Data__Folder: folder, Billers__Folder: folder, ...environment };
-  return spawn(process.execPath, [PROGRAM, ...words], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [PROGRAM, ...words], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  children.push(child);
+  return child;
 }
 
 const ended = (child: ChildProcess): Promise<{ readonly code: number | null; readonly errors: string }> =>

@@ -1,4 +1,5 @@
 import { createServer, type AddressInfo } from 'node:net';
+import { setImmediate as turn } from 'node:timers/promises';
 import { type AnswerSnippets } from '../../src/application/ports/answer-snippets';
 import { type BillerGateway } from '../../src/application/ports/biller-gateway';
 import { PortFailure, causeChain } from '../../src/application/ports/failures';
@@ -68,6 +69,8 @@ export function billerGatewayContract(name: string, open: () => Promise<GatewayU
     /** From here on a request leaves at once: its deadline is spent on the answer alone. */
     const connect = async (): Promise<void> => {
       expect(await send(profile())).toMatchObject({ kind: 'accepted' });
+      // A connection is used again once the loop has turned.
+      for (let turns = 0; turns < 3; turns++) await turn();
       under.clock.hold();
     };
     const outcomeOf = (reaction: Reaction, overrides = {}, base = BASIC): Promise<CallOutcome> => {

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { maskCardData } from '../../src/domain/policies/card-data';
+import { expectLinearTime } from '../support/linear-time';
 
 /** Prefixes of the issuers with a length that each uses. */
 const ISSUED = [
@@ -124,11 +125,8 @@ describe('card data (issue 8, no 14)', () => {
     );
   });
 
-  it('takes time linear in the length', () => {
-    for (const piece of ['4 ', '41-', '6', 'cvv is ', '0 ', 'a   1']) {
-      const began = performance.now();
-      maskCardData(piece.repeat(100_000));
-      expect(performance.now() - began).toBeLessThan(5_000);
-    }
+  it('takes time linear in the length', async () => {
+    for (const piece of ['4 ', '41-', '6', 'cvv is ', '0 ', 'a   1'])
+      await expectLinearTime((share) => maskCardData(piece.repeat(100_000 * share)), 5_000);
   });
 });

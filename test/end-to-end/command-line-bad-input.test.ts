@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { Database } from '../../src/adapters/shared/sqlite-driver';
 import { datapump, demandBuilt, expectGolden, normalized, type Said } from '../support/command-line';
 import { MAPPING, OperatorWorld } from '../support/operator-world';
+import { WHOLE_RUN_MS } from '../support/until';
 
-jest.setTimeout(180_000);
+jest.setTimeout(WHOLE_RUN_MS);
 beforeAll(demandBuilt);
 
 describe('bad input gets a clear error that names the place, before anything is opened', () => {

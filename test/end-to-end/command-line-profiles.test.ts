@@ -2,8 +2,9 @@ import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { datapump, demandBuilt, expectGolden, normalized, type Said } from '../support/command-line';
 import { OperatorWorld } from '../support/operator-world';
+import { WHOLE_RUN_MS } from '../support/until';
 
-jest.setTimeout(180_000);
+jest.setTimeout(WHOLE_RUN_MS);
 beforeAll(demandBuilt);
 
 describe('profiles as an integrator and an operator meet them', () => {

@@ -5,8 +5,9 @@ import { billerId, operatorOrdersStream, type RecordKey } from '../../src/domain
 import { datapump, demandBuilt, expectGolden, normalized, type Said } from '../support/command-line';
 import { template } from '../support/biller-fixtures';
 import { OperatorWorld } from '../support/operator-world';
+import { WHOLE_RUN_MS } from '../support/until';
 
-jest.setTimeout(180_000);
+jest.setTimeout(WHOLE_RUN_MS);
 beforeAll(demandBuilt);
 
 it('every command tells what it does and takes', () => {

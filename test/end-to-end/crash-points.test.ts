@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { until } from '../support/until';
+import { until, WHOLE_RUN_MS } from '../support/until';
 
 const BOOTSTRAP = resolve(__dirname, '../../dist/bootstrap');
 const CRASH_TEST = join(BOOTSTRAP, 'crash-test.main.js');
@@ -17,7 +17,6 @@ const SELECTION = [
   'redrive.after-opened',
   'resolve.after-close',
 ];
-const TEST_MS = 240_000;
 
 interface Ended {
   readonly code: number | null;
@@ -64,7 +63,7 @@ describe('the crash test', () => {
   afterAll(async () => {
     await Promise.all([selection, unreached]);
     rmSync(folder, { recursive: true, force: true });
-  }, TEST_MS);
+  }, WHOLE_RUN_MS);
 
   it(
     'kills processes at named points and restarts them as a deployment does: nothing is lost, doubled or repeated',
@@ -100,7 +99,7 @@ describe('the crash test', () => {
       // Nothing is left of a run in which all went well.
       expect(readdirSync(join(folder, 'selection'))).toEqual([]);
     },
-    TEST_MS,
+    WHOLE_RUN_MS,
   );
 
   it(
@@ -113,7 +112,7 @@ describe('the crash test', () => {
       );
       expect(existsSync(join(told![1]!, 'processes.log'))).toBe(true);
     },
-    TEST_MS,
+    WHOLE_RUN_MS,
   );
 
   it(
@@ -121,7 +120,7 @@ describe('the crash test', () => {
     async () => {
       const data = join(folder, 'interrupted');
       const running = new Running(CRASH_TEST, ['--points', 'relay.after-mark', '--times', '2', '--data', data]);
-      await until('processes work on its data', () => processesOver(data).length >= 6, 60_000);
+      await until('processes work on its data', () => processesOver(data).length >= 6);
       running.interrupt();
       const ended = await running.ended;
       expect(ended.code).toBe(1);
@@ -129,7 +128,7 @@ describe('the crash test', () => {
       expect(processesOver(data)).toEqual([]);
       expect(readdirSync(data)).toEqual([]);
     },
-    TEST_MS,
+    WHOLE_RUN_MS,
   );
 
   it('says every problem of its options, and what they are', async () => {

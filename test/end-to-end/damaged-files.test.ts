@@ -22,11 +22,12 @@ import { sealKeysOf } from '../../src/bootstrap/container/seal-keys';
 import { TOKENS } from '../../src/bootstrap/container/tokens';
 import { dpId, type RecordKey } from '../../src/domain/identifiers';
 import { OperatorWorld } from '../support/operator-world';
+import { WHOLE_RUN_MS } from '../support/until';
 
 /** The other suites of this worker find their files from here. */
 const CALLED_FROM = process.cwd();
 
-jest.setTimeout(60_000);
+jest.setTimeout(WHOLE_RUN_MS);
 
 const LINES = 150;
 const FILES = [

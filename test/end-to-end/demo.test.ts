@@ -7,8 +7,7 @@ import { type Proof } from '../../src/bootstrap/demo/proof';
 import { dpRecordStream, type RecordKey } from '../../src/domain/identifiers';
 import { type Instant } from '../../src/domain/instant';
 import { type Ended, newDemoFolder, removeDemoFolder, RunningDemo } from '../support/running-demo';
-
-const DEMO_MS = 120_000;
+import { WHOLE_RUN_MS } from '../support/until';
 
 interface Told extends Proof {
   readonly proved: boolean;
@@ -26,7 +25,7 @@ describe('a demo', () => {
   beforeAll(async () => {
     ended = await demo(folder, '--records', '600', '--json');
     told = toldBy(ended);
-  }, DEMO_MS);
+  }, WHOLE_RUN_MS);
   afterAll(() => removeDemoFolder(folder));
 
   it('ends with exit 0 and the verdict that nothing is lost and nothing is doubled', () => {
@@ -93,7 +92,7 @@ describe('a demo', () => {
       expect(again.code).toBe(0);
       expect(again.output).toMatch(/^PROVED: 600 records, 0 lost, 0 doubled, the manifest holds/m);
     },
-    DEMO_MS,
+    WHOLE_RUN_MS,
   );
 
   describe('whose data are tampered with', () => {
@@ -311,7 +310,7 @@ describe('a demo', () => {
           expect.arrayContaining([expect.stringMatching(says)]),
         );
       },
-      DEMO_MS,
+      WHOLE_RUN_MS,
     );
 
     it(
@@ -328,7 +327,7 @@ describe('a demo', () => {
           `${record}: in doubt, although neither a fault nor a kill hit it; expected delivered`,
         );
       },
-      DEMO_MS,
+      WHOLE_RUN_MS,
     );
 
     it(
@@ -349,7 +348,7 @@ describe('a demo', () => {
         );
         expect(again.output).toMatch(/^NOT PROVED: 0 lost, 0 doubled, 1 otherwise/m);
       },
-      DEMO_MS,
+      WHOLE_RUN_MS,
     );
   });
 
@@ -399,7 +398,7 @@ it(
     });
     expect(kills.length).toBeGreaterThanOrEqual(10);
   },
-  DEMO_MS,
+  WHOLE_RUN_MS,
 );
 
 it('refuses wrong numbers, all at once, before anything is made', async () => {

@@ -5,7 +5,10 @@ import { SqliteEventStore } from '../../src/adapters/sqlite/sqlite-event-store';
 import { deliveryAttemptStream } from '../../src/domain/identifiers';
 import { Books, ConsumerProcesses } from '../support/consumer-processes';
 import { type ScriptedBiller, startScriptedBiller } from '../support/scripted-biller';
-import { until } from '../support/until';
+import { until, WHOLE_RUN_MS } from '../support/until';
+
+/** A lock and a deadline lapse, and a process starts. */
+const SETTLED_WITHIN_MS = 180_000;
 
 describe('two consumers of one subscription, one frozen past lock and deadline in the middle of its attempts', () => {
   let biller: ScriptedBiller;
@@ -31,14 +34,14 @@ describe('two consumers of one subscription, one frozen past lock and deadline i
     books.release();
     processes.start();
     // Longer than lock, deadline and quarantine: the second consumer gets the messages and resolves what it may.
-    await until('the second consumer settled every record it can', async () => (await processes.statuses()).join() === 'Delivered,Delivered,InDoubt', 60_000);
+    await until('the second consumer settled every record it can', async () => (await processes.statuses()).join() === 'Delivered,Delivered,InDoubt', SETTLED_WITHIN_MS);
     frozen.kill('SIGCONT');
     // The thawed owner finds its answers: where nobody could know, it now does.
-    await until('every record is delivered', async () => (await processes.statuses()).join() === 'Delivered,Delivered,Delivered');
+    await until('every record is delivered', async () => (await processes.statuses()).join() === 'Delivered,Delivered,Delivered', SETTLED_WITHIN_MS);
 
     expect([...books.effects.entries()].sort()).toEqual(processes.records.map((record) => [record, 1]));
     expect(await suspicions()).toEqual([]);
-  }, 120_000);
+  }, WHOLE_RUN_MS);
 
   async function suspicions(): Promise<readonly string[]> {
     const eventStore = new SqliteEventStore({ path: join(processes.folder, 'event-store.sqlite') });

@@ -4,8 +4,9 @@ import { operatorIdentity } from '../../src/adapters/system/operator-identity';
 import { Database } from '../../src/adapters/shared/sqlite-driver';
 import { datapump, demandBuilt, expectGolden, normalized, type Said } from '../support/command-line';
 import { MAPPING, OperatorWorld } from '../support/operator-world';
+import { WHOLE_RUN_MS } from '../support/until';
 
-jest.setTimeout(180_000);
+jest.setTimeout(WHOLE_RUN_MS);
 beforeAll(demandBuilt);
 
 /** As a Czech bank's program writes it: windows-1250, semicolons, a decimal comma, blanks in thousands. */

@@ -7,8 +7,9 @@ import { TOKENS } from '../../src/bootstrap/container/tokens';
 import { datapump, demandBuilt, type Said } from '../support/command-line';
 import { HIDDEN } from '../support/hidden-characters';
 import { OperatorWorld } from '../support/operator-world';
+import { WHOLE_RUN_MS } from '../support/until';
 
-jest.setTimeout(180_000);
+jest.setTimeout(WHOLE_RUN_MS);
 beforeAll(demandBuilt);
 
 /** Every verb that stores who ordered it, with arguments that do something in the operator's world. */

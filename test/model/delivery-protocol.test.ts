@@ -1,4 +1,5 @@
 import { BILLER_KINDS, type BillerKind, realRules, RETENTION_S, type Rules } from './rules';
+import { WHOLE_RUN_MS } from '../support/until';
 import { explore } from './search';
 
 const STATES_MAX = 400_000;
@@ -21,13 +22,13 @@ describe('the delivery protocol, two consumers, every interleaving, neither doub
     report(`${kind}, ${JSON.stringify(troubles)}: ${states} states, ${ends} ends`);
     expect(counterexample).toBeUndefined();
     expect(ends).toBeGreaterThan(5);
-  }, 60_000);
+  }, WHOLE_RUN_MS);
 
   it.each(BILLER_KINDS)('at a biller that offers %s, with two failing calls and a pause', (kind) => {
     const { states, counterexample } = explore({ ...realRules, onlyCallsFail: true }, kind, { faults: 2, pauses: 1, operatorActs: 0, statesMax: STATES_MAX });
     report(`${kind}, two failing calls: ${states} states`);
     expect(counterexample).toBeUndefined();
-  }, 60_000);
+  }, WHOLE_RUN_MS);
 
   it.each(BILLER_KINDS)('at a biller that offers %s, with an event store that is lost, a failing call and two acts of a person', (kind) => {
     const rules = { ...realRules, onlyCallsFail: true, losesHistory: true };
@@ -35,13 +36,13 @@ describe('the delivery protocol, two consumers, every interleaving, neither doub
     report(`${kind}, a lost history: ${states} states, ${ends} ends`);
     expect(counterexample).toBeUndefined();
     expect(ends).toBeGreaterThan(5);
-  }, 60_000);
+  }, WHOLE_RUN_MS);
 
   it('holds with every read apart too, the row before the attempt', () => {
     const { states, counterexample } = explore({ ...realRules, reads: 'row-before-attempt' }, 'neither', { faults: 0, pauses: 1, operatorActs: 0, statesMax: STATES_MAX });
     report(`reads apart: ${states} states`);
     expect(counterexample).toBeUndefined();
-  }, 60_000);
+  }, WHOLE_RUN_MS);
 });
 
 /** One rule removed at a time: if the model still held, it would not be checking that rule. */
@@ -138,5 +139,5 @@ describe('the model finds the double or the loss', () => {
     report(`without ${without}: ${counterexample?.broken} after ${counterexample?.trace.length} steps, ${states} states`);
     if (process.env['SHOW_TRACES']) report(counterexample?.trace.join('\n        ') ?? '');
     expect(counterexample?.broken).toMatch(/^(posted twice|told as|no message is left|no way leads|a healthy record)/);
-  }, 60_000);
+  }, WHOLE_RUN_MS);
 });

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { until } from '../support/until';
+import { until, WHOLE_RUN_MS } from '../support/until';
 import { type JobResult, type SeedJob } from './job';
 import { digestOfProgram, KeptRun, type RunIdentity, wayOf, wayText } from './kept-run';
 import { choicesOf, HELP, timeOf, UsageError } from './options';
@@ -240,7 +240,7 @@ describe('npm run simulate with --resume', () => {
 
   it('comes to the same sums after Ctrl-C and kill -9 as in one go', async () => {
     const interrupted = start(...kept, state);
-    await until('its way is written down', () => existsSync(state), 120_000);
+    await until('its way is written down', () => existsSync(state), WHOLE_RUN_MS / 4);
     interrupted.child.kill('SIGINT');
     const first = await interrupted.ended;
     expect([first.code, first.errors]).toEqual([130, '']);
@@ -250,7 +250,7 @@ describe('npm run simulate with --resume', () => {
 
     const before = readFileSync(state, 'utf8');
     const killed = start(...kept, state);
-    await until('it has come further', () => readFileSync(state, 'utf8') !== before, 120_000);
+    await until('it has come further', () => readFileSync(state, 'utf8') !== before, WHOLE_RUN_MS / 4);
     killed.child.kill('SIGKILL');
     await killed.ended;
 
@@ -276,5 +276,5 @@ describe('npm run simulate with --resume', () => {
     } = JSON.parse(inOneGo.output) as Record<string, unknown>;
     expect(sums).toEqual(expected);
     expect(way).toMatchObject({ cameTo: 20, isWhole: true, parts: 4 });
-  }, 300_000);
+  }, WHOLE_RUN_MS);
 });

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { resolve } from 'node:path';
+import { WHOLE_RUN_MS } from '../support/until';
 import { Summary, vacuities } from './summary';
 
 const SIMULATE = resolve(__dirname, 'simulate.cjs');
@@ -35,7 +36,7 @@ it('loses, doubles, strands and misreports nothing over the swarm, and tried eve
   expect(told.crashesPerSeed).toBeGreaterThanOrEqual(7);
   expect(told.onSqlite).toBeGreaterThanOrEqual(50);
   expect(told.onHttp).toBeGreaterThanOrEqual(50);
-}, 180_000);
+}, WHOLE_RUN_MS);
 
 it('calls a run empty in which no seed was on the SQLite adapters or through the HTTP gateway, unless that was asked for', () => {
   const summary = Object.assign(new Summary(), { seeds: 200 });
@@ -49,10 +50,10 @@ it('runs a seed twice the same way, on any number of threads', () => {
   expect(first.traceHash).not.toBe(0);
   expect(simulate('--seeds', '31..42', '--workers', '2').traceHash).toBe(first.traceHash);
   expect(simulate('--seeds', '32..43').traceHash).not.toBe(first.traceHash);
-}, 120_000);
+}, WHOLE_RUN_MS);
 
 it('stands each call failing once, and from then on, with every kind of fault', () => {
   const { everyCall } = simulate('--seeds', '1..1', '--every-call');
   expect(everyCall.failed).toEqual([]);
   expect(everyCall.seeds).toBeGreaterThan(1_000);
-}, 180_000);
+}, WHOLE_RUN_MS);

@@ -14,8 +14,11 @@ import { json, type Reaction, type ReceivedRequest } from '../support/scripted-b
 
 const MAIN = join(__dirname, '../../dist/bootstrap/command-line.main.js');
 const SHARD = shardName('Shard-1');
-/** Short, so that a test can wait for both to be over. A lock outlives permit wait, call and margin: 8 > 1 + 1 + 5. */
-const SHORT_WAITS = { timeoutSeconds: 1, lockSeconds: 8 };
+/**
+ * Short, so that a test can wait for both to be over, and so long that a slow machine begins all calls before the first
+ * is over. A lock outlives permit wait, call and margin: 12 > 1 + 5 + 5.
+ */
+const SHORT_WAITS = { timeoutSeconds: 5, lockSeconds: 12 };
 /** One biller of each kind: with keys, with inquiry, with neither. */
 const BILLERS = [
   { id: billerId('1'), template: 'form-api-key-keys' },

@@ -7,7 +7,7 @@ export function postgresqlUnderTest(): string | undefined {
   const url = process.env['DATAPUMP_TEST_POSTGRESQL'] ?? 'postgresql://postgres@127.0.0.1:5432/postgres';
   // In a process of its own: suites are declared before anything asynchronous can run.
   const look = `new (require('pg').Client)(${JSON.stringify(url)}).connect().then(() => process.exit(0), () => process.exit(1))`;
-  return spawnSync(process.execPath, ['-e', look], { timeout: 5_000, cwd: __dirname }).status === 0 ? url : undefined;
+  return spawnSync(process.execPath, ['-e', look], { timeout: 30_000, cwd: __dirname }).status === 0 ? url : undefined;
 }
 
 /** The same server and login, another database. */

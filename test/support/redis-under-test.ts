@@ -6,7 +6,7 @@ export const redisUnderTest = (): { readonly url: string; readonly answers: bool
   const { hostname, port } = new URL(url);
   // In a process of its own: suites are declared before anything asynchronous can run.
   const look = `require('node:net').connect(${Number(port || 6379)}, ${JSON.stringify(hostname)}).on('connect', () => process.exit(0)).on('error', () => process.exit(1))`;
-  return { url, answers: spawnSync(process.execPath, ['-e', look], { timeout: 3_000 }).status === 0 };
+  return { url, answers: spawnSync(process.execPath, ['-e', look], { timeout: 30_000 }).status === 0 };
 };
 
 /** Of connections to a Redis that answers: a machine that is busy is not taken for a Redis that is away. */

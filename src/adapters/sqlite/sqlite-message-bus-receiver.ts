@@ -14,7 +14,7 @@ import { type BusTables, type MessageRow, type Queue } from './sqlite-message-bu
 import { type WakeSignal } from './wake-signal';
 
 /** A waiting receiver looks this often though nothing woke it: file watching may fail, and signals may be lost. */
-const POLL_MS = 250;
+export const POLL_MS = 250;
 
 export interface ReceiverParts {
   readonly queue: Queue;
@@ -24,6 +24,7 @@ export interface ReceiverParts {
   readonly group: GroupCommit;
   readonly wake: WakeSignal;
   readonly now: () => number;
+  readonly pollMs: number;
   readonly path: string;
   readonly onClose: () => void;
 }
@@ -55,7 +56,7 @@ export class SqliteMessageReceiver implements MessageReceiver {
         if (messages.length > 0 || this.closing.signal.aborted) return messages;
         const remainingMs = deadline - performance.now();
         if (remainingMs <= 0) return [];
-        await changes.next(Math.min(remainingMs, POLL_MS, this.msToNextDue()));
+        await changes.next(Math.min(remainingMs, this.parts.pollMs, this.msToNextDue()));
       }
     } finally {
       changes.stop();

@@ -15,7 +15,7 @@ import { msOf } from '../../domain/instant';
 import { invariant } from '../../domain/invariant';
 import { GroupCommit } from './group-commit';
 import { openSqliteFile, prepared, readFailure, storageFailure } from './sqlite-file';
-import { SqliteMessageReceiver, peekedMessage } from './sqlite-message-bus-receiver';
+import { POLL_MS, SqliteMessageReceiver, peekedMessage } from './sqlite-message-bus-receiver';
 import { BUS_SCHEMA, BusTables, type PreparedMessage, type Queue } from './sqlite-message-bus-tables';
 import { WakeSignal } from './wake-signal';
 import { checkPeek } from '../shared/port-terms';
@@ -31,6 +31,8 @@ export interface SqliteMessageBusOptions {
   readonly topology: readonly TopicDeclaration[];
   /** Milliseconds since 1970. Processes that share a file must share a clock, as they do on one machine. */
   readonly now?: () => number;
+  /** How often a waiting receiver looks though nothing woke it; POLL_MS where left out. */
+  readonly pollMs?: number;
   readonly synchronous?: 'FULL' | 'OFF';
 }
 
@@ -102,6 +104,7 @@ export class SqliteMessageBus implements MessageBus {
       group: this.group,
       wake: this.wake,
       now: this.now,
+      pollMs: this.options.pollMs ?? POLL_MS,
       path: this.options.path,
       onClose: () => this.receivers.delete(receiver),
     });

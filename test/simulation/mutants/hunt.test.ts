@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { resolve } from 'node:path';
+import { WHOLE_RUN_MS } from '../../support/until';
 
 const hunt = (...options: readonly string[]) =>
   spawnSync(process.execPath, [resolve(__dirname, '../simulate.cjs'), '--mutants', ...options], { encoding: 'utf8' });
@@ -14,10 +15,10 @@ it('finds a mutant and says by which seed and which broken law', () => {
     ],
   });
   expect(status).toBe(0);
-}, 60_000);
+}, WHOLE_RUN_MS);
 
 it('fails where a name fits no mutant', () => {
   const { status, stdout, stderr } = hunt('--named', 'no such name');
   expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
   expect(stderr).toContain('no mutant\'s name holds "no such name"');
-}, 60_000);
+}, WHOLE_RUN_MS);

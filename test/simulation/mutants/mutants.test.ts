@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { WHOLE_RUN_MS } from '../../support/until';
 import { type Mutant, patched, PROTOCOL_RULES } from './mutant';
 import { MUTANTS } from './mutants';
 import { PatchCompiler } from './patch-compiler';
@@ -29,4 +30,4 @@ it('changes what the program does, not whether it compiles', () => {
     compiler.errorsIn(mutant.file, patched(mutant, sourceOf(mutant))).map((error) => `${mutant.name}: ${error}`),
   );
   expect(errors).toEqual([]);
-}, 300_000);
+}, WHOLE_RUN_MS);

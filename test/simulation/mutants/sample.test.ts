@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { resolve } from 'node:path';
+import { WHOLE_RUN_MS } from '../../support/until';
 import { draw } from './sample/draw';
 import { applied, mutationsOf, OPERATORS } from './sample/mutations';
 
@@ -56,4 +57,4 @@ it('finds drawn defects of the domain, and says by what', () => {
   expect(scores).toMatchObject([{ part: 'src/domain', holds: true }]);
   expect(judged.length).toBeGreaterThan(0);
   expect(status).toBe(0);
-}, 180_000);
+}, WHOLE_RUN_MS);
