@@ -5,7 +5,7 @@ import { invariant, InvariantViolation } from '../../domain/invariant';
 import { DEFAULT_RETRY_SCHEDULE, nextTry, type RetryDecision, waitAfterThrottle } from '../../domain/policies/retry-schedule';
 import { claimWithoutCall } from './claim-attempt';
 import { crashPoint } from '../crash-point';
-import { decideRecord, type Delivery, type DeliverRecordPorts, type DeliverRecordSettings, sendSuccessor, type Settlement } from './delivery';
+import { decideRecord, type Delivery, type DeliverRecordPorts, type DeliverRecordSettings, sendSuccessor, type Settlement, writeRow } from './delivery';
 import { sweepChain } from '../messaging/message-chain';
 import { resultOfAttempt } from './row-result';
 import { type DpRecordCommand } from '../../domain/dp-record/dp-record.decider';
@@ -55,11 +55,11 @@ async function writeResult(
   }
   const result = resultOfAttempt(delivery.message.dpId, { attempt, outcome: to, billerReference, code, recordedAt: now });
   crashPoint('consumer.before-result-row');
-  let written = await delivery.shard.reconcile({ ...result, from: result.from.filter((status) => status !== 'InDoubt') });
+  let written = await writeRow(ports, delivery, { ...result, from: result.from.filter((status) => status !== 'InDoubt') });
   if (written === 'refused') {
     const { revision } = await ports.history.record(delivery.key);
     if (revision !== delivery.record.revision) return 'read-again';
-    written = await delivery.shard.reconcile(result);
+    written = await writeRow(ports, delivery, result);
   }
   if (written === 'refused') throw new InvariantViolation(`the row of ${delivery.key} refuses status ${to}, its present one allows no such change`);
   if (written === 'row-missing') ports.telemetry.warn('row missing while recording a result', { record: delivery.key, status: to });

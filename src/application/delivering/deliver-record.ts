@@ -6,7 +6,7 @@ import { type BillerControlState, uncontrolled } from '../operating/biller-contr
 import { GATE_LOOK_AGAIN_MS, gateOf } from './biller-gate';
 import { concludeAttempt } from './conclude-attempt';
 import { crashPoint } from '../crash-point';
-import { decideRecord, type Delivery, type DeliverRecordPorts, type DeliverRecordSettings, park, sendSuccessor, type Settlement, termsOf } from './delivery';
+import { decideRecord, type Delivery, type DeliverRecordPorts, type DeliverRecordSettings, park, sendSuccessor, type Settlement, termsOf, writeRow } from './delivery';
 import { discoverRecord } from '../fetching/discover-record';
 import { type RecordMessage } from '../messaging/messages';
 import { strangeTenant } from '../messaging/check-tenant';
@@ -155,7 +155,7 @@ function settlementOf({ record, key }: Delivery): Settlement {
 
 /** The stream is finished or held; the row follows. A row that is gone has nothing left to say. */
 async function reconcileRow(ports: DeliverRecordPorts, delivery: Delivery, step: Extract<DeliveryStep, { step: 'reconcile-row' }>, now: Instant): Promise<undefined> {
-  const result = await delivery.shard.reconcile(rowResultOf(delivery.record.state, delivery.message.dpId, now));
+  const result = await writeRow(ports, delivery, rowResultOf(delivery.record.state, delivery.message.dpId, now));
   if (result === 'refused') {
     throw new InvariantViolation(`the row of ${delivery.key} refuses status ${step.status}, its present one allows no such change`);
   }

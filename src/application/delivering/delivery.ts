@@ -1,9 +1,10 @@
 import { type BillerProfile } from '../../domain/biller/biller-profile';
 import { type DeliveryAttempt } from '../../domain/delivery-attempt/delivery-attempt.state';
-import { dpRecordDecider, type DpRecordCommand } from '../../domain/dp-record/dp-record.decider';
+import { dpRecordDecider, type DpRecordCommand, isAnother } from '../../domain/dp-record/dp-record.decider';
 import { type DpRecordEvent } from '../../domain/dp-record/dp-record.events';
 import { type DpRecord } from '../../domain/dp-record/dp-record.state';
 import { type DpRow } from '../../domain/dp-record/dp-row';
+import { allowedPredecessors } from '../../domain/dp-record/row-status';
 import { type RecordKey } from '../../domain/identifiers';
 import { type Instant, msBetween, plusMs } from '../../domain/instant';
 import { InvariantViolation } from '../../domain/invariant';
@@ -21,7 +22,7 @@ import { type Chance } from '../ports/chance';
 import { type Clock } from '../ports/clock';
 import { type Digest } from '../ports/digest';
 import { type MessageBus, type ReceivedMessage } from '../ports/message-bus';
-import { type Shard, type Shards } from '../ports/shard';
+import { type RowResult, type Shard, type Shards } from '../ports/shard';
 import { type Telemetry } from '../ports/telemetry';
 import { type ShardClock } from '../shard-clock';
 import { type EventsTopology } from '../messaging/topology';
@@ -92,6 +93,19 @@ export async function decideRecord(ports: Pick<DeliverRecordPorts, 'history'>, d
     state = decision.events.reduce(dpRecordDecider.evolve, state);
   }
   delivery.record = await ports.history.appendToRecord(delivery.key, delivery.record, events, at);
+}
+
+/**
+ * What the stream says, to the row. One whose id has come to mean something else gets no result of what it was: it is set
+ * aside for a person and is no row of this record any more; the row of another biller is left alone.
+ */
+export async function writeRow(ports: DeliverRecordPorts, delivery: Delivery, result: RowResult): ReturnType<Shard['reconcile']> {
+  const { row, shard, key } = delivery;
+  const record = delivery.record.state;
+  if (!row || record.status === 'unknown' || (row.billerId === record.billerId && !isAnother(row, record))) return shard.reconcile(result);
+  ports.telemetry.error('identity conflict: the row of a known record means something else', undefined, { record: key });
+  if (row.billerId === record.billerId) await shard.reconcile({ dpId: row.dpId, to: 'Failed', from: allowedPredecessors('Failed') });
+  return 'row-missing';
 }
 
 /** Waits for a gate or an owner: told once per cause, then a successor. No attempt and no delivery count is spent. */

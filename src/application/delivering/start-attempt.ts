@@ -8,14 +8,13 @@ import { closingEventOf, type CallOutcome } from '../../domain/policies/delivery
 import { maskCardData } from '../../domain/policies/card-data';
 import { nextTry } from '../../domain/policies/retry-schedule';
 import { validatedFields } from '../../domain/policies/validation';
-import { sameAmount, type Verdict } from '../../domain/dp-record/dp-record.decider';
-import { recordKey } from '../../domain/identifiers';
+import { isAnother, sameAmount, type Verdict } from '../../domain/dp-record/dp-record.decider';
 import { claimWithoutCall } from './claim-attempt';
 import { closeAttempt, observeUnknown } from './close-attempt';
 import { crashPoint } from '../crash-point';
 import { decideRecord, type Delivery, type DeliverRecordPorts, type DeliverRecordSettings, park, type Settlement } from './delivery';
 import { traceparentOf } from '../messaging/send-again';
-import { verdictOf } from '../fetching/discover-record';
+import { judgedAlone, verdictOf } from '../fetching/discover-record';
 import { type Permit, type PreparedCall } from '../ports/biller-gateway';
 import { PortFailure } from '../ports/failures';
 
@@ -72,9 +71,7 @@ async function withPermit(
 ): Promise<Settlement | undefined> {
   const row = await freshRow(ports, delivery, profile);
   if (row === undefined) return undefined;
-  if (row === 'identity-conflict') {
-    return { settle: 'dead-letter', reason: 'IdentityConflict', description: `${delivery.key} now points to another payment than the one it was discovered with` };
-  }
+  if (row === 'identity-conflict') return { settle: 'dead-letter', reason: 'IdentityConflict', description: IDENTITY_CONFLICT };
   const prepared = await prepare(ports, settings, delivery, profile, row);
   if ('settlement' in prepared) return prepared.settlement;
   crashPoint('consumer.after-prepare');
@@ -85,7 +82,12 @@ async function withPermit(
   return undefined;
 }
 
-/** Undefined: the record was withdrawn, rejected or skipped just now, its stream says so. */
+const IDENTITY_CONFLICT = 'its row now means something else than what it was discovered with';
+
+/**
+ * Undefined: the record was withdrawn, rejected, skipped or given up just now, its stream says so. A conflict ends a record in
+ * its stream and its row, or the sweep would send it again for ever; the row of another biller is not this record's to end.
+ */
 async function freshRow(ports: DeliverRecordPorts, delivery: Delivery, profile: BillerProfile): Promise<DpRow | 'identity-conflict' | undefined> {
   const { row } = delivery;
   const record = delivery.record.state as Pending;
@@ -95,7 +97,12 @@ async function freshRow(ports: DeliverRecordPorts, delivery: Delivery, profile: 
     await decideRecord(ports, delivery, [{ type: 'WithdrawDpRecord', at: now }], now);
     return undefined;
   }
-  if (row.paymentId !== record.paymentId || row.billerId !== record.billerId) return 'identity-conflict';
+  if (row.billerId !== record.billerId) return 'identity-conflict';
+  if (isAnother(row, record)) {
+    await claimWithoutCall(ports, delivery, record, profile.version, now, 'identity-conflict');
+    await decideRecord(ports, delivery, [{ type: 'DeadLetterDpRecord', reason: 'IdentityConflict', description: IDENTITY_CONFLICT, attempt: record.nextAttempt }], now);
+    return undefined;
+  }
   const verdict = judged(ports, row, record, profile);
   if (verdict === 'as-before') return row;
   if (verdict.type !== 'DpRecordValidated') await claimWithoutCall(ports, delivery, record, profile.version, now, 'row-not-valid');
@@ -104,15 +111,9 @@ async function freshRow(ports: DeliverRecordPorts, delivery: Delivery, profile: 
 }
 
 /** Judging asks nobody: what breaks it is the row itself, here as at the fetcher, and would break it for ever. */
-function judged({ digest, telemetry }: DeliverRecordPorts, row: DpRow, record: Pending, profile: BillerProfile): Verdict | 'as-before' {
-  try {
-    if (digest(validatedFields(row)) === record.validatedHash && sameAmount(record, row.payment?.amount)) return 'as-before';
-    return verdictOf(row, profile, digest);
-  } catch (error) {
-    telemetry.error('a row breaks processing, rejecting it', error, { record: recordKey(row.billerId, row.dpId) });
-    return { type: 'DpRecordRejected', data: { reasons: ['row-breaks-processing'] } };
-  }
-}
+const judged = (ports: DeliverRecordPorts, row: DpRow, record: Pending, profile: BillerProfile): Verdict | 'as-before' =>
+  judgedAlone(ports, row, () =>
+    ports.digest(validatedFields(row)) === record.validatedHash && sameAmount(record, row.payment?.amount) ? 'as-before' : verdictOf(row, profile, ports.digest));
 
 /** The key is the record's, the same for every attempt: a biller with keys then dedupes across attempts too. */
 export const idempotencyKeyOf = (ports: Pick<DeliverRecordPorts, 'digest'>, delivery: Pick<Delivery, 'key'>): string =>
