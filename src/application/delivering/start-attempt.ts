@@ -156,13 +156,15 @@ async function ownAndCall(
 ): Promise<CallOutcome> {
   const record = delivery.record.state as Pending;
   const since = ports.clock.monotonicMs();
-  const at = await ports.shardClock.atMost(delivery.shard);
+  // Both bounds of the present: a key is at least as old as its start says, and an owner alive no longer than it says.
+  const at = await ports.shardClock.atLeast(delivery.shard);
+  const latest = await ports.shardClock.atMost(delivery.shard);
   const decision = deliveryAttemptDecider.decide(
     {
       type: 'StartAttempt',
       start: {
         billerId: record.billerId, dpId: record.dpId, attempt, at,
-        notAfter: plusMs(at, profile.timeoutMs),
+        notAfter: plusMs(latest, profile.timeoutMs),
         idempotencyKey: idempotencyKeyOf(ports, delivery),
         requestHash: call.requestHash,
         profileVersion: profile.version,
