@@ -125,6 +125,18 @@ describe('rule 1: the contract comes first', () => {
   });
 });
 
+describe('the two bounds of the present (issue 9, no 13)', () => {
+  it('a start is dated by the earliest that it can be, and owned until the latest', async () => {
+    await start();
+    const now = bench.clock.now();
+    const shardClock = { ...bench.ports.shardClock, atMost: async () => plusMs(now, 100_000) };
+    const message = (await bench.receive())!;
+    await bench.handle(message, { shardClock });
+    const [started] = await bench.eventStore.readStream(deliveryAttemptStream(KEY, 1));
+    expect(started!.data).toMatchObject({ at: now, notAfter: plusMs(now, 102_000) });
+  });
+});
+
 describe('rule 2: what is done is not done again', () => {
   it('completes a second message of a delivered record without a call', async () => {
     await start();

@@ -10,6 +10,7 @@ import { type RawEvent } from './checker/fold';
 import { type FinalState, finalCheck, type OwnFault, type Verdict } from './checker/final-check';
 import { type TryLimits } from './checker/tries';
 import { balance } from './control-totals';
+import { disturbedProjection } from './disturbed-projection';
 import { type AtOnce } from './world/at-once';
 import { Dice } from './world/dice';
 import { planDisaster } from './world/disaster';
@@ -85,6 +86,7 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
   const stuck = ended !== 'until';
   const verdict = finalCheck(await finalState(world));
   const { statements, open } = options.broken || options.sqlite ? await balance(world) : { statements: [], open: [] };
+  const projection = options.sqlite ? await disturbedProjection(world) : [];
   const violations = [
     ...(stuck ? [`stuck: ${stuckIn(world)} (${ended})`] : []),
     ...verdict.doubled.map((what) => `doubled: ${what}`),
@@ -92,6 +94,7 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
     ...verdict.differences.map((what) => `replay: ${what}`),
     ...verdict.suspected.map((record) => `suspected: ${record}`),
     // A stream that lacks its last word counts nothing; that is told where it is looked for.
+    ...projection.map((what) => `projection: ${what}`),
     ...(lostMessages(world) ? [] : statements.map((what) => `totals: ${what}`)),
     ...world.watch.violations.map((what) => `watch: ${what}`),
     ...verdict.other.map((what) => `other: ${what}`),
@@ -180,6 +183,7 @@ async function finalState(world: World): Promise<FinalState> {
       row: rows.get(`${home} ${row.dpId}`),
       effects: world.billers.effectsOf(record),
       refusedByBiller: world.billers.hasDeclined(record),
+      usedAgain: world.usedAgain.has(record),
       invalid: ownFault(trait, row.dataType, seed.payments?.[0]?.amount.currency),
     })),
     streams: await streamsOf(world.store),

@@ -43,6 +43,7 @@ const NOT_SENT: Record<NonNullable<DeliveryAttemptNotSent['data']['why']>, strin
   'row-not-valid': 'its row is not valid any more',
   'cannot-prepare': 'no request could be made of it',
   'given-up-by-broker': 'the broker had given up its message',
+  'identity-conflict': 'its row had come to mean something else',
   'too-old': 'the biller asked to slow down until the time of the record was over',
 };
 

@@ -37,7 +37,7 @@ export function concludeAttempt(ports: DeliverRecordPorts, moves: RecordMoves) {
    * comes first and the row last, and a slow owner that meets such a row reads the record again before it writes its end.
    */
   async function writeResult(visit: ClosedVisit, attempt: number, closing: Effect, now: Instant): Promise<StepResult> {
-    const { key, record, shard, message } = visit;
+    const { key, record, message } = visit;
     const to = closing.as === 'accepted' ? 'Delivered' : 'Declined';
     const command = resultCommand(attempt, closing);
     if (record.state.status === 'in-doubt') {
@@ -49,11 +49,14 @@ export function concludeAttempt(ports: DeliverRecordPorts, moves: RecordMoves) {
     const code = closing.as === 'declined' ? closing.code : undefined;
     const result = resultOfAttempt(message.dpId, { attempt, outcome: to, billerReference, code, recordedAt: now });
     crashPoint('consumer.before-result-row');
-    let written = await shard.reconcile({ ...result, from: result.from.filter((status) => status !== 'InDoubt') });
+    let written = await moves.writeRow(visit, {
+      ...result,
+      from: result.from.filter((status) => status !== 'InDoubt'),
+    });
     if (written === 'refused') {
       const { revision } = await ports.history.record(key);
       if (revision !== record.revision) return READ_AGAIN;
-      written = await shard.reconcile(result);
+      written = await moves.writeRow(visit, result);
     }
     if (written === 'refused')
       throw new InvariantViolation(`the row of ${key} refuses status ${to}, its present one allows no such change`);

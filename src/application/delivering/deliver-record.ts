@@ -103,8 +103,8 @@ export function deliverRecord(ports: DeliverRecordPorts, settings: DeliverRecord
 
   /** The stream is finished or held; the row follows. A row that is gone has nothing left to say. */
   async function reconcileRow(visit: Visit, status: RowStatus, now: Instant): Promise<StepResult> {
-    const { key, row, shard, message, record } = visit;
-    const result = await shard.reconcile(rowResultOf(record.state, message.dpId, now));
+    const { key, row, message, record } = visit;
+    const result = await moves.writeRow(visit, rowResultOf(record.state, message.dpId, now));
     if (result === 'refused')
       throw new InvariantViolation(`the row of ${key} refuses status ${status}, its present one allows no such change`);
     if (result === 'row-missing' && status !== 'Withdrawn')

@@ -1,9 +1,14 @@
-import { type DpRecordCommand } from '../../domain/dp-record/dp-record.decider';
+import { type DpRecordCommand, isAnother } from '../../domain/dp-record/dp-record.decider';
+import { type KnownDpRecord } from '../../domain/dp-record/dp-record.state';
+import { type DpRow } from '../../domain/dp-record/dp-row';
+import { allowedPredecessors } from '../../domain/dp-record/row-status';
 import { type Instant, msBetween, plusMs } from '../../domain/instant';
 import { crashPoint } from '../crash-point';
 import { decideRecord } from '../history/decide-record';
 import { type ChainLink, linkOf, nextHop } from '../messaging/message-chain';
 import { recordAgain, traceparentOf } from '../messaging/send-again';
+import { type Shard } from '../ports/shard';
+import { type RowResult } from '../ports/shard-results';
 import { type Gate } from './biller-gate';
 import { claimWithoutCall, type WhyNotSent } from './claim-attempt';
 import { type DeliverRecordPorts, type DeliverRecordSettings } from './deliver-record.ports';
@@ -16,6 +21,11 @@ export interface RecordMoves {
   decide(visit: Visit, commands: readonly DpRecordCommand[], at: Instant): Promise<Visit>;
   /** Owns the next attempt and closes it as never sent, before the record is ended without a call. */
   claim<Of extends KnownVisit>(visit: Of, why: WhyNotSent, at: Instant): Promise<Of>;
+  /**
+   * What the stream says, to the row. One whose id has come to mean something else gets no result of what it was: it is
+   * set aside for a person and is no row of this record any more; the row of another biller is left alone.
+   */
+  writeRow(visit: Visit, result: RowResult): ReturnType<Shard['reconcile']>;
   /** Waits for a gate or an owner: told once per cause, then a successor. No attempt and no delivery count is spent. */
   park(visit: Visit, gate: Gate, now: Instant): Promise<StepResult>;
   /**
@@ -28,6 +38,9 @@ export interface RecordMoves {
 
 /** A successor is never scheduled nearer than this, so that a skewed broker clock cannot make hops spin. */
 const SUCCESSOR_WAIT_MIN_MS = 200;
+
+const isOfAnother = (row: DpRow, record: KnownDpRecord): boolean =>
+  row.billerId !== record.billerId || isAnother(row, record);
 
 export function recordMoves(ports: DeliverRecordPorts, settings: DeliverRecordSettings): RecordMoves {
   const brokerNow = ({ received, receivedAtMs }: Visit): Instant =>
@@ -60,6 +73,14 @@ export function recordMoves(ports: DeliverRecordPorts, settings: DeliverRecordSe
       const { key, record, attempt, profile } = visit;
       const hand = { key, record: record.state, attempt };
       return { ...visit, attempt: await claimWithoutCall(ports.history, hand, profile?.version, at, why) };
+    },
+    async writeRow({ key, row, shard, record: { state: record } }, result) {
+      if (!row || record.status === 'unknown' || !isOfAnother(row, record)) return shard.reconcile(result);
+      const why = 'identity conflict: the row of a known record means something else';
+      ports.telemetry.error(why, undefined, { record: key });
+      if (row.billerId === record.billerId)
+        await shard.reconcile({ dpId: row.dpId, to: 'Failed', from: allowedPredecessors('Failed') });
+      return 'row-missing';
     },
     async park(visit, { cause, until }, now) {
       const parked = await decide(visit, [{ type: 'ParkDpRecord', cause, until }], now);

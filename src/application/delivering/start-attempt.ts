@@ -1,11 +1,10 @@
 import { type BillerProfile } from '../../domain/biller/biller-profile';
 import { deliveryAttemptDecider } from '../../domain/delivery-attempt/delivery-attempt.decider';
 import { type DeliveryAttempt } from '../../domain/delivery-attempt/delivery-attempt.state';
-import { sameAmount, type Verdict } from '../../domain/dp-record/dp-record.decider';
+import { isAnother, sameAmount, type Verdict } from '../../domain/dp-record/dp-record.decider';
 import { type DeadLetterReason } from '../../domain/dp-record/dp-record.events';
 import { type Pending } from '../../domain/dp-record/dp-record.state';
 import { type DpRow } from '../../domain/dp-record/dp-row';
-import { recordKey } from '../../domain/identifiers';
 import { type Instant, plusMs } from '../../domain/instant';
 import { invariant } from '../../domain/invariant';
 import { maskCardData } from '../../domain/policies/card-data';
@@ -14,7 +13,7 @@ import { idempotencyKeyOf } from '../../domain/policies/idempotency-key';
 import { nextTry } from '../../domain/policies/retry-schedule';
 import { validatedFields } from '../../domain/policies/validation';
 import { crashPoint } from '../crash-point';
-import { verdictOf } from '../fetching/discovery';
+import { judgedAlone, verdictOf } from '../fetching/discovery';
 import { type Loaded } from '../history/history';
 import { traceparentOf } from '../messaging/send-again';
 import { type Permit, type PreparedCall } from '../ports/biller-gateway';
@@ -29,6 +28,7 @@ import { type PendingVisit, pendingVisit } from './visit';
 /** After so long a wait for a permit the row is read again before it is sent. */
 const ROW_STALE_MS = 50;
 const DESCRIPTION_LENGTH_MAX = 500;
+const IDENTITY_CONFLICT = 'its row now means something else than what it was discovered with';
 
 /** One that passed its gate, so it has a profile. */
 type ReadyVisit = PendingVisit & { readonly profile: BillerProfile };
@@ -77,20 +77,24 @@ export function startAttempt(ports: DeliverRecordPorts, settings: DeliverRecordS
     return lookAgain({ ...fresh.visit, attempt, attemptProfile: fresh.visit.profile });
   }
 
-  /** A result: the record was withdrawn, rejected or skipped just now, or is another. */
+  /**
+   * A result: the record was withdrawn, rejected, skipped or given up just now. A conflict ends a record in its stream and
+   * its row, or the sweep would send it again for ever.
+   */
   async function withFreshRow(visit: ReadyVisit): Promise<StepResult | { visit: ReadyVisit; row: DpRow }> {
-    const { row, profile, key } = visit;
+    const { row, profile } = visit;
     const record = visit.record.state;
     const now = await ports.shardClock.atLeast(visit.shard);
     if (!row) {
       const owned = await moves.claim(visit, 'row-withdrawn', now);
       return lookAgain(await moves.decide(owned, [{ type: 'WithdrawDpRecord', at: now }], now));
     }
-    if (row.paymentId !== record.paymentId || row.billerId !== record.billerId) {
-      return deadLettered({
-        reason: 'IdentityConflict',
-        description: `${key} now points to another payment than the one it was discovered with`,
-      });
+    // The row of another biller is not this record's to end.
+    if (row.billerId !== record.billerId)
+      return deadLettered({ reason: 'IdentityConflict', description: IDENTITY_CONFLICT });
+    if (isAnother(row, record)) {
+      const end = { why: 'identity-conflict', reason: 'IdentityConflict', description: IDENTITY_CONFLICT } as const;
+      return deadLetter(visit, end, now);
     }
     const verdict = judged(row, record, profile);
     if (verdict === 'as-before') return { visit, row };
@@ -102,15 +106,11 @@ export function startAttempt(ports: DeliverRecordPorts, settings: DeliverRecordS
 
   /** Judging asks nobody: what breaks it is the row itself, here as at the fetcher, and would break it for ever. */
   function judged(row: DpRow, record: Pending, profile: BillerProfile): Verdict | 'as-before' {
-    try {
+    return judgedAlone(ports, row, () => {
       const isSame = ports.digest(validatedFields(row)) === record.validatedHash;
       if (isSame && sameAmount(record, row.payment?.amount)) return 'as-before';
       return verdictOf(row, profile, ports.digest);
-    } catch (error) {
-      const which = { record: recordKey(row.billerId, row.dpId) };
-      ports.telemetry.error('a row breaks processing, rejecting it', error, which);
-      return { type: 'DpRecordRejected', data: { reasons: ['row-breaks-processing'] } };
-    }
+    });
   }
 
   /** A result: the record has its end, or waits. */
@@ -163,13 +163,15 @@ export function startAttempt(ports: DeliverRecordPorts, settings: DeliverRecordS
   ): Promise<{ readonly attempt: Loaded<DeliveryAttempt>; readonly outcome: CallOutcome }> {
     const number = record.nextAttempt;
     const since = ports.clock.monotonicMs();
-    const at = await ports.shardClock.atMost(shard);
+    // Both bounds of the present: a key is at least as old as its start says, and an owner alive no longer than it says.
+    const at = await ports.shardClock.atLeast(shard);
+    const latest = await ports.shardClock.atMost(shard);
     const start = {
       billerId: record.billerId,
       dpId: record.dpId,
       attempt: number,
       at,
-      notAfter: plusMs(at, profile.timeoutMs),
+      notAfter: plusMs(latest, profile.timeoutMs),
       idempotencyKey,
       requestHash: call.requestHash,
       profileVersion: profile.version,

@@ -4,9 +4,10 @@ import { type DpRecord } from '../../domain/dp-record/dp-record.state';
 import { type DpRow } from '../../domain/dp-record/dp-row';
 import { type RecordKey, recordKey } from '../../domain/identifiers';
 import { type Instant } from '../../domain/instant';
+import { invariant } from '../../domain/invariant';
 import { crashPoint } from '../crash-point';
 import { type History, type Loaded } from '../history/history';
-import { discoveryOf, verdictOf } from './discovery';
+import { discoveryOf, judgedAlone, verdictOf } from './discovery';
 import { firstLink, recordMessage } from '../messaging/message-chain';
 import { type MessageContracts, messageOf, type ValidationErrorMessage } from '../messaging/messages';
 import { tenantOf } from '../messaging/send-again';
@@ -61,7 +62,8 @@ export type RowOutcome =
   | { readonly kind: 'skipped'; readonly row: DpRow }
   /** The record has its end, or is held, since an earlier fetch: only the row has to follow. */
   | { readonly kind: 'already-finished'; readonly row: DpRow; readonly record: DpRecord }
-  | { readonly kind: 'identity-conflict'; readonly row: DpRow };
+  /** `open`: the record has no end yet, and perhaps no message either: the one it gets lets a consumer end it. */
+  | { readonly kind: 'identity-conflict'; readonly row: DpRow; readonly open: boolean };
 
 export const awaitsFetch = (row: DpRow): boolean => row.status === 'Queued' || row.status === 'New';
 
@@ -76,7 +78,7 @@ export async function fetchRows(ports: FetchChunkPorts, settings: FetchChunkSett
         return oneByOne(ports, context, unfetched);
       });
   crashPoint('fetcher.before-publish');
-  const messages = outcomes.flatMap((outcome) => (outcome.kind === 'published' ? [publication(context, outcome.row)] : []));
+  const messages = outcomes.flatMap((outcome) => (isOwedMessage(outcome) ? [publication(context, outcome.row)] : []));
   if (messages.length > 0) await ports.bus.send(settings.eventsTopic, messages);
   if (messages.length > 0) crashPoint('fetcher.after-publish');
   const notices = outcomes.flatMap((outcome) => noticeOf(context, outcome));
@@ -96,7 +98,7 @@ async function oneByOne(ports: FetchChunkPorts, context: FetchContext, rows: rea
   const outcomes: RowOutcome[] = [];
   for (const row of rows) {
     crashPoint('fetcher.between-rows');
-    const verdict = judgeAlone(ports, context, row);
+    const verdict = judgedAlone(ports, row, () => verdictOf(row, context.profile, ports.digest));
     try {
       outcomes.push(await discover(ports, context, row, verdict));
     } catch (error) {
@@ -108,26 +110,13 @@ async function oneByOne(ports: FetchChunkPorts, context: FetchContext, rows: rea
   return outcomes;
 }
 
-/**
- * Only a row that breaks its own judging is rejected for it, and nothing but that is tried here: no port is asked, so
- * that no conflict, no outage and no fault of a store can ever be taken for the row's.
- */
-function judgeAlone(ports: FetchChunkPorts, context: FetchContext, row: DpRow): Verdict {
-  try {
-    return verdictOf(row, context.profile, ports.digest);
-  } catch (error) {
-    ports.telemetry.error('a row breaks processing, rejecting it', error, { record: recordKey(row.billerId, row.dpId) });
-    return { type: 'DpRecordRejected', data: { reasons: ['row-breaks-processing'] } };
-  }
-}
-
 /** A conflict without a stream behind it passes: the append is tried again, a bounded number of times, then the chunk. */
 async function discover(ports: FetchChunkPorts, context: FetchContext, row: DpRow, verdict: Verdict): Promise<RowOutcome> {
   const key = recordKey(row.billerId, row.dpId);
   const command = { type: 'DiscoverDpRecord', discovery: discoveryOf(row, context.now), verdict } as const;
   const unknown: Loaded<DpRecord> = { state: dpRecordDecider.initialState, revision: 'new' };
   const decision = dpRecordDecider.decide(command, unknown.state);
-  if (decision.outcome === 'refused') return { kind: 'identity-conflict', row };
+  invariant(decision.outcome === 'accepted', `discovering the unknown record ${key} cannot be refused`);
   return transact(async (conflicts) => {
     const stored = conflicts > 0 ? await storedOutcome(ports, key, row, command) : undefined;
     if (stored) return stored;
@@ -147,7 +136,7 @@ async function storedOutcome(
   const decision = dpRecordDecider.decide(command, state);
   if (decision.outcome === 'refused') {
     ports.telemetry.error('identity conflict: a known record points to another payment', undefined, { record: key });
-    return { kind: 'identity-conflict', row };
+    return { kind: 'identity-conflict', row, open: state.status === 'pending' };
   }
   if (state.status === 'withdrawn') {
     ports.telemetry.error('a row came back whose record was withdrawn while it was gone, it is not delivered', undefined, { record: key });
@@ -159,6 +148,9 @@ function outcomeOf(row: DpRow, verdict: Verdict, state: DpRecord): RowOutcome {
   if (state.status === 'rejected') return { kind: 'rejected', row, reasons: verdict.type === 'DpRecordRejected' ? verdict.data.reasons : [] };
   return state.status === 'skipped' ? { kind: 'skipped', row } : { kind: 'published', row };
 }
+
+const isOwedMessage = (outcome: RowOutcome): boolean =>
+  outcome.kind === 'published' || (outcome.kind === 'identity-conflict' && outcome.open);
 
 function publication(context: FetchContext, row: DpRow): OutgoingMessage {
   return recordMessage(

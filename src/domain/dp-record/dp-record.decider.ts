@@ -107,7 +107,9 @@ function discover({ discovery, verdict }: CommandOf<'DiscoverDpRecord'>, state: 
 }
 
 /** Where there is no payment to compare, the customer tells: an id used again must not pass for what it was. */
-const isAnother = (discovery: DpRecordDiscovered['data'], state: KnownDpRecord): boolean =>
+export const isAnother = (
+  discovery: Pick<KnownDpRecord, 'dataType' | 'customerId'> & Partial<Pick<KnownDpRecord, 'paymentId'>>, state: KnownDpRecord,
+): boolean =>
   state.paymentId !== discovery.paymentId || state.dataType !== discovery.dataType
   || (state.paymentId === undefined && state.customerId !== discovery.customerId);
 

@@ -155,7 +155,7 @@ export interface DpRecordDeadLettered {
   };
 }
 
-export type DeadLetterReason = 'AttemptsUsedUp' | 'TooOld' | 'DeadLetteredByBroker' | 'CannotPrepare';
+export type DeadLetterReason = 'AttemptsUsedUp' | 'TooOld' | 'DeadLetteredByBroker' | 'CannotPrepare' | 'IdentityConflict';
 
 export interface DpRecordRedriven {
   readonly type: 'DpRecordRedriven';

@@ -38,6 +38,8 @@ export interface FinalRecord {
   }[];
   /** The biller said no to it. */
   readonly refusedByBiller: boolean;
+  /** Its owner used its id again for something else, of an amount beyond `USED_AGAIN_FROM`. */
+  readonly usedAgain: boolean;
   /** How the row's own data lets it end without a call, by the scenario's own knowledge; undefined: it is sound. */
   readonly invalid: OwnFault | undefined;
 }
@@ -58,6 +60,9 @@ export interface Verdict {
   readonly suspected: readonly string[];
 }
 
+/** Amounts of payments that took an id over; beyond every amount of a scenario. */
+export const USED_AGAIN_FROM = 7_000_000;
+
 const ENDS = new Set(['Delivered', 'Declined', 'Rejected', 'Skipped', 'Withdrawn', 'Failed', 'InDoubt']);
 
 export function finalCheck(state: FinalState): Verdict {
@@ -69,7 +74,7 @@ export function finalCheck(state: FinalState): Verdict {
   const ends: Record<string, number> = {};
   const streamOf = (name: string): readonly RawEvent[] => state.streams.get(name) ?? [];
 
-  for (const { record, eligible, row, effects, refusedByBiller, invalid } of state.records) {
+  for (const { record, eligible, row, effects, refusedByBiller, invalid, usedAgain } of state.records) {
     const folded = foldRecord(streamOf(`dpRecord-${record}`));
     const tell = (list: string[], what: string): number => list.push(`${record}: ${what}`);
     for (const fault of folded.faults) tell(other, fault);
@@ -109,15 +114,24 @@ export function finalCheck(state: FinalState): Verdict {
       folded.reconciledAs === row?.status ||
       ((row?.status === 'Rejected' || row?.status === 'Skipped') && folded.reconciledAs === undefined);
     const unconfirmed = state.messagesWereLost && folded.reconciledAs === undefined;
+    // A row that means something else than its record is set aside; the stream goes on to speak of what it was.
+    const setApart =
+      usedAgain !== undefined &&
+      row?.status === 'Failed' &&
+      (folded.status !== 'pending' || state.messagesWereLost || state.historyWasLost);
     const over = state.overBefore.has(record);
-    if (row && !behind && !over && (folded.status !== row.status || !(confirmed || unconfirmed))) {
+    if (row && !behind && !over && !setApart && (folded.status !== row.status || !(confirmed || unconfirmed))) {
       tell(
         differences,
         `its row says ${row.status}, its stream ${folded.status}, reconciled as ${folded.reconciledAs}`,
       );
     }
-    if (row && !behind && !over) checkDetails(row.details, folded, (what) => tell(differences, what));
+    if (row && !behind && !over && !setApart) checkDetails(row.details, folded, (what) => tell(differences, what));
+    const discovered = streamOf(`dpRecord-${record}`).find(({ type }) => type === 'DpRecordDiscovered');
+    const meant = (discovered?.data['amount'] as { readonly minorUnits: number } | undefined)?.minorUnits ?? 0;
     for (const { attempt, minorUnits, currency } of effects) {
+      if (usedAgain && meant < USED_AGAIN_FROM && minorUnits >= USED_AGAIN_FROM)
+        tell(other, `${attempt} posted ${minorUnits} of the payment that its id came to mean later`);
       const { closedAs, started } = foldAttempt(streamOf(attempt));
       // Its attempt is lost, and its number may stand for another one now.
       if (state.historyWasLost) continue;
@@ -139,12 +153,14 @@ export function finalCheck(state: FinalState): Verdict {
       folded.status !== 'Delivered' &&
       folded.status !== 'InDoubt' &&
       !dutyGone &&
+      !setApart &&
       !(over && row?.status === 'Delivered')
     ) {
       tell(lost, `has an effect at the biller while its stream says ${folded.status}`);
     }
     if (
       row?.status === 'Failed' &&
+      !setApart &&
       !state.messagesWereLost &&
       !state.deadLetters.some((letter) => letter.record === record)
     ) {

@@ -41,6 +41,7 @@ export type Rule =
   | 'an end is the own fault of its record'
   | 'the gateway keeps its laws'
   | 'an adapter keeps the laws of its port'
+  | 'an id means one thing'
   | 'no secrets';
 
 /** A patch that does not apply exactly once fails the run: a mutant of nothing would be "not found" for ever. */

@@ -109,6 +109,15 @@ export const MUTANTS_OF_KEYS: readonly Mutant[] = [
     ...AFTER_REFUSAL,
   },
   {
+    name: 'dates the first use of a key by the latest that it can be',
+    rule: RULE,
+    file: 'src/application/delivering/start-attempt.ts',
+    find: 'const at = await ports.shardClock.atLeast(shard); const latest',
+    replace: 'const at = await ports.shardClock.atMost(shard); const latest',
+    shows,
+    ...aim('sql-slow', 'biller-busy'),
+  },
+  {
     name: "counts a key's retention from the attempt in doubt",
     rule: RULE,
     file: 'src/domain/policies/in-doubt-resolution.ts',

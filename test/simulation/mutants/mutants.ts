@@ -2,6 +2,7 @@ import { type Mutant } from './mutant';
 import { MUTANTS_OF_ADAPTERS } from './mutants-of-adapters';
 import { MUTANTS_OF_BILLER_HTTP } from './mutants-of-biller-http';
 import { MUTANTS_OF_HISTORY } from './mutants-of-history';
+import { MUTANTS_OF_IDENTITY, MUTANTS_OF_PROJECTION } from './mutants-of-identity';
 import { MUTANTS_OF_KEYS } from './mutants-of-keys';
 import { MUTANTS_OF_LAWS } from './mutants-of-laws';
 import { MUTANTS_OF_SQL } from './mutants-of-sql';
@@ -111,7 +112,7 @@ const MUTANTS_OF_PROTOCOL: readonly Mutant[] = [
     name: 'confirms a row that it did not write',
     rule: 'rule 2',
     file: 'src/application/delivering/deliver-record.ts',
-    find: 'const result = await shard.reconcile(rowResultOf(record.state, message.dpId, now));',
+    find: 'const result = await moves.writeRow(visit, rowResultOf(record.state, message.dpId, now));',
     replace: "const result = 'applied' as string;",
     shows: /its row stands at/,
   },
@@ -482,6 +483,8 @@ const MUTANTS_OF_PROTOCOL: readonly Mutant[] = [
 
 export const MUTANTS: readonly Mutant[] = [
   ...MUTANTS_OF_PROTOCOL,
+  ...MUTANTS_OF_IDENTITY,
+  ...MUTANTS_OF_PROJECTION,
   ...MUTANTS_OF_KEYS,
   ...MUTANTS_OF_LAWS,
   ...MUTANTS_OF_HISTORY,

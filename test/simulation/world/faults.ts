@@ -121,6 +121,8 @@ export const WORLD_FAULTS = {
   'operator-pauses': 2,
   'operator-slows': 2,
   'operator-resolves': 4,
+  // Its owner uses the id of a row again, for another payment or customer.
+  'id-used-again': 1,
 } as const;
 
 export type CallFault = keyof typeof CALL_FAULTS;

@@ -1,7 +1,9 @@
 import { type OutgoingMessage } from '../../../src/application/ports/message-bus';
 import { FETCHER_SUBSCRIPTION, OUTBOX_TOPIC } from '../../../src/application/messaging/topology';
-import { profileVersion } from '../../../src/domain/identifiers';
+import { customerId, paymentId, profileVersion } from '../../../src/domain/identifiers';
 import { instantFromMs } from '../../../src/domain/instant';
+import { USED_AGAIN_FROM } from '../checker/final-check';
+import { foldAttempt } from '../checker/fold';
 import { type WorldFault, WORLD_FAULTS } from './faults';
 import { type Operator } from './operator';
 import { CAPABILITIES, capabilityOf, type PlannedRow } from './scenario';
@@ -85,6 +87,35 @@ async function poison(world: World, number: number): Promise<void> {
 }
 
 const CLOCK_SETTINGS = 40;
+
+/**
+ * A row that means something else under the id it had: changed where it stands, or taken away and put there anew. Nothing
+ * of it is on its way to the biller: a result that comes meanwhile would be written to whatever stands there.
+ */
+function useIdAgain(world: World, about: string): void {
+  const planned = someRow(world, about);
+  if (!planned) return;
+  const { record, home, row, seed } = planned;
+  const { started, closedAs } = foldAttempt(world.store.history(world.watch.newestAttempt(record)));
+  if (started && closedAs === undefined) return;
+  const shard = world.shards.find(({ name }) => name === home)!;
+  const [customer] = seed.customers ?? [];
+  if (!customer) return;
+  const other = { ...customer, customerId: customerId(`${customer.customerId}-again`) };
+  const [payment] = seed.payments ?? [];
+  const otherPayment = payment && {
+    ...payment,
+    paymentId: paymentId(`${payment.paymentId}-again`),
+    customerId: other.customerId,
+    amount: { minorUnits: USED_AGAIN_FROM + payment.amount.minorUnits, currency: 'USD' },
+  };
+  const to = { customerId: other.customerId, ...(otherPayment && { paymentId: otherPayment.paymentId }) };
+  const rows = world.dice.fraction(about, 1) < 0.5 ? [] : [{ ...row, ...to }];
+  world.usedAgain.add(record);
+  if (rows.length > 0) shard.withdraw(row.dpId);
+  else shard.repoint(row.dpId, to);
+  return void shard.seed({ customers: [other], payments: otherPayment ? [otherPayment] : [], rows });
+}
 
 type Strike = (world: World, operator: Operator, about: string) => void;
 
@@ -170,4 +201,5 @@ const WORLD_STRIKES: Partial<Record<WorldFault, Strike>> = {
     operator.slow(billerId, world.dice.pick([1, 2, 5], about, 1));
   },
   'operator-resolves': (_world, operator) => operator.resolveAll(),
+  'id-used-again': (world, _, about) => useIdAgain(world, about),
 };

@@ -33,7 +33,8 @@ import { invariant } from '../../../src/domain/invariant';
 import { type WorldShard } from './world-stores';
 
 /** One row of datapump, as stored. */
-interface StoredRow extends Pick<DpRow, 'dpId' | 'billerId' | 'dataType' | 'customerId' | 'createdAt'> {
+interface StoredRow extends Pick<DpRow, 'dpId' | 'billerId' | 'dataType' | 'createdAt'> {
+  customerId: CustomerId;
   paymentId: DpRow['paymentId'];
   readonly seq: number;
   readonly dueAt: Instant;
@@ -336,6 +337,11 @@ export class MemoryShard implements WorldShard {
     if (!payment) return;
     const { amount } = payment;
     this.payments.set(id, { ...payment, amount: { ...amount, minorUnits: amount.minorUnits + byMinorUnits } });
+  }
+
+  repoint(id: DpId, to: { readonly customerId: CustomerId; readonly paymentId?: PaymentId }): void {
+    const row = this.rows.get(id);
+    if (row) Object.assign(row, to);
   }
 
   rename(id: CustomerId, addition: string): void {

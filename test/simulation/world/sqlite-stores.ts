@@ -59,12 +59,15 @@ export function sqliteShard(name: ShardName, nowMs: () => number, onMove: OnMove
   const unpublished = database.prepare<[], number>('SELECT count(*) FROM Outbox WHERE PublishedAt IS NULL').pluck();
   const withdraw = database.prepare('DELETE FROM datapump WHERE DpId = ?');
   const changeAmount = database.prepare('UPDATE Payment SET AmountMinor = AmountMinor + ? WHERE PaymentId = ?');
+  const repoint = database.prepare('UPDATE datapump SET CustomerId = ?, PaymentId = ? WHERE DpId = ?');
   const rename = database.prepare('UPDATE Customer SET Name = Name || ? WHERE CustomerId = ?');
   return Object.assign(shard, {
     stored: (): readonly StoredStatus[] => rows.all().map((row) => ({ ...row, chunkId: row.chunkId ?? undefined })),
     unpublished: (): number => unpublished.get()!,
     withdraw: (dpId: DpId): void => void withdraw.run(dpId),
     changeAmount: (payment: PaymentId, by: number): void => void changeAmount.run(by, payment),
+    repoint: (dpId: DpId, to: { readonly customerId: CustomerId; readonly paymentId?: PaymentId }): void =>
+      void repoint.run(to.customerId, to.paymentId ?? null, dpId),
     rename: (customer: CustomerId, addition: string): void => void rename.run(addition, customer),
   });
 }

@@ -75,18 +75,20 @@ export class Wire {
       process.pause(this.dice.between(2_000, 150_000, asked.question, asked.occurrence));
     if (processFault === 'process-restart') process.askToStop();
     return new Promise((resolve, reject) => {
+      const slowMs =
+        fault && CALL_FAULTS[fault].does === 'slow'
+          ? this.dice.between(20_000, 140_000, mixed(asked.question, 3), asked.occurrence)
+          : 0;
+      // What is asked is old when it arrives, or what is answered.
+      const slowThereMs = this.dice.fraction(mixed(asked.question, 4), asked.occurrence) < 0.5 ? slowMs : 0;
       const answered = (answer: Told<Answer>): void => {
         if (processFault === 'process-crash-after-effect') process.crash();
         if (process.epoch !== epoch) return;
-        const slowMs =
-          fault && CALL_FAULTS[fault].does === 'slow'
-            ? this.dice.between(20_000, 140_000, mixed(asked.question, 3), asked.occurrence)
-            : 0;
         const usualMs =
           'value' in answer && call.answerAfterMs
             ? call.answerAfterMs(answer.value)
             : this.latency(asked, 'back', call);
-        this.answer(process, epoch, usualMs + slowMs, () => {
+        this.answer(process, epoch, usualMs + slowMs - slowThereMs, () => {
           this.trace(asked.question, epoch, 'answered');
           this.narrate?.(`${process.name}#${epoch} ${call.name} → ${shown(answer)}`);
           // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- whatever the adapter threw
@@ -94,7 +96,7 @@ export class Wire {
           else resolve(answer.value);
         });
       };
-      this.timeline.after(this.latency(asked, 'there', call), () => {
+      this.timeline.after(this.latency(asked, 'there', call) + slowThereMs, () => {
         const answer = this.arrive(process.name, call, fault, asked.question);
         if (answer instanceof Promise) return answer.then(answered);
         answered(answer);

@@ -38,6 +38,8 @@ export interface WorldShard extends AtOnce<Shard>, Closable {
   /** What the owner of the rows does to them. */
   withdraw(dpId: DpId): void;
   changeAmount(payment: PaymentId, byMinorUnits: number): void;
+  /** The row's id means something else from now on. */
+  repoint(dpId: DpId, to: { readonly customerId: CustomerId; readonly paymentId?: PaymentId }): void;
   rename(customer: CustomerId, addition: string): void;
 }
 

@@ -67,6 +67,8 @@ export class World {
   storeLost = false;
   /** Rows that their owner took away, and records that had their end when the event store was lost. */
   readonly withdrawn = new Set<string>();
+  /** Records whose id their owner used again for something else. */
+  readonly usedAgain = new Set<string>();
   readonly overBefore = new Set<string>();
   readonly shards: readonly WorldShard[];
   readonly billers: BillerWorld;
