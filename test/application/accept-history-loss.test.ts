@@ -97,6 +97,9 @@ class Loss {
 const CALLS = async (bench: DeliveryBench): Promise<readonly (string | undefined)[]> =>
   bench.biller.business().map(({ headers }) => headers['idempotency-key'] as string | undefined);
 
+/** What the acceptance works on, of a bench whose records a consumer has delivered. */
+const portsOf = ({ ports, eventStore }: DeliveryBench) => ({ ...ports, eventStore, witnesses: [] });
+
 describe('an accepted loss of history (issue 8, no 4)', () => {
   let bench: DeliveryBench;
   let loss: Loss;
@@ -331,18 +334,8 @@ describe('a loss of the newest part of the history (issue 8, no 4)', () => {
     (bench.shard as unknown as { database: { exec(sql: string): void } }).database.exec(
       `UPDATE datapump SET Status = 'Published'; DELETE FROM DpDetail`,
     );
-    const { shards, profiles, digest, clock, chance, telemetry, history } = bench.ports;
-    const ports = {
-      eventStore: bench.eventStore,
-      history,
-      shards,
-      witnesses: [],
-      profiles,
-      digest,
-      clock,
-      chance,
-      telemetry,
-    };
+    const { clock } = bench.ports;
+    const ports = portsOf(bench);
     const restoredTo = clock.now();
     expect(await acceptHistoryLoss(ports, { ...ORDER, restoredTo })).toMatchObject({ [result]: 1 });
     expect(await bench.rowStatus()).toBe(status);
@@ -360,18 +353,8 @@ describe('a loss of the newest part of the history (issue 8, no 4)', () => {
       { id: randomUUID(), type: 'DeliveryAttemptNotExecuted', data: { code: 'http-503' }, metadata },
     ]);
     const closed = await bench.attemptEvents(1);
-    const { shards, profiles, digest, clock, chance, telemetry, history } = bench.ports;
-    const ports = {
-      eventStore: bench.eventStore,
-      history,
-      shards,
-      witnesses: [],
-      profiles,
-      digest,
-      clock,
-      chance,
-      telemetry,
-    };
+    const { clock } = bench.ports;
+    const ports = portsOf(bench);
     const calls = bench.biller.business().length;
     await acceptHistoryLoss(ports, { ...ORDER, restoredTo: clock.now() });
     await bench.runUntilQuiet();

@@ -112,3 +112,15 @@ export const importOf = (number: number): PaymentImport => ({
   invoiceType: 'household',
   paidAt: PAST,
 });
+
+/** Of our schema, those that point to others before those: the order in which they are emptied. */
+export const SQL_SERVER_TABLES = [
+  'CustomerCorrection',
+  'DpDetail',
+  'DpClaim',
+  'Outbox',
+  'datapump',
+  'Payment',
+  'Customer',
+  'BillerSettings',
+];

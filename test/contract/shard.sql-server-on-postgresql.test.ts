@@ -12,18 +12,9 @@ import {
   postgresqlUnderTest,
 } from '../support/postgresql-under-test';
 import { shardContract } from './shard.contract';
+import { SQL_SERVER_TABLES } from './shard.seeds';
 
 const NAME = shardName('Shard-1');
-const TABLES = [
-  'CustomerCorrection',
-  'DpDetail',
-  'DpClaim',
-  'Outbox',
-  'datapump',
-  'Payment',
-  'Customer',
-  'BillerSettings',
-];
 const POSTGRESQL = postgresqlUnderTest();
 
 if (POSTGRESQL === undefined) {
@@ -73,7 +64,7 @@ if (POSTGRESQL === undefined) {
   shardContract('the T-SQL on PostgreSQL', async () => {
     await database.run(
       [
-        ...TABLES.map((table) => `DELETE FROM dbo.${table};`),
+        ...SQL_SERVER_TABLES.map((table) => `DELETE FROM dbo.${table};`),
         'UPDATE dbo.DpKnownHistory SET Ordinal = 0, Known = NULL;',
       ].join('\n'),
     );

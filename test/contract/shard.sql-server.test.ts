@@ -4,18 +4,9 @@ import { SqlServerShard } from '../../src/adapters/sql-server/sql-server-shard';
 import { shardName } from '../../src/domain/identifiers';
 import { createTestDatabase, NOT_RUN, SQL_SERVER, type TestDatabase } from '../support/sql-server-database';
 import { shardContract } from './shard.contract';
+import { SQL_SERVER_TABLES } from './shard.seeds';
 
 const NAME = shardName('Shard-1');
-const TABLES = [
-  'CustomerCorrection',
-  'DpDetail',
-  'DpClaim',
-  'Outbox',
-  'datapump',
-  'Payment',
-  'Customer',
-  'BillerSettings',
-];
 
 if (SQL_SERVER === undefined) {
   it.skip(`Shard laws on SQL Server, ${NOT_RUN}`, () => undefined);
@@ -37,7 +28,7 @@ if (SQL_SERVER === undefined) {
   shardContract('SQL Server', async () => {
     await database.batch(
       [
-        ...TABLES.map((table) => `DELETE FROM dbo.${table};`),
+        ...SQL_SERVER_TABLES.map((table) => `DELETE FROM dbo.${table};`),
         'UPDATE dbo.DpKnownHistory SET Ordinal = 0, Known = NULL;',
       ].join('\n'),
     );
