@@ -11,6 +11,7 @@ import { topologyProblems } from '../../src/adapters/service-bus/topology-plan';
 import { PortFailure, type PortFailureCode } from '../../src/application/ports/failures';
 import { MESSAGE_ID_LENGTH_MAX, type OutgoingMessage } from '../../src/application/ports/message-bus';
 import { instant } from '../../src/domain/instant';
+import { ENDED_WITHIN_MS } from '../support/until';
 
 const coded = (code: string, message = 'as told'): Error => Object.assign(new Error(message), { code });
 
@@ -460,7 +461,7 @@ describe('the guard about the SDK', () => {
     const began = performance.now();
     await Promise.all(closables.map((each) => each.close()));
     // Without a limit the first of them would be waited for for ever.
-    expect(performance.now() - began).toBeLessThan(20_000);
+    expect(performance.now() - began).toBeLessThan(ENDED_WITHIN_MS);
   });
 
   it("keeps a link's address for when it has gone", async () => {

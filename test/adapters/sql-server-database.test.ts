@@ -7,6 +7,7 @@ import { billerId, chunkId, dpId, shardName } from '../../src/domain/identifiers
 import { plusMs } from '../../src/domain/instant';
 import { planChunks } from '../../src/domain/policies/chunking';
 import { createTestDatabase, NOT_RUN, SQL_SERVER, type TestDatabase } from '../support/sql-server-database';
+import { WHOLE_RUN_MS } from '../support/until';
 
 const NAME = shardName('Shard-1');
 
@@ -31,7 +32,7 @@ const SITE = [
 if (SQL_SERVER === undefined) {
   it.skip(`SQL Server migrations and mapped tables, ${NOT_RUN}`, () => undefined);
 } else {
-  jest.setTimeout(120_000);
+  jest.setTimeout(WHOLE_RUN_MS);
   let database: TestDatabase;
   let connection: SqlServerConnection;
   let shard: SqlServerShard;

@@ -24,6 +24,9 @@ const RULES: Readonly<Record<string, (file: SourceFile) => boolean>> = {
   'leaves a note for later': ({ text }) => /\b(TO-?DO|FIX-?ME)\b/.test(text),
   'holds a placeholder': ({ path, text }) => path.startsWith('src/') && /not (yet )?implemented/i.test(text),
   'holds code commented out': ({ text }) => text.split('\n').some((line) => /^\s*\/\/ ?.*([;{]|\) =>)\s*$/.test(line)),
+  'bounds a duration by a number without a name': ({ path, text }) =>
+    path.startsWith('test/') &&
+    /(performance\.now|Date\.now|monotonicMs)\(\) - \w+\)\.toBeLessThan(OrEqual)?\([\d_]+\)/.test(text),
   'skips or narrows its tests': ({ path, text }) =>
     path.endsWith('.test.ts') && /\b(it|test|describe)\.(only|todo)\b|\bf(it|describe)\(/.test(text),
 };
@@ -45,6 +48,10 @@ it.each<[string, SourceFile]>([
   ['holds a placeholder', { path: 'src/domain/x.ts', text: "throw new Error('not yet implemented')" }],
   ['holds code commented out', { path: 'src/domain/x.ts', text: '  // const a = 1;' }],
   ['holds code commented out', { path: 'src/domain/x.ts', text: '// if (a) {' }],
+  [
+    'bounds a duration by a number without a name',
+    { path: 'test/domain/x.test.ts', text: 'expect(performance.now() - began).toBeLessThan(500);' },
+  ],
   ['skips or narrows its tests', { path: 'test/domain/x.test.ts', text: `${only}('x', () => {})` }],
 ])('the check sees a file that %s', (fault, file) => {
   expect(faults(file)).toEqual([`${file.path} ${fault}`]);

@@ -8,6 +8,7 @@ import { SystemClock } from '../../src/adapters/system/system-clock';
 import { loadSettings } from '../../src/bootstrap/configuration/load-settings';
 import { instantFromMs } from '../../src/domain/instant';
 import { ServiceBusFixture } from '../support/wire-peers/amqp/service-bus-fixture';
+import { WHOLE_RUN_MS } from '../support/until';
 import { CONTRACT_TOPOLOGY, messageBusContract, type MessageBusFixture } from './message-bus.contract';
 
 /** With what production sets where nothing is said. */
@@ -57,7 +58,7 @@ if (connectionString === undefined) {
   });
 } else {
   // Time passes there as it does here: locks, windows and times to live are waited for.
-  jest.setTimeout(300_000);
+  jest.setTimeout(WHOLE_RUN_MS);
   messageBusContract('Azure Service Bus, as production sets it up', () =>
     realFixture(connectionString, { partitioned }),
   );

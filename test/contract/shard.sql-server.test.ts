@@ -3,6 +3,7 @@ import { SqlServerConnection } from '../../src/adapters/sql-server/sql-server-co
 import { SqlServerShard } from '../../src/adapters/sql-server/sql-server-shard';
 import { shardName } from '../../src/domain/identifiers';
 import { createTestDatabase, NOT_RUN, SQL_SERVER, type TestDatabase } from '../support/sql-server-database';
+import { WHOLE_RUN_MS } from '../support/until';
 import { shardContract } from './shard.contract';
 import { SQL_SERVER_TABLES } from './shard.seeds';
 
@@ -11,7 +12,7 @@ const NAME = shardName('Shard-1');
 if (SQL_SERVER === undefined) {
   it.skip(`Shard laws on SQL Server, ${NOT_RUN}`, () => undefined);
 } else {
-  jest.setTimeout(120_000);
+  jest.setTimeout(WHOLE_RUN_MS);
   let database: TestDatabase;
   let refusesNulCharacter = false;
 
