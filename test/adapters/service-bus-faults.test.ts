@@ -235,6 +235,37 @@ describe('the service closes the connection (issue 9, no 5)', () => {
     expect((await fixture.embedded.depth(PAYMENTS)).active).toBe(0);
   });
 
+  it('again and again while it is at work: one connection is left and one link a source, and nothing is sent to a ghost', async () => {
+    const bus = newBus();
+    const receiver = bus.receiver(PAYMENTS);
+    let stopped = false;
+    const completed = new Set<string>();
+    const receiving = (async () => {
+      while (!stopped) {
+        for (const each of await receiver.receive({ max: 10, waitMs: 200 }).catch(() => []))
+          receiver.complete(each).then(
+            () => completed.add(each.messageId),
+            () => undefined,
+          );
+      }
+    })();
+    const asking = [1, 2].map(async (who) => {
+      for (let count = 0; !stopped; count++) {
+        await bus.send('records', [message(`${who}-${count}`)]).catch(() => undefined);
+        await bus.peek(PAYMENTS, { max: 1 }).catch(() => undefined);
+      }
+    });
+    for (let closes = 0; closes < 10; closes++) {
+      fixture.peer.forceClose();
+      const { size } = completed;
+      await until('it works again', () => completed.size > size, 10_000);
+    }
+    stopped = true;
+    await Promise.all([receiving, ...asking]);
+    await until('one connection is open', () => fixture.peer.openConnections === 1, 5_000);
+    expect(fixture.peer.receivingLinks).toBeLessThanOrEqual(1);
+  }, 60_000);
+
   it('asks no link that has gone for its address', async () => {
     const client = new ServiceBusClient(fixture.peer.connectionString);
     guardSdk(client, LIMIT_MS);
