@@ -195,6 +195,50 @@ describe.each(CLIENTS.map((client) => [client.scheme, client] as const))(
   },
 );
 
+describe.each(CLIENTS.map((client) => [client.scheme, client] as const))(
+  'the server tells its connections to go away, by the client of %s (grpc-node 2694 and 3068)',
+  (_scheme, client) => {
+    beforeAll(() => void (vendorClient = client));
+    afterAll(() => void (vendorClient = eventStoreDbClient));
+
+    it.each([0, 50])(
+      'each append takes effect once, with %d ms of grace',
+      async (graceMs) => {
+        const store = open(`${peer.connectionString}&keepAliveInterval=100&keepAliveTimeout=100`);
+        await store.append(newStream(), 'new', events(1));
+        let over = false;
+        const goingAway = (async () => {
+          for (; !over; await pause(40)) peer.goAway(graceMs);
+        })();
+        const streams = Array.from({ length: 40 }, newStream);
+        await Promise.all(
+          streams.map(async (stream, index) => {
+            await pause(index * 10);
+            const batch = events(2);
+            for (const end = performance.now() + 10_000; ;) {
+              const done = await store.append(stream, 'new', batch).catch((error: PortFailure) => error);
+              if ('revision' in done) break;
+              expect(done).toMatchObject({ name: 'PortFailure', retryable: true });
+              expect(performance.now()).toBeLessThan(end);
+            }
+            batches.set(stream, batch);
+          }),
+        );
+        over = true;
+        await goingAway;
+        for (const stream of streams)
+          expect((await again(() => store.readStream(stream))).map(({ id }) => id)).toEqual(
+            batches.get(stream)!.map(({ id }) => id),
+          );
+      },
+      30_000,
+    );
+
+    const batches = new Map<StreamName, readonly NewEvent[]>();
+    const again = <T>(work: () => Promise<T>): Promise<T> => work().catch(work);
+  },
+);
+
 it('a connection that is half open costs each call its deadline, and a new one takes over (issue 9, no 4)', async () => {
   const proxy = await SilentProxy.to(peer.port);
   ends.unshift(() => proxy.close());

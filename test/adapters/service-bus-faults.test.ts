@@ -248,6 +248,37 @@ describe('the service closes the connection (issue 9, no 5)', () => {
     expect((await fixture.embedded.depth(PAYMENTS)).active).toBe(0);
   });
 
+  it('again and again while it is at work: one connection is left and one link a source, and nothing is sent to a ghost', async () => {
+    const bus = newBus();
+    const receiver = bus.receiver(PAYMENTS);
+    let stopped = false;
+    const completed = new Set<string>();
+    const receiving = (async () => {
+      while (!stopped) {
+        for (const each of await receiver.receive({ max: 10, waitMs: 200 }).catch(() => []))
+          receiver.complete(each).then(
+            () => completed.add(each.messageId),
+            () => undefined,
+          );
+      }
+    })();
+    const asking = [1, 2].map(async (who) => {
+      for (let count = 0; !stopped; count++) {
+        await bus.send('records', [message(`${who}-${count}`)]).catch(() => undefined);
+        await bus.peek(PAYMENTS, { max: 1 }).catch(() => undefined);
+      }
+    });
+    for (let closes = 0; closes < 10; closes++) {
+      fixture.peer.forceClose();
+      const { size } = completed;
+      await until('it works again', () => completed.size > size, 10_000);
+    }
+    stopped = true;
+    await Promise.all([receiving, ...asking]);
+    await until('one connection is open', () => fixture.peer.openConnections === 1, 5_000);
+    expect(fixture.peer.receivingLinks).toBeLessThanOrEqual(1);
+  }, 60_000);
+
   it('asks no link that has gone for its address', async () => {
     const client = new ServiceBusClient(fixture.peer.connectionString);
     guardSdk(client, LIMIT_MS);
@@ -274,6 +305,50 @@ describe('the service closes the connection (issue 9, no 5)', () => {
     const rest = await hold(receiver, 2);
     expect(rest.map(({ messageId }) => messageId).sort()).toEqual(['later', 'm1']);
   });
+});
+
+describe('tokens that ran out (azure-sdk-for-net 11619)', () => {
+  it('cost each link its connection to the source once, and nothing is refused afterwards', async () => {
+    const bus = newBus();
+    const receiver = bus.receiver(PAYMENTS);
+    await bus.send('records', [message('first')]);
+    await receiver.complete((await hold(receiver, 1))[0]!);
+    const waiting = receiver.receive({ max: 1, waitMs: 3_000 }).then(
+      () => undefined,
+      (error: PortFailure) => error,
+    );
+    await delay(100);
+    fixture.peer.detach(SERVICE_ERRORS.tokenRanOut);
+    await repeated(() => bus.send('records', [message('second')]));
+    const failure = await waiting;
+    if (failure !== undefined) expect(failure).toMatchObject({ retryable: true });
+    if (failure !== undefined) expect((await hold(receiver, 1))[0]).toMatchObject({ messageId: 'second' });
+  });
+});
+
+describe('one message is held while thousands pass it (amqp/rhea 452: a session frees its room from the oldest alone)', () => {
+  const COUNT = 2_200;
+
+  it('they are all received, and the one is settled at the end', async () => {
+    const bus = newBus();
+    const receiver = bus.receiver(PAYMENTS);
+    await bus.send('records', [message('held')]);
+    const [held] = await hold(receiver, 1);
+    const lastRenewal = setInterval(() => void receiver.renewLock(held!).catch(() => undefined), LOCK_MS / 3);
+    try {
+      for (let done = 0; done < COUNT;) {
+        const batch = Array.from({ length: 200 }, (_, index) => message(`m${done + index}`));
+        await bus.send('records', batch);
+        const received = await hold(receiver, batch.length);
+        await Promise.all(received.map((each) => repeated(() => receiver.complete(each))));
+        done += batch.length;
+      }
+      await receiver.complete(held!);
+    } finally {
+      clearInterval(lastRenewal);
+    }
+    expect((await fixture.embedded.depth(PAYMENTS)).active).toBe(0);
+  }, 120_000);
 });
 
 describe('the connection is half open: nothing is answered and nothing is closed (issue 9, no 4)', () => {
@@ -380,6 +455,8 @@ describe('the service refuses (issue 9, no 10)', () => {
     ['disabled', { code: 'unavailable', retryable: true }],
     ['deleted', { code: 'not-found', retryable: false }],
     ['detached', { code: 'connection-lost', retryable: true }],
+    // azure-sdk-for-net 11619, azure-sdk-for-python 23487: it names a missing right and means a token that ran out.
+    ['tokenRanOut', { code: 'connection-lost', retryable: true }],
   ])('%s: told alike at a send, a settling, a renewal and a peek, and over with it', async (name, expected) => {
     const error: ServiceError = SERVICE_ERRORS[name];
     const bus = newBus();

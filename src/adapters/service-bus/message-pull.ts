@@ -11,6 +11,12 @@ import { nameOf, type ServiceBusConnection } from './service-bus-connection';
 export const HUNG_AFTER_MS = 30_000;
 /** A link that brought nothing for so long is replaced, whether or not there was something to bring. */
 export const SILENT_AFTER_MS = 120_000;
+/**
+ * A link that brought so many messages is replaced. rhea has room for 2,048 deliveries a session and frees it from the
+ * oldest alone: one message held through an outage, or whose settling was never answered, would end all receiving
+ * once so many others came after it (amqp/rhea 452).
+ */
+const LINK_MESSAGES_MAX = 2_000;
 const CLOSE_LINK_MAX_MS = 2_000;
 
 export interface PullParts {
@@ -30,6 +36,7 @@ export interface PullParts {
 export class MessagePull {
   private receiver: ServiceBusReceiver | undefined;
   private generation = -1;
+  private broughtByLink = 0;
   private lastArrivalMs: number;
 
   constructor(private readonly parts: PullParts) {
@@ -42,6 +49,7 @@ export class MessagePull {
     if (this.receiver === undefined || this.generation !== connection.generation) {
       this.receiver = connection.newReceiver(source);
       this.generation = connection.generation;
+      this.broughtByLink = 0;
     }
     return this.receiver;
   }
@@ -59,6 +67,7 @@ export class MessagePull {
   private async pullOnce(max: number, waitMs: number): Promise<readonly ServiceBusReceivedMessage[]> {
     const { clock, connection, source, hungAfterMs } = this.parts;
     this.replaceWhenSilent();
+    if (this.broughtByLink + max > LINK_MESSAGES_MAX) this.replaceLink();
     const step = `receive from ${nameOf(source)}`;
     const done = new AbortController();
     try {
@@ -74,6 +83,7 @@ export class MessagePull {
         if (messages === 'aborted') throw this.replaced(step, receiver, receiving);
         if (messages.length > 0) {
           this.lastArrivalMs = clock.monotonicMs();
+          this.broughtByLink += messages.length;
           connection.answered();
         }
         return messages;
@@ -122,7 +132,12 @@ export class MessagePull {
     this.lastArrivalMs = clock.monotonicMs();
     if (this.receiver === undefined) return;
     telemetry?.count('service-bus.link-replaced', 1, { source: nameOf(source) });
-    this.receiver.close().catch(() => undefined);
+    this.replaceLink();
+  }
+
+  /** What it brought is settled by lock token from here on. */
+  private replaceLink(): void {
+    this.receiver?.close().catch(() => undefined);
     this.receiver = undefined;
   }
 }

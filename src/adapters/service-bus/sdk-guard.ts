@@ -27,10 +27,12 @@ interface SdkSession extends Closable {
 interface SdkConnection {
   /** Of opening, attaching and closing, each. */
   readonly options: { operationTimeoutInSeconds: number };
+  isOpen(): boolean;
+  open(options?: unknown): Promise<unknown>;
   createSession(options?: unknown): Promise<SdkSession>;
-  on(event: 'disconnected', listener: () => void): void;
+  on(event: 'disconnected', listener: () => unknown): void;
   /** rhea's own, within rhea-promise's. */
-  readonly _connection: { readonly socket?: { destroy(error: Error): void } };
+  readonly _connection: { readonly socket?: { readonly destroyed: boolean; destroy(error: Error): void } };
 }
 
 /** An SDK receiver, as far as it settles. */
@@ -73,13 +75,16 @@ export function guardSdk(client: ServiceBusClient, limitMs: number): void {
   const context = contextOf(client);
   const guardCurrent = (): void => {
     guardConnection(context.connection, limitMs);
+    guardReopening(context, limitMs);
     context.connection.on('disconnected', () => failWaiting(requestLinksOf(context)));
     guardTokens(context.cbsSession, limitMs);
   };
   guardCurrent();
   const refresh = context.refreshConnection.bind(context);
   context.refreshConnection = () => {
+    const { _connection: replaced } = context.connection;
     refresh();
+    replaced.socket?.destroy(new Error('the connection was replaced'));
     guardCurrent();
   };
   guardSettling(context);
@@ -107,6 +112,34 @@ function contextOf(client: ServiceBusClient): SdkContext {
   const { _connectionContext: context } = client as unknown as { _connectionContext?: SdkContext };
   invariant(context !== undefined, 'the Service Bus SDK has changed: its client has no connection context to guard');
   return context;
+}
+
+/**
+ * A connection that ends is not opened again. The SDK does so where a link is wanted between the service's goodbye and the
+ * end of the socket, or before it has put another connection in its place. rhea then listens to both sockets and takes
+ * the end of the former for that of the new one, which stays open with whatever was attached to it: the service goes on
+ * sending to a link that nobody reads, until its messages have been delivered too often. What fails here is repeated on
+ * the connection that comes. Where none has come within the limit, this one has to do.
+ */
+function guardReopening(context: SdkContext, limitMs: number): void {
+  const { connection } = context;
+  let endedAtMs = -Infinity;
+  let opening: Promise<unknown> | undefined;
+  const ended = (): void => void (endedAtMs = performance.now());
+  connection.on('disconnected', ended);
+  const open = connection.open.bind(connection);
+  connection.open = async (options) => {
+    if (opening !== undefined) return opening;
+    const { socket } = connection._connection;
+    const isReplaced = context.connection !== connection;
+    const isEnding = socket !== undefined && !socket.destroyed && !connection.isOpen();
+    if (isEnding) ended();
+    if (!isReplaced && performance.now() - endedAtMs > limitMs)
+      return (opening = open(options).finally(() => (opening = undefined)));
+    const ending = new Error('the connection is ending, the next one is to be used');
+    socket?.destroy(ending);
+    throw ending;
+  };
 }
 
 function guardConnection(connection: SdkConnection, limitMs: number): void {

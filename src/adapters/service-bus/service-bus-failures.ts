@@ -45,6 +45,8 @@ const BY_TEXT: readonly (readonly [RegExp, Kind])[] = [
   [/already been settled|already settled|lock supplied is invalid/i, LOCK_LOST],
   [/^\S+ InvalidOperationError:|amqp:not-allowed/, NOT_ALLOWED],
   [/could not be found|does not exist/i, NOT_FOUND],
+  // A link whose token ran out too, which says "Unauthorized access" as well: the next link brings a token of its own.
+  [/force detached|detach-forced/i, CONNECTION_LOST],
   [/unauthorized|invalid.?signature|claim is empty|CredentialUnavailable|AuthenticationRequired/i, NOT_AUTHORIZED],
   [/timed out|timeout/i, TIMED_OUT],
   [/ECONN|ENOTFOUND|EAI_AGAIN|socket|connection|link|amqp:connection|disconnect|reopening|detach/i, CONNECTION_LOST],

@@ -60,6 +60,13 @@ export const SERVICE_ERRORS = {
       "The link 'G7:1' is force detached. Code: ServerError. Details: AmqpMessagePublisher.IdleTimerExpired.",
     status: 500,
   },
+  /** Of a link whose token ran out before another was presented. */
+  tokenRanOut: {
+    condition: 'amqp:link:detach-forced',
+    description:
+      "The link 'G7:1' is force detached. Code: RenewToken. Details: Unauthorized access. 'Listen' claim(s) are required to perform this operation. Resource: 'sb://peer/records'.",
+    status: 500,
+  },
   notAllowed: {
     condition: 'amqp:not-allowed',
     description:

@@ -13,6 +13,8 @@ import { takeFromSendingClient } from './sending-client';
 const MESSAGE_SIZE_MAX = 256 * 1024;
 /** What the service declares when a connection opens: the client then sends a heartbeat every half of it. */
 const IDLE_TIME_OUT_MS = 240_000;
+/** So long the service waits for the other side's close. */
+const CLOSE_ANSWER_MS = 1_000;
 const EMPTY_FRAME = Buffer.from([0, 0, 0, 8, 2, 0, 0, 0]);
 const MANAGEMENT = '/$management';
 
@@ -78,6 +80,11 @@ export class ServiceBusPeer {
   /** Connections that no side has closed. */
   get openConnections(): number {
     return this.sockets.size;
+  }
+
+  /** Of clients that receive messages. */
+  get receivingLinks(): number {
+    return this.clients.size;
   }
 
   /** For both stacks' clients: plain TCP, as the emulator speaks. */
@@ -234,12 +241,18 @@ export class ServiceBusPeer {
     return this.faults.take(at);
   }
 
+  /** Nothing more is sent on its links; a client that does not answer loses its socket a moment later. */
   private closeConnection(connection: Connection | undefined): void {
-    connection?.close({
+    if (connection === undefined) return;
+    for (const client of this.clients) if (client.link.connection === connection) this.drop(client);
+    connection.close({
       condition: 'amqp:connection:forced',
       description:
         "The connection was closed by container 'service-bus-peer' because it did not have any active links.",
     });
+    const { socket } = connection as unknown as { socket: Socket };
+    const last = setTimeout(() => socket.destroy(new Error('the client did not close')), CLOSE_ANSWER_MS);
+    socket.once('close', () => clearTimeout(last));
   }
 
   private drop(client: ReceivingClient): void {

@@ -130,6 +130,11 @@ export class EventStorePeer {
     this.faults.leader = leader;
   }
 
+  /** Tells every connection to go away (HTTP/2 GOAWAY) as at a rolling restart, and breaks those that still work after `ms`. */
+  goAway(ms: number): void {
+    this.server.drain(`127.0.0.1:${this.port}`, ms);
+  }
+
   get notLeaderAnswers(): number {
     return this.faults.notLeaderAnswers;
   }
