@@ -3,6 +3,13 @@ import { BROKEN_ASSUMPTIONS, type BrokenAssumptionName } from './world/broken-as
 import { CAPABILITIES, type Capability } from './world/scenario';
 
 const SEEDS_EACH = 80;
+/**
+ * A clock that jumps hurts who has neither keys nor inquiry in one seed of twenty-five: a second message, a person and
+ * a late effect must fall into one quarantine.
+ */
+const SEEDS_OF_THE_RAREST = 240;
+const seedsOf = (broken: BrokenAssumptionName, capability: Capability): number =>
+  broken === 'jumping-clocks' && capability === 'neither' ? SEEDS_OF_THE_RAREST : SEEDS_EACH;
 const SEED_FIRST = 900_001;
 /** Damage in fewer seeds would leave its detection to luck. */
 const DAMAGED_MIN = 3;
@@ -38,7 +45,11 @@ const COMBINATIONS = (Object.keys(BROKEN_ASSUMPTIONS) as BrokenAssumptionName[])
 /** Each assumption for each kind of biller. */
 export const brokenAssumptionJobs = (): readonly SeedJob[] =>
   COMBINATIONS.flatMap(({ broken, capability }) =>
-    Array.from({ length: SEEDS_EACH }, (_, index) => ({ seed: SEED_FIRST + index, capability, broken })),
+    Array.from({ length: seedsOf(broken, capability) }, (_, index) => ({
+      seed: SEED_FIRST + index,
+      capability,
+      broken,
+    })),
   );
 
 export interface AssumptionsJudged {

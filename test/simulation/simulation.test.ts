@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { WHOLE_RUN_MS } from '../support/until';
 import { Summary, vacuities } from './summary';
@@ -43,6 +44,14 @@ it('calls a run empty in which no seed was on the SQLite adapters or through the
   expect(vacuities(summary, { usual: true })).toContain('none of 200 seeds ran on the SQLite adapters');
   expect(vacuities(summary, { usual: true })).toContain('none of 200 seeds ran through the HTTP gateway');
   expect(vacuities(summary, { usual: false }).join()).not.toMatch(/SQLite|HTTP|token/);
+});
+
+/** A decision's id changes with what is asked and how often: a run of ids that no longer strike shows nothing, and nobody sees it. */
+it('repeats no defect by the ids of its faults', () => {
+  const seeds = JSON.parse(readFileSync(resolve(__dirname, 'regression-seeds.json'), 'utf8')) as readonly {
+    readonly job: object;
+  }[];
+  expect(seeds.filter(({ job }) => 'only' in job || 'rows' in job)).toEqual([]);
 });
 
 it('runs a seed twice the same way, on any number of threads', () => {
