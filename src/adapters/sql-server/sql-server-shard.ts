@@ -11,7 +11,7 @@ import {
   type PaymentReference,
   type RowResult,
   type Shard,
-  type ShardTotal,
+  type ShardTotals,
   type StalledRow,
   type StatusChange,
 } from '../../application/ports/shard';
@@ -166,7 +166,7 @@ export class SqlServerShard implements Shard {
     return (await this.parts()).reading.withStatus(query);
   }
 
-  async totals(): Promise<readonly ShardTotal[]> {
+  async totals(): Promise<ShardTotals> {
     await this.parts();
     return this.counting.totals();
   }

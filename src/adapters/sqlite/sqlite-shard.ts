@@ -14,7 +14,7 @@ import {
   type PaymentReference,
   type RowResult,
   type Shard,
-  type ShardTotal,
+  type ShardTotals,
   type StalledRow,
   type StatusChange,
 } from '../../application/ports/shard';
@@ -25,6 +25,7 @@ import { invariant } from '../../domain/invariant';
 import { type ShardSeed } from '../shared/shard-seed';
 import { GroupCommit } from './group-commit';
 import { openSqliteFile, prepared, readFailure } from './sqlite-file';
+import { addRowId } from './readable-rows';
 import { SqliteKnownHistory } from './sqlite-known-history';
 import { SqliteSealWitness } from './sqlite-seal-witness';
 import { SqliteShardClaiming } from './sqlite-shard-claiming';
@@ -66,6 +67,7 @@ export class SqliteShard implements Shard {
     this.name = options.name;
     this.path = options.path;
     this.database = openSqliteFile({ ...options, kind: 'shard', schema: SHARD_SCHEMA });
+    addRowId(this.database);
     this.commits = new GroupCommit(this.database);
     this.clock = new SqliteShardClock(this.database, options.now);
     const { database, commits, clock, name } = this;
@@ -163,7 +165,7 @@ export class SqliteShard implements Shard {
     );
   }
 
-  totals(): Promise<readonly ShardTotal[]> {
+  totals(): Promise<ShardTotals> {
     return this.read('read the totals', () => this.counting.totals());
   }
 

@@ -40,8 +40,8 @@ export const ROWS_PER_CALL_MAX = 5_000;
  *     one that has this number already, is passed over; of a customer named twice the first counts. Without an order it
  *     only answers.
  * 17  totals tells how many of the rows are due after all plausible dates: they would wait in silence.
- * 18  A row that cannot be what was written stops nobody else: lists leave it out and name it in `damaged`; findRow of it is
- *     PortFailure 'storage-damaged'.
+ * 18  A row that cannot be what was written stops nobody else: lists leave it out and name it in `damaged`, and so do the totals
+ *     of one whose id, biller, type or status is none; findRow of it is PortFailure 'storage-damaged'.
  * 19  It is a HistoryWitness, by every law of one; its note lies in the same database as its rows, so that a backup of
  *     the one is a backup of the other.
  */
@@ -81,7 +81,7 @@ export interface Shard extends HistoryWitness {
     readonly after?: DpId;
     readonly max: number;
   }): Promise<DpRows>;
-  totals(): Promise<readonly ShardTotal[]>;
+  totals(): Promise<ShardTotals>;
   billers(): Promise<readonly BillerId[]>;
 
   importPayments(rows: readonly PaymentImport[]): Promise<ImportResult>;
@@ -99,6 +99,8 @@ export interface Shard extends HistoryWitness {
 
 /** Rows, and in words those that could not be read. */
 export type DpRows = readonly DpRow[] & { readonly damaged?: readonly string[] };
+/** Totals, and in words the rows that belong to none. */
+export type ShardTotals = readonly ShardTotal[] & { readonly damaged?: readonly string[] };
 
 export interface ClaimRequest {
   readonly billers: readonly BillerId[];
