@@ -98,7 +98,7 @@ describe.each(COLUMNS)('evil values in datapump.%s (issue 8, no 17)', (column) =
     expect(rows.filter(({ dpId: id }) => sound(id)).length).toBe(count);
     const totals = await shard.totals();
     const counted = totals.reduce((sum, total) => sum + total.count, 0);
-    const told = Number(/^(\d+) rows of table datapump have an id, a biller, a type or a status that is none/.exec(totals.damaged?.[0] ?? '0 rows')?.[1] ?? 0);
+    const told = Number(/^(\d+) rows have an id, a biller, a type or a status that is none/.exec(totals.damaged?.[0] ?? '0 rows')?.[1] ?? 0);
     expect(counted + told).toBe(2 * count);
     expect(totals.filter(({ dataType, status }) => !DATA_TYPES.includes(dataType) || typeof status !== 'string')).toEqual([]);
     if (column === 'EventType' || column === 'Status') expect(told).toBe(count);

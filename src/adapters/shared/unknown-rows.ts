@@ -9,5 +9,5 @@ export const isKnownGroup = (billerId: unknown, dataType: unknown, status: unkno
 
 /** What the totals say of rows that belong to none of them; `shown` names some. */
 export const unknownRowsText = (count: number, shown: readonly string[]): string =>
-  `${count} rows of table datapump have an id, a biller, a type or a status that is none, and nothing works on them: ` +
+  `${count} rows have an id, a biller, a type or a status that is none (table datapump), and nothing works on them: ` +
   shown.join(', ') + (shown.length < count ? ', …' : '');
