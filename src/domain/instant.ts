@@ -22,14 +22,23 @@ export const PLAUSIBLE_FROM = '1970-01-01T00:00:00.000Z' as Instant;
 export const PLAUSIBLE_BEFORE = '2100-01-01T00:00:00.000Z' as Instant;
 export const PLAUSIBLE_TEXT = 'a date from 1970 to 2099';
 
+/** Date.parse takes 30 February for 2 March, and 24:00 for the next day. */
+const isInCalendar = (date: string): boolean => {
+  const ms = Date.parse(`${date.slice(0, 10)}T00:00:00.000Z`);
+  return !Number.isNaN(ms) && new Date(ms).toISOString().startsWith(date.slice(0, 10));
+};
+
 /** False also where the text is no instant at all: databases without types keep whatever was written. */
-export const isPlausible = (at: Instant): boolean =>
-  FIXED_FORM.test(at) && at >= PLAUSIBLE_FROM && at < PLAUSIBLE_BEFORE && !Number.isNaN(Date.parse(at));
+export const isPlausible = (at: Instant): boolean => {
+  if (!FIXED_FORM.test(at) || at < PLAUSIBLE_FROM || at >= PLAUSIBLE_BEFORE) return false;
+  const ms = Date.parse(at);
+  return !Number.isNaN(ms) && instantFromMs(ms) === at;
+};
 
 /** Accepts any plausible ISO-8601 instant with an offset and brings it to the fixed form; throws on anything else. */
 export function instant(text: string): Instant {
   const ms = Date.parse(text);
-  if (Number.isNaN(ms) || !FORM.test(text)) {
+  if (Number.isNaN(ms) || !FORM.test(text) || !isInCalendar(text)) {
     throw new TypeError(`an instant must be ISO-8601 with an offset, got ${JSON.stringify(text)}`);
   }
   const at = instantFromMs(ms);

@@ -25,12 +25,15 @@ export function sumText(minorUnits: bigint, currency: string): string | undefine
   return exponent === 0 ? sign + digits : `${sign}${digits.slice(0, -exponent)}.${digits.slice(-exponent)}`;
 }
 
+/** A currency that is none may be a text of any length. */
+const UNKNOWN_SHOWN_MAX = 16;
+
 /** For people: `353.90 CZK`. Of a currency that is not known, what was received: `1234 minor units of "usd"`. */
 export function moneyText(money: Money): string {
   const decimal = decimalText(money);
-  return decimal === undefined
-    ? `${money.minorUnits} minor units of ${JSON.stringify(money.currency)}`
-    : `${decimal} ${money.currency}`;
+  if (decimal !== undefined) return `${decimal} ${money.currency}`;
+  const currency = money.currency.length > UNKNOWN_SHOWN_MAX ? `${money.currency.slice(0, UNKNOWN_SHOWN_MAX)}…` : money.currency;
+  return `${money.minorUnits} minor units of ${JSON.stringify(currency)}`;
 }
 
 export type AmountProblem = 'no-number' | 'too-many-decimals' | 'beyond-exact';

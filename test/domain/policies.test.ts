@@ -2,7 +2,7 @@ import { type BillerProfile, type DeliveryWindow } from '../../src/domain/biller
 import { type DpRow } from '../../src/domain/dp-record/dp-row';
 import { allowedPredecessors, ROW_STATUSES } from '../../src/domain/dp-record/row-status';
 import { billerId, customerId, dpId, parseRecordKey, paymentId } from '../../src/domain/identifiers';
-import { instant } from '../../src/domain/instant';
+import { type Instant, instant, isPlausible } from '../../src/domain/instant';
 import { planChunks } from '../../src/domain/policies/chunking';
 import { closingEventOf, closingEventOfResend } from '../../src/domain/policies/delivery-outcome';
 import { isOpen, nextOpening } from '../../src/domain/policies/delivery-window';
@@ -99,6 +99,12 @@ describe('values', () => {
     expect(instant('2026-11-20T09:00:00+01:00')).toBe('2026-11-20T08:00:00.000Z');
     for (const text of ['0000-01-01T00:00:00Z', '0001-01-01T00:00:00Z', '2999-12-31T00:00:00Z', '2100-01-01T00:00:00Z', '1969-12-31T23:59:59Z']) expect(() => instant(text)).toThrow('a date from 1970 to 2099');
     for (const text of ['2026-99-99T99:99:99.999Z', '2026-11-20', '2026-11-20T09:00:00', 'x']) expect(() => instant(text)).toThrow(TypeError);
+  });
+  it('a day or an hour that is in no calendar is none, however Date.parse reads it (issue 8, no 17)', () => {
+    const none = ['2026-02-29', '2026-02-30', '2026-02-31', '2026-04-31', '2026-06-31', '2026-09-31', '2026-11-31', '2100-02-29'].map((day) => `${day}T08:00:00.000Z`);
+    for (const text of [...none, '2026-11-20T24:00:00.000Z']) expect([text, isPlausible(text as Instant)]).toEqual([text, false]);
+    for (const text of none) for (const form of [text, text.replace('Z', '+01:00'), text.replace('.000', '')]) expect(() => instant(form)).toThrow(TypeError);
+    for (const text of ['2028-02-29T00:00:00.000Z', '2026-12-31T23:59:59.999Z']) expect([text, isPlausible(text as Instant), instant(text)]).toEqual([text, true, text]);
   });
   it('ids hold no colon, so a record key comes apart again', () => {
     expect(parseRecordKey('12:100')).toEqual({ billerId: '12', dpId: '100' });

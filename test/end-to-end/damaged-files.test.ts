@@ -285,7 +285,7 @@ describe('one damaged record (issue 8, no 16)', () => {
     expect([totals.code, totals.out]).toEqual([
       1,
       expect.stringContaining(
-        'shard Shard-1, table datapump: 1 rows of biller AB have a status or a type that is none',
+        'shard Shard-1: 1 rows have an id, a biller, a type or a status that is none (table datapump), and nothing works on them: Seq 7',
       ),
     ]);
   });

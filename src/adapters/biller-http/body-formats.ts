@@ -1,4 +1,5 @@
 import { type BodyFormat } from '../shared/biller-document/biller-document';
+import { repeatedMember } from '../shared/repeated-member';
 import { readXml, writeXml } from './xml';
 
 export const CONTENT_TYPE: Readonly<Record<BodyFormat, string>> = {
@@ -73,13 +74,19 @@ export function parseBody(
   const text = bytes.toString('utf8');
   try {
     if (type === undefined ? expected === 'json' : /[/+]json\b/.test(type))
-      return isTooDeep(text) ? { wellFormed: false } : { wellFormed: true, body: JSON.parse(text) as unknown };
+      return isTooDeep(text) ? { wellFormed: false } : readJson(text);
     if (type === undefined ? expected === 'xml' : /[/+]xml\b/.test(type))
       return { wellFormed: true, body: readXml(text) };
     return { wellFormed: true, body: text };
   } catch {
     return { wellFormed: false };
   }
+}
+
+/** An answer that says `declined` and then `accepted` under one name says neither, though JSON.parse keeps the last. */
+function readJson(text: string): ParsedBody {
+  const body = JSON.parse(text) as unknown;
+  return repeatedMember(text) === undefined ? { wellFormed: true, body } : { wellFormed: false };
 }
 
 const BACKSLASH = 0x5c;

@@ -3,9 +3,13 @@ import { type DpRow } from '../../domain/dp-record/dp-row';
 import { parseRecordKey, recordKey, type RecordKey } from '../../domain/identifiers';
 import { exponentOf } from '../../domain/currencies';
 import { decimalText } from '../../domain/money';
+import { isBlank } from '../../domain/invisible-text';
 import { type ContextValue, type REQUEST_CONTEXT } from '../shared/biller-document/expression-contexts';
 
-/** Its members are declared once, in expression-contexts.ts; what a row does not have is undefined, never null. */
+/**
+ * Its members are declared once, in expression-contexts.ts; what a row does not have is undefined, never null: so is an account
+ * without a visible character, to which nobody could post.
+ */
 export type RequestContext = ContextValue<typeof REQUEST_CONTEXT>;
 
 /** What the expressions and placeholders of a request see; docs/PROFILES.md describes it for integrators. */
@@ -34,7 +38,7 @@ export function requestContext(profile: BillerProfile, row: DpRow, idempotencyKe
     ...(customer && {
       customer: {
         customerId: customer.customerId,
-        accountNumber: customer.accountNumber,
+        accountNumber: isBlank(customer.accountNumber) ? undefined : customer.accountNumber,
         name: customer.name,
         email: customer.email,
         paperless: customer.paperless,

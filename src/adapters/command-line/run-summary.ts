@@ -1,6 +1,6 @@
 import { addTo, type End, ENDS, emptyTally, endOfRow, type Tally } from '../../application/queries/control-totals';
 import { type ShardTotal } from '../../application/ports/shard-totals';
-import { decimalText } from '../../domain/money';
+import { moneyText } from '../../domain/money';
 import { type Lines } from './printer';
 import { tableLines } from './table';
 
@@ -58,5 +58,5 @@ export function runSummaryLines({ end, exitCode, ends }: RunSummary): Lines {
 
 const moneyOf = ({ amounts }: Tally): string =>
   Object.entries(amounts)
-    .map(([currency, minorUnits]) => `${decimalText({ minorUnits, currency })} ${currency}`)
+    .map(([currency, minorUnits]) => moneyText({ minorUnits, currency }))
     .join(', ') || '-';

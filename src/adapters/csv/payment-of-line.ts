@@ -13,6 +13,11 @@ const SHOWN_MAX = 40;
 /** The decimals of the currency with most, for an amount whose currency is not known. */
 const EXPONENT_MAX = 4;
 
+/** These name a payment or an account: two that look alike must be alike, or one order is loaded, and paid, twice. */
+const NAMING: readonly MappedField[] = ['source', 'externalReference', 'customerReference', 'accountNumber', 'invoiceType'];
+/** The classes of characters that an id refuses, but for blanks (domain/identifiers.ts). */
+const HIDDEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]/u;
+
 type Values = Readonly<Record<MappedField, string>>;
 type Cells = readonly string[];
 type DistributiveOmit<T> = T extends unknown ? Omit<T, 'line'> : never;
@@ -75,6 +80,8 @@ function textProblems(value: Values): string[] {
     else if (value[field].length > TEXT_LENGTH_MAX)
       problems.push(`${field} is longer than ${TEXT_LENGTH_MAX} characters`);
   }
+  for (const field of NAMING)
+    if (HIDDEN.test(value[field])) wrong(problems, value, field, 'visible characters alone, on one line');
   if (value.billerId !== '' && !isId(value.billerId)) wrong(problems, value, 'billerId', ID_EXPECTED);
   if (exponentOf(value.currency) === undefined)
     wrong(problems, value, 'currency', 'a code of ISO 4217 that is money, in capital letters');

@@ -1,11 +1,12 @@
-import { type ShardTotal } from '../../application/ports/shard-totals';
+import { type ShardTotals } from '../../application/ports/shard-totals';
 import { type DataType } from '../../domain/biller/data-type';
 import { type RowStatus } from '../../domain/dp-record/row-status';
 import { type BillerId } from '../../domain/identifiers';
 import { instant, type Instant, PLAUSIBLE_BEFORE } from '../../domain/instant';
 import { sumOfAmounts } from '../shared/row-amount';
+import { isKnownGroup, unknownRowsText } from '../shared/unknown-rows';
 import { instantOf } from './shard-rows';
-import { type SqlServerConnection } from './sql-server-connection';
+import { type Row, type SqlServerConnection } from './sql-server-connection';
 import { statement, tsql } from './sql-text';
 
 export const TOTAL_STATEMENTS = {
@@ -35,17 +36,21 @@ SELECT CONVERT(nvarchar(64), b.BillerId) COLLATE Latin1_General_BIN2 FROM dbo.Da
   now: statement({}, tsql`SELECT CAST(SYSUTCDATETIME() AS datetime2(3)) AS PresentTime;`),
 };
 
+const UNKNOWN_SHOWN_MAX = 5;
+
 /** Counts and sums over all rows, which billers there are, and the database's clock. */
 export class SqlServerShardTotals {
   private newest: Instant | undefined;
 
   constructor(private readonly connection: SqlServerConnection) {}
 
-  async totals(): Promise<readonly ShardTotal[]> {
+  async totals(): Promise<ShardTotals> {
     const [lines] = await this.connection.run('read the totals', TOTAL_STATEMENTS.totals, {
       plausibleBefore: PLAUSIBLE_BEFORE,
     });
-    return lines!.map((line) => {
+    const isKnown = (line: Row): boolean => isKnownGroup(line['BillerId'], line['EventType'], line['Status']);
+    const unknown = lines!.filter((line) => !isKnown(line));
+    const totals = lines!.filter(isKnown).map((line) => {
       const [billerId, dataType, status] = [line['BillerId'], line['EventType'], line['Status']] as [
         BillerId,
         DataType,
@@ -62,6 +67,10 @@ export class SqlServerShardTotals {
         ...(Number(line['NeverDue']) > 0 ? { neverDue: Number(line['NeverDue']) } : {}),
       };
     });
+    if (unknown.length === 0) return totals;
+    const count = unknown.reduce((sum, line) => sum + Number(line['RowsCounted']), 0);
+    const shown = unknown.slice(0, UNKNOWN_SHOWN_MAX).map((line) => JSON.stringify([line['BillerId'], line['EventType'], line['Status']]));
+    return Object.assign(totals, { damaged: [unknownRowsText(count, shown)] });
   }
 
   async billers(): Promise<readonly BillerId[]> {

@@ -3,7 +3,7 @@ import { ROWS_PER_CALL_MAX, type Shard } from '../../application/ports/shard';
 import { type ClaimRequest, type OutboxChunk } from '../../application/ports/shard-claims';
 import { type RowResult, type StalledRow, type StatusChange } from '../../application/ports/shard-results';
 import { type DpRows } from '../../application/ports/shard-rows';
-import { type ShardTotal } from '../../application/ports/shard-totals';
+import { type ShardTotals } from '../../application/ports/shard-totals';
 import { type KnownHistory } from '../../application/ports/history-witness';
 import { type DpRow } from '../../domain/dp-record/dp-row';
 import { type BillerId, type ChunkId, type DpId, type ShardName } from '../../domain/identifiers';
@@ -155,7 +155,7 @@ export class SqlServerShard implements Shard {
     return (await this.parts()).reading.withStatus(query);
   }
 
-  async totals(): Promise<readonly ShardTotal[]> {
+  async totals(): Promise<ShardTotals> {
     await this.parts();
     return this.counting.totals();
   }

@@ -1,5 +1,6 @@
 import { isDataType } from '../../domain/biller/data-type';
 import { isRowStatus } from '../../domain/dp-record/row-status';
+import { isRowId } from './readable-rows';
 
 /** As SQLite writes a number as text; which of them is an amount is the validation's to say. */
 const NUMBER = /^-?\d+(\.\d+)?(e[+-]?\d+)?$/i;
@@ -10,14 +11,16 @@ const OUTCOMES: ReadonlySet<unknown> = new Set(['Delivered', 'Declined']);
 
 const text = (value: unknown): boolean => typeof value === 'string';
 const textOrNone = (value: unknown): boolean => value === null || typeof value === 'string';
+/** Anything else would be told to the biller as a "no". */
+const flag = (value: unknown): boolean => value === 0 || value === 1;
 const whole = (value: unknown): boolean => Number.isSafeInteger(value);
 const instant = (value: unknown): boolean => typeof value === 'string' && INSTANT.test(value);
 
 type Checks = Readonly<Record<string, (value: unknown) => boolean>>;
 
 const ROW: Checks = {
-  DpId: text,
-  BillerId: text,
+  DpId: isRowId,
+  BillerId: isRowId,
   EventType: (value) => typeof value === 'string' && isDataType(value),
   CustomerId: text,
   PaymentId: textOrNone,
@@ -33,8 +36,8 @@ const CUSTOMER: Checks = {
   AccountNumber: text,
   CustomerName: text,
   Email: textOrNone,
-  Paperless: whole,
-  AutoPay: whole,
+  Paperless: flag,
+  AutoPay: flag,
 };
 const PAYMENT: Checks = {
   PaymentCustomer: text,
@@ -43,7 +46,7 @@ const PAYMENT: Checks = {
   PaidAt: instant,
   AchReturnCode: textOrNone,
 };
-const BILLER: Checks = { Active: whole };
+const BILLER: Checks = { Active: flag };
 const DETAIL: Checks = {
   Attempt: whole,
   Outcome: (value) => OUTCOMES.has(value),

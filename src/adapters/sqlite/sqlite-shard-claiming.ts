@@ -6,6 +6,7 @@ import { type Instant } from '../../domain/instant';
 import { invariant } from '../../domain/invariant';
 import { type ClaimedRow, type PlannedChunk } from '../../domain/policies/chunking';
 import { rangeOf } from '../shared/id-range';
+import { readableRow } from './readable-rows';
 import { type SqliteShardClock } from './sqlite-shard-clock';
 
 interface EligibleRow extends ClaimedRow {
@@ -42,7 +43,7 @@ export class SqliteShardClaiming {
   ) {
     const eligible = (ofTypes: string): string => `
       SELECT Seq AS seq, DueAt AS dueAt, DpId AS dpId, BillerId AS billerId, EventType AS dataType
-      FROM datapump WHERE Status = 'New' AND BillerId = ? AND DueAt <= ? ${ofTypes} ORDER BY DueAt, Seq LIMIT ? OFFSET ?`;
+      FROM datapump WHERE Status = 'New' AND BillerId = ? AND DueAt <= ? ${ofTypes} AND ${readableRow('datapump')} ORDER BY DueAt, Seq LIMIT ? OFFSET ?`;
     this.selectEligible = database.prepare(eligible(''));
     this.selectOfTypes = database.prepare(eligible('AND EventType IN (SELECT value FROM json_each(?))'));
     this.queue = database.prepare(`UPDATE datapump SET Status = 'Queued', ChunkId = ?, ProgressAt = ? WHERE Seq = ?`);

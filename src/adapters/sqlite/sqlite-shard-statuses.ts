@@ -6,6 +6,7 @@ import { type DpDetail } from '../../domain/dp-record/dp-row';
 import { type RowStatus } from '../../domain/dp-record/row-status';
 import { type BillerId, type ChunkId, type DpId } from '../../domain/identifiers';
 import { type Instant } from '../../domain/instant';
+import { readableRow } from './readable-rows';
 import { type SqliteShardClock } from './sqlite-shard-clock';
 
 type Reconciled = Awaited<ReturnType<Shard['reconcile']>>;
@@ -18,6 +19,13 @@ interface TakenRow {
   readonly ChunkId: ChunkId | null;
   readonly SweepCount: number;
 }
+
+const SWEEPS_MAX = 1_000_000_000;
+const CHUNK_ID_BYTES_MAX = 112;
+/** A count that is none begins anew: it goes into message ids. */
+const RAISED_SWEEP_COUNT = `CASE WHEN typeof(SweepCount) = 'integer' AND SweepCount BETWEEN 0 AND ${SWEEPS_MAX} THEN SweepCount + 1 ELSE 1 END`;
+/** A chunk's id begins the id of its message, and leaves room there for the sweep's ordinal. */
+const SENDABLE_CHUNK = `(ChunkId IS NULL OR (typeof(ChunkId) = 'text' AND length(CAST(ChunkId AS BLOB)) BETWEEN 1 AND ${CHUNK_ID_BYTES_MAX}))`;
 
 /** Moves rows from status to status, and the sweep. Each method runs inside the caller's write transaction. */
 export class SqliteShardStatuses {
@@ -44,9 +52,10 @@ export class SqliteShardStatuses {
     this.postpone = database.prepare('UPDATE datapump SET ProgressAt = max(ProgressAt, ?) WHERE DpId = ?');
     // Never stamped before @before, so that a second caller with the same @before cannot take the row again.
     this.sweep = database.prepare(`
-      UPDATE datapump SET ProgressAt = max(@now, @before), SweepCount = SweepCount + 1
+      UPDATE datapump SET ProgressAt = max(@now, @before), SweepCount = ${RAISED_SWEEP_COUNT}
       WHERE Seq IN (
         SELECT Seq FROM datapump WHERE Status IN ('Queued', 'Published', 'InDoubt') AND ProgressAt < @before
+          AND ${readableRow('datapump')} AND ${SENDABLE_CHUNK}
         ORDER BY ProgressAt LIMIT @max)
       RETURNING DpId, BillerId, EventType, Status, ChunkId, SweepCount`);
     this.raiseOrdinal = database
@@ -55,7 +64,7 @@ export class SqliteShardStatuses {
       UPDATE datapump SET
         ProgressAt = CASE Status WHEN 'Published' THEN ProgressAt ELSE max(ProgressAt, ?) END,
         Status = 'Published',
-        SweepCount = SweepCount + 1
+        SweepCount = ${RAISED_SWEEP_COUNT}
       WHERE DpId = ? AND Status IN ('Failed', 'InDoubt', 'Published')
       RETURNING SweepCount`,
       )

@@ -1,13 +1,17 @@
 import { type Database, type Statement } from 'better-sqlite3';
-import { type ShardTotal } from '../../application/ports/shard-totals';
+import { type ShardTotals } from '../../application/ports/shard-totals';
 import { type DataType } from '../../domain/biller/data-type';
 import { type RowStatus } from '../../domain/dp-record/row-status';
 import { type BillerId } from '../../domain/identifiers';
 import { type Instant, PLAUSIBLE_BEFORE } from '../../domain/instant';
 import { BEYOND_EXACT, sumOfAmounts } from '../shared/row-amount';
+import { unknownRowsText } from '../shared/unknown-rows';
+import { knownRow } from './readable-rows';
 
 /** The currency of a zero that has none of its own: a choice, or a payment that does not exist. */
 const CURRENCY_OF_NOTHING = 'USD';
+
+const UNKNOWN_SHOWN_MAX = 5;
 
 interface TotalLine {
   readonly BillerId: BillerId;
@@ -18,11 +22,14 @@ interface TotalLine {
   readonly MinorUnits: bigint;
   readonly OldestAt: Instant;
   readonly NeverDue: bigint;
+  readonly Known: bigint;
 }
 
 /** Counts and sums over all rows, and which billers there are. */
 export class SqliteShardTotals {
   private readonly selectTotals: Statement<[], TotalLine>;
+  /** The first of the rows that are none, by their place in the table. */
+  private readonly selectUnknown: Statement<[number], number>;
   private readonly selectBillers: Statement<[], BillerId>;
   private readonly selectSettings: Statement<[], BillerId>;
 
@@ -31,15 +38,18 @@ export class SqliteShardTotals {
     this.selectTotals = database
       .prepare<[], TotalLine>(
         `
-      SELECT d.BillerId, d.EventType, d.Status, coalesce(p.Currency, '${CURRENCY_OF_NOTHING}') AS Currency,
+      SELECT d.BillerId, d.EventType, d.Status, CASE typeof(p.Currency) WHEN 'text' THEN p.Currency WHEN 'null' THEN '${CURRENCY_OF_NOTHING}' ELSE '' END AS Currency,
         count(*) AS Rows, sum(CASE WHEN typeof(p.AmountMinor) <> 'integer' THEN 0 WHEN p.AmountMinor > ${Number.MAX_SAFE_INTEGER} THEN ${BEYOND_EXACT}
           WHEN p.AmountMinor < -${Number.MAX_SAFE_INTEGER} THEN -${BEYOND_EXACT} ELSE p.AmountMinor END) AS MinorUnits, min(d.CreatedAt) AS OldestAt,
-        sum(d.DueAt >= '${PLAUSIBLE_BEFORE}') AS NeverDue
+        sum(coalesce(d.DueAt >= '${PLAUSIBLE_BEFORE}', 1)) AS NeverDue, ${knownRow('d')} AS Known
       FROM datapump d
       LEFT JOIN Payment p ON p.PaymentId = d.PaymentId AND d.EventType IN ('Payments', 'ACHRejects')
-      GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4`,
+      GROUP BY 1, 2, 3, 4, Known ORDER BY 1, 2, 3, 4`,
       )
       .safeIntegers();
+    this.selectUnknown = database
+      .prepare<[number], number>(`SELECT Seq FROM datapump d WHERE NOT ${knownRow('d')} ORDER BY Seq LIMIT ?`)
+      .pluck();
     // Hops from biller to biller in the index; DISTINCT would walk over every row.
     this.selectBillers = database
       .prepare<[], BillerId>(
@@ -48,14 +58,17 @@ export class SqliteShardTotals {
         SELECT min(BillerId) FROM datapump
         UNION ALL
         SELECT (SELECT min(BillerId) FROM datapump WHERE BillerId > holder.BillerId) FROM holder WHERE holder.BillerId IS NOT NULL)
-      SELECT BillerId FROM holder WHERE BillerId IS NOT NULL UNION SELECT BillerId FROM BillerSettings ORDER BY 1`,
+      SELECT BillerId FROM holder WHERE typeof(BillerId) = 'text' UNION SELECT BillerId FROM BillerSettings WHERE typeof(BillerId) = 'text' ORDER BY 1`,
       )
       .pluck();
-    this.selectSettings = database.prepare<[], BillerId>('SELECT BillerId FROM BillerSettings').pluck();
+    this.selectSettings = database.prepare<[], BillerId>("SELECT BillerId FROM BillerSettings WHERE typeof(BillerId) = 'text'").pluck();
   }
 
-  totals(): readonly ShardTotal[] {
-    return this.selectTotals.all().map((line) => {
+  totals(): ShardTotals {
+    const lines = this.selectTotals.all();
+    const unknown = lines.reduce((sum, { Known, Rows }) => (Known === 1n ? sum : sum + Number(Rows)), 0);
+    const known = lines.filter(({ Known }) => Known === 1n);
+    const totals = known.map((line) => {
       return {
         billerId: line.BillerId,
         dataType: line.EventType,
@@ -69,6 +82,9 @@ export class SqliteShardTotals {
         ...(line.NeverDue > 0n ? { neverDue: Number(line.NeverDue) } : {}),
       };
     });
+    if (unknown === 0) return totals;
+    const shown = this.selectUnknown.all(UNKNOWN_SHOWN_MAX).map((seq) => `Seq ${seq}`);
+    return Object.assign(totals, { damaged: [unknownRowsText(unknown, shown)] });
   }
 
   /** With rows or settings: a row whose biller has no settings must be found too, to be rejected. */

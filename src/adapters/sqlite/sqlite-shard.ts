@@ -6,7 +6,7 @@ import { ROWS_PER_CALL_MAX, type Shard } from '../../application/ports/shard';
 import { type ClaimRequest, type OutboxChunk } from '../../application/ports/shard-claims';
 import { type RowResult, type StalledRow, type StatusChange } from '../../application/ports/shard-results';
 import { type DpRows } from '../../application/ports/shard-rows';
-import { type ShardTotal } from '../../application/ports/shard-totals';
+import { type ShardTotals } from '../../application/ports/shard-totals';
 import { type DpRow } from '../../domain/dp-record/dp-row';
 import { type BillerId, type ChunkId, type DpId, type ShardName } from '../../domain/identifiers';
 import { type Instant } from '../../domain/instant';
@@ -14,6 +14,7 @@ import { invariant } from '../../domain/invariant';
 import { type ShardSeed } from '../shared/shard-seed';
 import { GroupCommit } from './group-commit';
 import { openSqliteFile, prepared, readFailure } from './sqlite-file';
+import { addRowId } from './readable-rows';
 import { SqliteKnownHistory } from './sqlite-known-history';
 import { SqliteSealWitness } from './sqlite-seal-witness';
 import { SqliteShardClaiming } from './sqlite-shard-claiming';
@@ -55,6 +56,7 @@ export class SqliteShard implements Shard {
     this.name = options.name;
     this.path = options.path;
     this.database = openSqliteFile({ ...options, kind: 'shard', schema: SHARD_SCHEMA });
+    addRowId(this.database);
     this.commits = new GroupCommit(this.database);
     this.clock = new SqliteShardClock(this.database, options.now);
     const { database, commits, clock, name } = this;
@@ -152,7 +154,7 @@ export class SqliteShard implements Shard {
     );
   }
 
-  totals(): Promise<readonly ShardTotal[]> {
+  totals(): Promise<ShardTotals> {
     return this.read('read the totals', () => this.counting.totals());
   }
 

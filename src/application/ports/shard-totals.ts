@@ -5,10 +5,13 @@ import { type Instant } from '../../domain/instant';
 import { type Money } from '../../domain/money';
 
 /** Counting rows and money: law 17 of Shard. */
-export interface ShardTotals {
-  totals(): Promise<readonly ShardTotal[]>;
+export interface ShardCounts {
+  totals(): Promise<ShardTotals>;
   billers(): Promise<readonly BillerId[]>;
 }
+
+/** Totals, and in words the rows that belong to none. */
+export type ShardTotals = readonly ShardTotal[] & { readonly damaged?: readonly string[] };
 
 export interface ShardTotal {
   readonly billerId: BillerId;

@@ -5,7 +5,7 @@ import { type PaymentImports } from './payment-imports';
 import { type ShardClaims } from './shard-claims';
 import { type ShardResults } from './shard-results';
 import { type ShardRows } from './shard-rows';
-import { type ShardTotals } from './shard-totals';
+import { type ShardCounts } from './shard-totals';
 
 /** At most this many rows in one claim, read, status change or sweep. */
 export const ROWS_PER_CALL_MAX = 5_000;
@@ -40,12 +40,12 @@ export const ROWS_PER_CALL_MAX = 5_000;
  *     one that has this number already, is passed over; of a customer named twice the first counts. Without an order it
  *     only answers.
  * 17  totals tells how many of the rows are due after all plausible dates: they would wait in silence.
- * 18  A row that cannot be what was written stops nobody else: lists leave it out and name it in `damaged`; findRow of it is
- *     PortFailure 'storage-damaged'.
+ * 18  A row that cannot be what was written stops nobody else: lists leave it out and name it in `damaged`, and so do the totals
+ *     of one whose id, biller, type or status is none; findRow of it is PortFailure 'storage-damaged'.
  * 19  It is a HistoryWitness, by every law of one; its note lies in the same database as its rows, so that a backup of
  *     the one is a backup of the other.
  */
-export interface Shard extends ShardClaims, ShardRows, ShardResults, ShardTotals, PaymentImports, HistoryWitness {
+export interface Shard extends ShardClaims, ShardRows, ShardResults, ShardCounts, PaymentImports, HistoryWitness {
   readonly name: ShardName;
   now(): Promise<Instant>;
 }

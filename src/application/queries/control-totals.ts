@@ -1,7 +1,7 @@
 import { type DataType, isDataType } from '../../domain/biller/data-type';
 import { type BillerId } from '../../domain/identifiers';
 import { type Money, moneyText } from '../../domain/money';
-import { isRowStatus, type RowStatus } from '../../domain/dp-record/row-status';
+import { type RowStatus } from '../../domain/dp-record/row-status';
 import { PortFailure } from '../ports/failures';
 import { type RecordProjection, type RecordStatus } from '../ports/record-projection';
 import { type Shards } from '../ports/shard';
@@ -52,11 +52,9 @@ export function controlTotals(ports: { readonly shards: Shards; readonly project
     const unread: string[] = [];
     for (const shard of ports.shards.all()) {
       try {
-        for (const total of await shard.totals()) {
-          const end = isRowStatus(total.status) ? END_OF_ROW[total.status] : undefined;
-          if (end && isDataType(total.dataType)) fromShards.add({ ...total, end });
-          else unread.push(`shard ${shard.name}, table datapump: ${total.count} rows of biller ${total.billerId} have a status or a type that is none`);
-        }
+        const totals = await shard.totals();
+        for (const total of totals) fromShards.add({ ...total, end: END_OF_ROW[total.status] });
+        for (const what of totals.damaged ?? []) unread.push(`shard ${shard.name}: ${what}`);
       } catch (error) {
         if (!(error instanceof PortFailure)) throw error;
         unread.push(`shard ${shard.name}: ${error.message}`);

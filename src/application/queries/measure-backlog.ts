@@ -5,6 +5,7 @@ import { type Instant } from '../../domain/instant';
 import { type MessageBus, type SubscriptionDepth } from '../ports/message-bus';
 import { PortFailure } from '../ports/failures';
 import { type Shards } from '../ports/shard';
+import { type ShardTotals } from '../ports/shard-totals';
 import { type EventsTopology, FETCHER_SUBSCRIPTION } from '../messaging/topology';
 import { type LetterKind, subscriptionOf } from './list-dead-letters';
 
@@ -47,7 +48,9 @@ export function measureBacklog(ports: { readonly shards: Shards; readonly bus: M
       }
     };
     const shards = ports.shards.all();
-    const totals = (await Promise.all(shards.map((shard) => orTold(`shard ${shard.name}`, [], () => shard.totals())))).flat();
+    const perShard = await Promise.all(shards.map((shard) => orTold<ShardTotals>(`shard ${shard.name}`, [], () => shard.totals())));
+    perShard.forEach(({ damaged = [] }, index) => damaged.forEach((what) => tell?.(`shard ${shards[index]!.name}: ${what}`)));
+    const totals = perShard.flat();
     const unpublished = await Promise.all(shards.map((shard) => orTold(`outbox of shard ${shard.name}`, [], () => shard.unpublishedChunks(UNPUBLISHED_LOOK_MAX))));
     const unpublishedChunks = unpublished.reduce((sum, chunks) => sum + chunks.length, 0);
     const { bus } = ports;

@@ -10,6 +10,7 @@ import { type BillerId, type RecordKey } from '../../domain/identifiers';
 import { type Instant } from '../../domain/instant';
 import { TOKENS } from '../container/tokens';
 import { type GlobalOptions } from './command-context';
+import { messageText } from './message-text';
 import { billerIdOf, wholeNumberOf } from './operator-arguments';
 import { asOperator, demandNone, type OperatorContext, orderOf, type OrderOptions } from './operator-context';
 import { answer, counted, NOTHING_CHANGED, sourceLine, withOrder } from './operator-output';
@@ -47,6 +48,9 @@ export function addRejectedCommands(program: Command): void {
       .option('--all', 'every notice'),
   ).action(async (_options, command: Command) => acknowledge(command.optsWithGlobals()));
 }
+
+/** A row has a dozen reasons at most; a message may name any number. */
+const REASONS_SHOWN_MAX = 50;
 
 async function list(options: GlobalOptions & { readonly biller?: string; readonly max: string }): Promise<void> {
   const problems: string[] = [];
@@ -97,9 +101,9 @@ function noticeOf(message: PeekedMessage): Notice {
   };
   return {
     record: rejectedRecordOf(message),
-    messageId: message.messageId,
-    type: String(body.eventType ?? message.properties['eventType'] ?? '-'),
-    reasons: Array.isArray(body.reasons) ? body.reasons.map(String) : [],
+    messageId: messageText(message.messageId),
+    type: messageText(body.eventType ?? message.properties['eventType'] ?? '-'),
+    reasons: Array.isArray(body.reasons) ? body.reasons.slice(0, REASONS_SHOWN_MAX).map(messageText) : [],
     since: message.enqueuedAt,
   };
 }
