@@ -395,10 +395,11 @@ describe('the guard about the SDK', () => {
       made.push(each);
       return each;
     };
+    const unopened = (): { socket?: { destroyed: boolean; destroy(error: Error): void } } => ({});
     const newConnection = () =>
       Object.assign(new EventEmitter(), {
         options: { operationTimeoutInSeconds: 60 },
-        _connection: {} as { socket?: { destroyed: boolean; destroy(error: Error): void } },
+        _connection: unopened(),
         isOpened: false,
         isOpen(): boolean {
           return this.isOpened;
