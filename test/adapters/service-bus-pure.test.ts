@@ -389,16 +389,27 @@ describe('the guard about the SDK', () => {
       return this.how();
     }
   }
-  function guarded(how: () => Promise<void> = () => Promise.resolve()) {
+  function guarded(how: () => Promise<void> = () => Promise.resolve(), limitMs = LIMIT_MS) {
     const made: { address?: unknown }[] = [];
     const link = async () => {
       const each = Object.assign(new Closing(how), { address: 'kept' });
       made.push(each);
       return each;
     };
+    const unopened = (): { socket?: { destroyed: boolean; destroy(error: Error): void } } => ({});
     const newConnection = () =>
       Object.assign(new EventEmitter(), {
         options: { operationTimeoutInSeconds: 60 },
+        _connection: unopened(),
+        isOpened: false,
+        isOpen(): boolean {
+          return this.isOpened;
+        },
+        async open(): Promise<void> {
+          const socket = { destroyed: false, destroy: () => void (socket.destroyed = true) };
+          this._connection.socket = socket;
+          this.isOpened = true;
+        },
         createSession: async () =>
           Object.assign(new Closing(how), { createReceiver: link, createSender: link, createAwaitableSender: link }),
       });
@@ -411,9 +422,10 @@ describe('the guard about the SDK', () => {
       connection: newConnection(),
       cbsSession: newCbs(),
       managementClients: { a: { _link: requests() }, b: {} },
+      getReceiverFromCache: () => undefined,
       refreshConnection: () => Object.assign(context, { connection: newConnection(), cbsSession: newCbs() }),
     };
-    guardSdk({ _connectionContext: context } as unknown as ServiceBusClient, LIMIT_MS);
+    guardSdk({ _connectionContext: context } as unknown as ServiceBusClient, limitMs);
     return { context, made, tokensAsked };
   }
   function requests() {
@@ -480,6 +492,31 @@ describe('the guard about the SDK', () => {
       expect(each.told).toEqual(['cleaned', LOST_WHILE_WAITING, 'cleaned', LOST_WHILE_WAITING]);
       expect(each._responsesMap.size).toBe(0);
     }
+  });
+
+  it('opens no connection again that is ending, and takes the socket of one that is replaced', async () => {
+    // Longer than a busy machine stands still between two steps.
+    const limitMs = 1_000;
+    const { context } = guarded(undefined, limitMs);
+    const { connection } = context;
+    await connection.open();
+    await connection.open();
+    const { socket } = connection._connection;
+    expect(socket?.destroyed).toBe(false);
+    // The service has said goodbye, the socket has not ended.
+    connection.isOpened = false;
+    await expect(connection.open()).rejects.toThrow('the connection is ending');
+    expect(socket?.destroyed).toBe(true);
+    await expect(connection.open()).rejects.toThrow('the connection is ending');
+    // Where no other comes within the limit, it has to do.
+    await new Promise((done) => setTimeout(done, limitMs + 10));
+    await connection.open();
+    const again = connection._connection.socket;
+    context.refreshConnection();
+    expect(again?.destroyed).toBe(true);
+    await expect(connection.open()).rejects.toThrow('the connection is ending');
+    await context.connection.open();
+    expect(context.connection._connection.socket?.destroyed).toBe(false);
   });
 
   it('refuses an SDK that has changed', () => {
