@@ -163,20 +163,20 @@ export function billerGatewayContract(name: string, open: () => Promise<GatewayU
 
     it('2: where the new token comes too late there is no repetition, and the answer keeps the deadline', async () => {
       const call = await prepare(profile({}, OAUTH));
-      biller.token = () => undefined;
+      let askedAtMs = Infinity;
+      biller.token = () => void (askedAtMs = performance.now());
       under.clock.hold();
       // Of its time 300 ms are left when the first answer comes, however long that took.
       biller.react = (...request) => {
         under.clock.pass(AMPLE_MS - 300);
         json(401, {})(...request);
       };
-      const began = performance.now();
       const since = under.clock.monotonicMs();
       expect(await call.send({ since, sendWithinMs: AMPLE_MS })).toEqual({
         kind: 'not-executed',
         code: 'unauthorized',
       });
-      expect(performance.now() - began).toBeLessThan(BEFORE_TOKEN_LIMIT_MS);
+      expect(performance.now() - askedAtMs).toBeLessThan(BEFORE_TOKEN_LIMIT_MS);
       expect(biller.business()).toHaveLength(1);
     });
 
@@ -230,10 +230,10 @@ export function billerGatewayContract(name: string, open: () => Promise<GatewayU
     });
 
     it('4: inquire answers unavailable by its own timeout, also while the token hangs', async () => {
-      biller.token = () => undefined;
-      const began = performance.now();
+      let askedAtMs = Infinity;
+      biller.token = () => void (askedAtMs = performance.now());
       expect(await inquire(profile({}, OAUTH), { timeoutMs: 200 })).toEqual({ answer: 'unavailable' });
-      expect(performance.now() - began).toBeLessThan(BEFORE_TOKEN_LIMIT_MS);
+      expect(performance.now() - askedAtMs).toBeLessThan(BEFORE_TOKEN_LIMIT_MS);
     });
 
     it.each<[string, Reaction, CallOutcome]>([
