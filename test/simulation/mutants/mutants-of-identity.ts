@@ -53,7 +53,7 @@ export const MUTANTS_OF_IDENTITY: readonly Mutant[] = [
     rule: RULE,
     file: 'src/application/fetching/fetch-rows.ts',
     find: "open: state.status === 'pending' };",
-    replace: "open: state.status === 'unknown' };",
+    replace: "open: state.status === 'withdrawn' };",
     shows: /no message of \S+ was ever accepted|its row says Failed, its stream pending/,
     aim,
   },

@@ -74,7 +74,8 @@ export const BROKEN_ASSUMPTIONS = {
   'lying-inquiries': {
     says: 'inquiries that deny what was carried out',
     inquiryLies: 0.5,
-    rates: { ...NOTHING_GONE, 'biller-timeout-with-effect': 0.3 },
+    // A changed profile may ask a biller that could not be asked before.
+    rates: { ...NOTHING_GONE, 'profile-changed': 0, 'biller-timeout-with-effect': 0.3 },
   },
   'wrong-operators': {
     says: 'persons who say the contrary of what the books say',
