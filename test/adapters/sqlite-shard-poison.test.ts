@@ -104,3 +104,26 @@ describe.each(COLUMNS)('evil values in datapump.%s (issue 8, no 17)', (column) =
     if (column === 'EventType' || column === 'Status') expect(told).toBe(count);
   });
 });
+
+describe('evil values in Outbox (issue 8, no 7)', () => {
+  it.each(['ChunkId', 'BillerId', 'EventType', 'DpStart', 'DpEnd', 'RowCount'])('a relay gets every sound chunk, and none that would stop the others: %s', async (column) => {
+    const file = new Database(path);
+    file.unsafeMode(true);
+    file.pragma('writable_schema = ON');
+    file.exec("UPDATE sqlite_schema SET sql = replace(sql, 'NOT NULL', '') WHERE name = 'Outbox'");
+    file.pragma('writable_schema = RESET');
+    const add = file.prepare("INSERT INTO Outbox (ChunkId, BillerId, EventType, DpStart, DpEnd, RowCount, CreatedAt) VALUES (?, 'water', 'Payments', '1', '2', 2, '2026-11-20T08:00:00.000Z')");
+    const change = file.prepare(`UPDATE Outbox SET ${column} = ? WHERE ChunkId = ?`);
+    EVIL.forEach((value, index) => {
+      add.run(`evil-${index}`);
+      add.run(`sound-${index}`);
+      change.run(value, `evil-${index}`);
+    });
+    file.close();
+    const chunks = await shard.unpublishedChunks(1_000);
+    expect(chunks.filter((chunk) => sound(chunk.chunkId)).length).toBe(EVIL.length);
+    for (const { billerId: biller, dataType, dpStart, dpEnd } of chunks) expectNameable([dpStart, dpEnd].map((dp) => ({ dpId: dp, billerId: biller, dataType })));
+    for (const { chunkId: chunk, rows } of chunks) expect([chunk.slice(0, 128).length <= 112, Number.isSafeInteger(rows)]).toEqual([true, true]);
+    if (chunks.length < 2 * EVIL.length) expect((await shard.totals()).damaged).toEqual([expect.stringMatching(/^chunks of table Outbox that are none, and that nothing sends: Seq /)]);
+  });
+});

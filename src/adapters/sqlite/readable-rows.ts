@@ -1,4 +1,5 @@
 import { type Database } from 'better-sqlite3';
+import { ROWS_PER_CALL_MAX } from '../../application/ports/shard';
 import { DATA_TYPES } from '../../domain/biller/data-type';
 import { ROW_STATUSES } from '../../domain/dp-record/row-status';
 import { isId } from '../../domain/identifiers';
@@ -27,6 +28,16 @@ export const readableRow = (alias: string): string => `(${isIdIn(`${alias}.DpId`
 export const knownRow = (alias: string): string =>
   `(${readableRow(alias)} AND coalesce(${alias}.Status IN (${words(ROW_STATUSES)}), 0))`;
 
+/** A chunk's id begins the id of its message, and leaves room there for the sweep's ordinal. */
+const CHUNK_ID_BYTES_MAX = 112;
+export const sendableChunkId = (column: string): string =>
+  `(typeof(${column}) = 'text' AND length(CAST(${column} AS BLOB)) BETWEEN 1 AND ${CHUNK_ID_BYTES_MAX})`;
+/** Of a row of Outbox: its message keeps its contract, so that it stops none of those that are sent with it. */
+export const readableChunk = (alias: string): string => `(${sendableChunkId(`${alias}.ChunkId`)}
+  AND ${['BillerId', 'DpStart', 'DpEnd'].map((column) => isIdIn(`${alias}.${column}`)).join(' AND ')}
+  AND coalesce(${alias}.EventType IN (${words(DATA_TYPES)}), 0) AND typeof(${alias}.RowCount) = 'integer' AND ${alias}.RowCount BETWEEN 1 AND ${ROWS_PER_CALL_MAX})`;
+
+/** The same of an id that was read. */
 export const isRowId = (value: unknown): boolean =>
   typeof value === 'string' && isId(value) && !value.includes(NOT_UTF8);
 

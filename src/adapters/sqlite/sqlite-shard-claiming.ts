@@ -6,7 +6,7 @@ import { type Instant } from '../../domain/instant';
 import { invariant } from '../../domain/invariant';
 import { type ClaimedRow, type PlannedChunk } from '../../domain/policies/chunking';
 import { rangeOf } from '../shared/id-range';
-import { readableRow } from './readable-rows';
+import { readableChunk, readableRow } from './readable-rows';
 import { type SqliteShardClock } from './sqlite-shard-clock';
 
 interface EligibleRow extends ClaimedRow {
@@ -50,7 +50,7 @@ export class SqliteShardClaiming {
     this.insertOutbox = database.prepare(`
       INSERT INTO Outbox (ChunkId, BillerId, EventType, DpStart, DpEnd, RowCount, CreatedAt) VALUES (?, ?, ?, ?, ?, ?, ?)`);
     this.selectUnpublished = database.prepare(`
-      SELECT ChunkId, BillerId, EventType, DpStart, DpEnd, RowCount FROM Outbox WHERE PublishedAt IS NULL ORDER BY Seq LIMIT ?`);
+      SELECT ChunkId, BillerId, EventType, DpStart, DpEnd, RowCount FROM Outbox WHERE PublishedAt IS NULL AND ${readableChunk('Outbox')} ORDER BY Seq LIMIT ?`);
     this.stampPublished = database.prepare(
       'UPDATE Outbox SET PublishedAt = ? WHERE ChunkId = ? AND PublishedAt IS NULL',
     );

@@ -6,7 +6,7 @@ import { type DpDetail } from '../../domain/dp-record/dp-row';
 import { type RowStatus } from '../../domain/dp-record/row-status';
 import { type BillerId, type ChunkId, type DpId } from '../../domain/identifiers';
 import { type Instant } from '../../domain/instant';
-import { readableRow } from './readable-rows';
+import { readableRow, sendableChunkId } from './readable-rows';
 import { type SqliteShardClock } from './sqlite-shard-clock';
 
 type Reconciled = Awaited<ReturnType<Shard['reconcile']>>;
@@ -21,11 +21,9 @@ interface TakenRow {
 }
 
 const SWEEPS_MAX = 1_000_000_000;
-const CHUNK_ID_BYTES_MAX = 112;
 /** A count that is none begins anew: it goes into message ids. */
 const RAISED_SWEEP_COUNT = `CASE WHEN typeof(SweepCount) = 'integer' AND SweepCount BETWEEN 0 AND ${SWEEPS_MAX} THEN SweepCount + 1 ELSE 1 END`;
-/** A chunk's id begins the id of its message, and leaves room there for the sweep's ordinal. */
-const SENDABLE_CHUNK = `(ChunkId IS NULL OR (typeof(ChunkId) = 'text' AND length(CAST(ChunkId AS BLOB)) BETWEEN 1 AND ${CHUNK_ID_BYTES_MAX}))`;
+const SENDABLE_CHUNK = `(ChunkId IS NULL OR ${sendableChunkId('ChunkId')})`;
 
 /** Moves rows from status to status, and the sweep. Each method runs inside the caller's write transaction. */
 export class SqliteShardStatuses {

@@ -6,7 +6,7 @@ import { type BillerId } from '../../domain/identifiers';
 import { type Instant, PLAUSIBLE_BEFORE } from '../../domain/instant';
 import { BEYOND_EXACT, sumOfAmounts } from '../shared/row-amount';
 import { unknownRowsText } from '../shared/unknown-rows';
-import { knownRow } from './readable-rows';
+import { knownRow, readableChunk } from './readable-rows';
 
 /** The currency of a zero that has none of its own: a choice, or a payment that does not exist. */
 const CURRENCY_OF_NOTHING = 'USD';
@@ -30,6 +30,7 @@ export class SqliteShardTotals {
   private readonly selectTotals: Statement<[], TotalLine>;
   /** The first of the rows that are none, by their place in the table. */
   private readonly selectUnknown: Statement<[number], number>;
+  private readonly selectUnknownChunks: Statement<[number], number>;
   private readonly selectBillers: Statement<[], BillerId>;
   private readonly selectSettings: Statement<[], BillerId>;
 
@@ -49,6 +50,9 @@ export class SqliteShardTotals {
       .safeIntegers();
     this.selectUnknown = database
       .prepare<[number], number>(`SELECT Seq FROM datapump d WHERE NOT ${knownRow('d')} ORDER BY Seq LIMIT ?`)
+      .pluck();
+    this.selectUnknownChunks = database
+      .prepare<[number], number>(`SELECT Seq FROM Outbox WHERE PublishedAt IS NULL AND NOT ${readableChunk('Outbox')} ORDER BY Seq LIMIT ?`)
       .pluck();
     // Hops from biller to biller in the index; DISTINCT would walk over every row.
     this.selectBillers = database
@@ -82,9 +86,19 @@ export class SqliteShardTotals {
         ...(line.NeverDue > 0n ? { neverDue: Number(line.NeverDue) } : {}),
       };
     });
-    if (unknown === 0) return totals;
-    const shown = this.selectUnknown.all(UNKNOWN_SHOWN_MAX).map((seq) => `Seq ${seq}`);
-    return Object.assign(totals, { damaged: [unknownRowsText(unknown, shown)] });
+    const damaged = [...this.unknownRows(unknown), ...this.unknownChunks()];
+    return damaged.length === 0 ? totals : Object.assign(totals, { damaged });
+  }
+
+  private unknownRows(count: number): readonly string[] {
+    if (count === 0) return [];
+    return [unknownRowsText(count, this.selectUnknown.all(UNKNOWN_SHOWN_MAX).map((seq) => `Seq ${seq}`))];
+  }
+
+  /** Their rows get another message from the sweep. */
+  private unknownChunks(): readonly string[] {
+    const shown = this.selectUnknownChunks.all(UNKNOWN_SHOWN_MAX).map((seq) => `Seq ${seq}`);
+    return shown.length === 0 ? [] : [`chunks of table Outbox that are none, and that nothing sends: ${shown.join(', ')}${shown.length === UNKNOWN_SHOWN_MAX ? ', …' : ''}`];
   }
 
   /** With rows or settings: a row whose biller has no settings must be found too, to be rejected. */
