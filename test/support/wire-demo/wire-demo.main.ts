@@ -19,38 +19,68 @@ import { createDemoDatabases, NoServer } from './sql-server-databases';
  * where DATAPUMP_TEST_MSSQL names a server. `--pull-plug` kills each peer in the middle and brings it back later; each
  * of the other faults (wire-faults.ts) is inflicted again and again while the demo works, alone or in turns with others.
  */
-const { values } = parseArgs({
-  options: {
-    records: { type: 'string', default: '2000' },
-    shards: { type: 'string', default: '2' },
-    seed: { type: 'string', default: '1' },
-    /** Calls a second that each biller allows: so long the demo lasts at least, however quick the machine is. */
-    'per-second': { type: 'string' },
-    chaos: { type: 'boolean', default: false },
-    'pull-plug': { type: 'boolean', default: false },
-    'plug-seconds': { type: 'string', default: '30' },
-    /** Between the first record's first event, or the return of a peer, and the next plug. */
-    'plug-after-seconds': { type: 'string', default: '4' },
-    /** Open connections fall silent: nothing is answered, nothing is closed; new ones work, but for the first time. */
-    'half-open': { type: 'boolean', default: false },
-    'silent-seconds': { type: 'string', default: '5' },
-    /** Single answers to sends, settlings, tokens, $management and appends are lost after they took effect. */
-    'lose-answers': { type: 'boolean', default: false },
-    /** The bus closes its connections as at an upgrade, now and between an effect and its answer. */
-    'force-close': { type: 'boolean', default: false },
-    /** The bus detaches every link. */
-    detach: { type: 'boolean', default: false },
-    /** Both throttle. */
-    busy: { type: 'boolean', default: false },
-    /** Two nodes of the event store take the lead in turns. */
-    'leader-change': { type: 'boolean', default: false },
-    /** Topics are partitioned, and nobody has told the adapter. */
-    partitioned: { type: 'boolean', default: false },
-    'fault-every-seconds': { type: 'string', default: '5' },
-    folder: { type: 'string', default: '.datapump/wire-demo' },
-    json: { type: 'boolean', default: false },
-  },
-});
+const HELP = `npm run demo:wire -- [options]
+
+The demo with Service Bus and EventStoreDB, played by peers on this machine. Exit code 0: PROVED; 1: not; 2: usage.
+
+  --records N (2000)   --shards N (2)   --seed N (1)   --folder <path>   --json   --chaos
+  --per-second N         calls a second that each biller allows: so long the demo lasts at least
+
+Faults, each inflicted again and again while the demo works, alone or in turns:
+  --half-open            connections fall silent, --silent-seconds N (5)
+  --lose-answers         answers are lost after they took effect
+  --force-close          the bus closes its connections as at an upgrade
+  --detach               the bus detaches every link
+  --busy                 both throttle
+  --leader-change        two nodes of the event store lead in turns
+  --fault-every-seconds N (5)
+  --partitioned          topics are partitioned, and nobody has told the adapter
+  --pull-plug            each server is killed, --plug-after-seconds N (4), for --plug-seconds N (30)
+`;
+const OPTIONS = {
+  help: { type: 'boolean', default: false },
+  records: { type: 'string', default: '2000' },
+  shards: { type: 'string', default: '2' },
+  seed: { type: 'string', default: '1' },
+  /** Calls a second that each biller allows: so long the demo lasts at least, however quick the machine is. */
+  'per-second': { type: 'string' },
+  chaos: { type: 'boolean', default: false },
+  'pull-plug': { type: 'boolean', default: false },
+  'plug-seconds': { type: 'string', default: '30' },
+  /** Between the first record's first event, or the return of a peer, and the next plug. */
+  'plug-after-seconds': { type: 'string', default: '4' },
+  /** Open connections fall silent: nothing is answered, nothing is closed; new ones work, but for the first time. */
+  'half-open': { type: 'boolean', default: false },
+  'silent-seconds': { type: 'string', default: '5' },
+  /** Single answers to sends, settlings, tokens, $management and appends are lost after they took effect. */
+  'lose-answers': { type: 'boolean', default: false },
+  /** The bus closes its connections as at an upgrade, now and between an effect and its answer. */
+  'force-close': { type: 'boolean', default: false },
+  /** The bus detaches every link. */
+  detach: { type: 'boolean', default: false },
+  /** Both throttle. */
+  busy: { type: 'boolean', default: false },
+  /** Two nodes of the event store take the lead in turns. */
+  'leader-change': { type: 'boolean', default: false },
+  /** Topics are partitioned, and nobody has told the adapter. */
+  partitioned: { type: 'boolean', default: false },
+  'fault-every-seconds': { type: 'string', default: '5' },
+  folder: { type: 'string', default: '.datapump/wire-demo' },
+  json: { type: 'boolean', default: false },
+} as const;
+
+const values = choices();
+
+function choices() {
+  try {
+    return parseArgs({ options: OPTIONS }).values;
+  } catch (error) {
+    process.stderr.write(
+      `demo:wire: ${(error as Error).message}\ndemo:wire: npm run demo:wire -- --help tells the options\n`,
+    );
+    return process.exit(2);
+  }
+}
 
 const PROGRAM = resolve(__dirname, '../../../dist/bootstrap/command-line.main.js');
 /** What a demo's own settings say (src/bootstrap/demo/demo-plan.ts): the peer plays a namespace set up for them. */
@@ -60,6 +90,10 @@ const EVENT_STORE_FILE = 'peer-event-store.sqlite';
 const say = (line: string): void => void process.stderr.write(`wire demo: ${line}\n`);
 
 async function main(): Promise<number> {
+  if (values.help) {
+    process.stdout.write(HELP);
+    return 0;
+  }
   const folder = resolve(values.folder);
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true, mode: 0o700 });
