@@ -47,8 +47,8 @@ export function deliverRecord(ports: DeliverRecordPorts, settings: DeliverRecord
     if (strange !== undefined) return { settle: 'dead-letter', reason: 'InvalidContract', description: strange };
     for (let steps = 0; steps < STEPS_MAX; steps++) {
       const result = await takeStep(visit, signal).catch(afterConflict);
-      if (result.then === 'settle') return result.settlement;
-      visit = result.then === 'look-again' ? result.visit : await read(hand);
+      if (result.next === 'settle') return result.settlement;
+      visit = result.next === 'look-again' ? result.visit : await read(hand);
     }
     await moves.sendSuccessor(visit, plusMs(await ports.shardClock.atLeast(visit.shard), GATE_LOOK_AGAIN_MS));
     return COMPLETE;

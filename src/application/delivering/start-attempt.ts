@@ -65,10 +65,10 @@ export function startAttempt(ports: DeliverRecordPorts, settings: DeliverRecordS
 
   async function withPermit(visit: ReadyVisit, release: () => void): Promise<StepResult> {
     const fresh = await withFreshRow(visit);
-    if ('then' in fresh) return fresh;
+    if ('next' in fresh) return fresh;
     const idempotencyKey = idempotencyKeyOf(visit.key, ports.digest);
     const prepared = await prepare(fresh.visit, fresh.row, idempotencyKey);
-    if ('then' in prepared) return prepared;
+    if ('next' in prepared) return prepared;
     crashPoint('consumer.after-prepare');
     const called = await ownAndCall(fresh.visit, prepared.call, idempotencyKey);
     crashPoint('consumer.after-send');
