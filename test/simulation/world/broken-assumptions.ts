@@ -27,7 +27,7 @@ export interface BrokenAssumption {
  * Without its messages a stream may lack its last word, and a record whose row is gone may stay in doubt: the totals
  * would differ, or leave room for a difference, without the damage that they are to tell.
  */
-const NOTHING_GONE = { 'bus-message-lost': 0, 'row-withdrawn': 0, 'row-vanishes': 0 } as const;
+const NOTHING_GONE = { 'bus-message-lost': 0, 'row-withdrawn': 0, 'row-vanishes': 0, 'id-used-again': 0 } as const;
 
 export const BROKEN_ASSUMPTIONS = {
   'late-effects': {
