@@ -1,7 +1,8 @@
 import { type BillerProfile, type DeliveryWindow } from '../../src/domain/biller/biller-profile';
+import { type DataType } from '../../src/domain/biller/data-type';
 import { type DpRow } from '../../src/domain/dp-record/dp-row';
 import { allowedPredecessors, ROW_STATUSES } from '../../src/domain/dp-record/row-status';
-import { billerId, customerId, dpId, parseRecordKey, paymentId } from '../../src/domain/identifiers';
+import { billerId, customerId, type DpId, dpId, parseRecordKey, paymentId } from '../../src/domain/identifiers';
 import { type Instant, instant, isPlausible } from '../../src/domain/instant';
 import { planChunks } from '../../src/domain/policies/chunking';
 import { closingEventOf, closingEventOfResend } from '../../src/domain/policies/delivery-outcome';
@@ -14,6 +15,10 @@ describe('chunking', () => {
   const row = (id: string, biller = '1', dataType: 'Payments' | 'AutoPay' = 'Payments') => ({ dpId: dpId(id), billerId: billerId(biller), dataType });
   it('cuts per biller and data type, in order, by the size limit', () => {
     expect(planChunks([row('1'), row('2', '2'), row('3'), row('4', '1', 'AutoPay'), row('5')], 2).map(({ dpIds }) => dpIds)).toEqual([['1', '3'], ['5'], ['2'], ['4']]);
+  });
+  it.each(['', ' ', 'a b', 'a:b', 'a\u200bb', 'a\u0000', 'x'.repeat(57)])('leaves out a row that no message can name, and takes those beside it: %j (issue 8, no 17)', (id) => {
+    expect(planChunks([row('1'), { ...row('2'), dpId: id as DpId }, row('3')], 9).map(({ dpIds }) => dpIds)).toEqual([['1', '3']]);
+    expect(planChunks([row('1'), { ...row('2'), dataType: id as DataType }, row('3')], 9).map(({ dpIds }) => dpIds)).toEqual([['1', '3']]);
   });
   it('refuses a size below one', () => expect(() => planChunks([], 0)).toThrow('a chunk holds at least one row'));
 });

@@ -6,7 +6,7 @@ import { type PeekedMessage } from '../../application/ports/message-bus';
 import { billersNamedBy, type LetterCount, type LetterKind } from '../../application/queries/list-dead-letters';
 import { type Instant } from '../../domain/instant';
 import { maskCardData } from '../../domain/policies/card-data';
-import { messageText } from './message-text';
+import { messageIdText, messageText } from './message-text';
 import { counted } from './operator-output';
 
 export interface Letter {
@@ -28,9 +28,9 @@ export function letterOf(type: LetterKind, message: PeekedMessage, contracts: Me
   };
   return {
     type,
-    record: checked?.valid ? checked.message.traceId : typeof traceId === 'string' ? messageText(traceId) : undefined,
-    messageId: messageText(message.messageId),
-    billerId: messageText(billersNamedBy(message)[0] ?? '-'),
+    record: checked?.valid ? checked.message.traceId : typeof traceId === 'string' ? messageIdText(traceId) : undefined,
+    messageId: messageIdText(message.messageId),
+    billerId: messageIdText(billersNamedBy(message)[0] ?? '-'),
     reason: messageText(message.deadLetterReason ?? '-'),
     description: maskCardData(message.deadLetterDescription ?? '-'),
     deadSince: message.enqueuedAt,

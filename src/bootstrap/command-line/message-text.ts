@@ -2,15 +2,14 @@ import { isId } from '../../domain/identifiers';
 import { maskCardData } from '../../domain/policies/card-data';
 
 /** The longest id that a broker takes. */
-const ID_LENGTH_MAX = 128;
+const LENGTH_MAX = 128;
 
-/**
- * What stands in a message where an id or a code belongs, for a list: ids, which may look like card numbers, as they are;
- * anything else, since a message may hold anything, masked and no longer than an id.
- */
+/** What stands in a message where a reason or a type belongs, for a list: a message may hold anything, so it is masked and short. */
 export function messageText(value: unknown): string {
-  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? '-');
-  if (text.length <= ID_LENGTH_MAX && text.split(':').every(isId)) return text;
-  const masked = maskCardData(text);
-  return masked.length > ID_LENGTH_MAX ? `${masked.slice(0, ID_LENGTH_MAX - 1)}…` : masked;
+  const masked = maskCardData(typeof value === 'string' ? value : (JSON.stringify(value) ?? '-'));
+  return masked.length > LENGTH_MAX ? `${masked.slice(0, LENGTH_MAX - 1)}…` : masked;
 }
+
+/** The same where an id belongs: one that is an id, or some with colons between, may look like a card number and stays as it is. */
+export const messageIdText = (text: string): string =>
+  text.length <= LENGTH_MAX && text.split(':').every(isId) ? text : messageText(text);

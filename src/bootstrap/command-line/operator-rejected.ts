@@ -10,7 +10,7 @@ import { type BillerId, type RecordKey } from '../../domain/identifiers';
 import { type Instant } from '../../domain/instant';
 import { TOKENS } from '../container/tokens';
 import { type GlobalOptions } from './command-context';
-import { messageText } from './message-text';
+import { messageIdText, messageText } from './message-text';
 import { billerIdOf, wholeNumberOf } from './operator-arguments';
 import { asOperator, demandNone, type OperatorContext, orderOf, type OrderOptions } from './operator-context';
 import { answer, counted, NOTHING_CHANGED, sourceLine, withOrder } from './operator-output';
@@ -101,7 +101,7 @@ function noticeOf(message: PeekedMessage): Notice {
   };
   return {
     record: rejectedRecordOf(message),
-    messageId: messageText(message.messageId),
+    messageId: messageIdText(message.messageId),
     type: messageText(body.eventType ?? message.properties['eventType'] ?? '-'),
     reasons: Array.isArray(body.reasons) ? body.reasons.slice(0, REASONS_SHOWN_MAX).map(messageText) : [],
     since: message.enqueuedAt,
