@@ -27,7 +27,10 @@ export const ID_EXPECTED = 'an id: 1 to 56 visible characters without blanks or 
 
 function id<T extends string>(kind: string) {
   return (text: string): T => {
-    if (!isId(text)) throw new TypeError(`${kind} must be 1 to 56 visible characters without blanks or colons, got ${JSON.stringify(text)}`);
+    if (!isId(text))
+      throw new TypeError(
+        `${kind} must be 1 to 56 visible characters without blanks or colons, got ${JSON.stringify(text)}`,
+      );
     return text as T;
   };
 }
@@ -51,8 +54,15 @@ export function parseRecordKey(text: string): { billerId: BillerId; dpId: DpId }
 
 /** What the names of our streams begin with. */
 export const STREAM_CATEGORIES = [
-  'dpRecord', 'dpChunk', 'deliveryAttempt', 'billerControl', 'operatorOrders', 'billerProfile', 'historySeal',
-  'historyLoss', 'datapumpStore',
+  'dpRecord',
+  'dpChunk',
+  'deliveryAttempt',
+  'billerControl',
+  'operatorOrders',
+  'billerProfile',
+  'historySeal',
+  'historyLoss',
+  'datapumpStore',
 ] as const;
 
 export const dpRecordStream = (key: RecordKey): StreamName => `dpRecord-${key}` as StreamName;

@@ -12,8 +12,7 @@ const MARKS = new RegExp(`(?<=^|\\p{M}{${MARKS_MAX}})\\p{M}`, 'gu');
 const PLAIN = /^[ -~]*$/;
 
 const NAMED: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
-const escaped = (character: string): string =>
-  NAMED[character] ?? `\\u{${character.codePointAt(0)!.toString(16)}}`;
+const escaped = (character: string): string => NAMED[character] ?? `\\u{${character.codePointAt(0)!.toString(16)}}`;
 
 /** The same text with nothing hidden in it, on one line: `\n`, `\u{202e}`. Doing it twice is doing it once. */
 export const visible = (text: string): string =>
@@ -24,7 +23,10 @@ export const visibleJson = (json: string): string =>
   json.replace(EACH_INVISIBLE, (character) =>
     character === '\n'
       ? character
-      : Array.from({ length: character.length }, (_, unit) => `\\u${character.charCodeAt(unit).toString(16).padStart(4, '0')}`).join(''),
+      : Array.from(
+          { length: character.length },
+          (_, unit) => `\\u${character.charCodeAt(unit).toString(16).padStart(4, '0')}`,
+        ).join(''),
   );
 
 /** Nothing a person could read: empty, blanks, or characters that show as nothing. */

@@ -32,7 +32,8 @@ const UNKNOWN_SHOWN_MAX = 16;
 export function moneyText(money: Money): string {
   const decimal = decimalText(money);
   if (decimal !== undefined) return `${decimal} ${money.currency}`;
-  const currency = money.currency.length > UNKNOWN_SHOWN_MAX ? `${money.currency.slice(0, UNKNOWN_SHOWN_MAX)}…` : money.currency;
+  const currency =
+    money.currency.length > UNKNOWN_SHOWN_MAX ? `${money.currency.slice(0, UNKNOWN_SHOWN_MAX)}…` : money.currency;
   return `${money.minorUnits} minor units of ${JSON.stringify(currency)}`;
 }
 

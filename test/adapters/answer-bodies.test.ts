@@ -99,13 +99,28 @@ describe('JSON that says a member twice is malformed, since it may say one thing
   const read = (text: string) => parseBody(Buffer.from(text), { 'content-type': 'application/json' }, 'json');
   const name = fc.constantFrom('status', 'stat\\u0075s', 'code', 'a"b', '__proto__', '');
   const written = fc.letrec<{ value: string; object: string }>((tie) => ({
-    value: fc.oneof({ depthSize: 'small', withCrossShrink: true }, fc.constantFrom('1', 'null', '"accepted"', '"{\\"a\\":1,\\"a\\":2}"'), tie('object'), fc.array(tie('value'), { maxLength: 3 }).map((items) => `[${items.join(',')}]`)),
-    object: fc.array(fc.tuple(name, tie('value')), { maxLength: 4 }).map((members) => `{${members.map(([key, value]) => `${key.startsWith('stat\\') ? `"${key}"` : JSON.stringify(key)}: ${value}`).join(',')}}`),
+    value: fc.oneof(
+      { depthSize: 'small', withCrossShrink: true },
+      fc.constantFrom('1', 'null', '"accepted"', '"{\\"a\\":1,\\"a\\":2}"'),
+      tie('object'),
+      fc.array(tie('value'), { maxLength: 3 }).map((items) => `[${items.join(',')}]`),
+    ),
+    object: fc
+      .array(fc.tuple(name, tie('value')), { maxLength: 4 })
+      .map(
+        (members) =>
+          `{${members.map(([key, value]) => `${key.startsWith('stat\\') ? `"${key}"` : JSON.stringify(key)}: ${value}`).join(',')}}`,
+      ),
   }));
 
   it('wherever it stands and however the name is written', () => {
     const membersIn = (value: unknown): number =>
-      typeof value !== 'object' || value === null ? 0 : Object.values(value).reduce((sum: number, each) => sum + membersIn(each), Array.isArray(value) ? 0 : Object.keys(value).length);
+      typeof value !== 'object' || value === null
+        ? 0
+        : Object.values(value).reduce(
+            (sum: number, each) => sum + membersIn(each),
+            Array.isArray(value) ? 0 : Object.keys(value).length,
+          );
     // As many names before a colon outside of texts as there are members after reading: none was said twice.
     const namesSaid = (text: string): number => text.replace(/"(?:[^"\\]|\\.)*"/g, 'x').split('x:').length - 1;
     fc.assert(

@@ -38,29 +38,33 @@ const step: fc.Arbitrary<Step> = fc
   .map(({ asked, askedAgain, ...one }) => (one.kind === 'ask' ? { ...one, first: asked, second: askedAgain } : one));
 
 describe('the HTTP gateway under crossed faults (issue 9, no 12)', () => {
-  it('says of each call what an oracle says that knows the faults', async () => {
-    await fc.assert(
-      fc.asyncProperty(
-        fc.record({
-          skewMs: fc.constantFrom(0, 86_400_000, -86_400_123),
-          fraction: fc.constantFrom(0, 0.25, 0.999),
-          tokenPlans: fc.array(tokenPlan, { minLength: 1, maxLength: 5 }),
-        }),
-        fc.oneof(
-          fc.array(step, { minLength: 1, maxLength: 6 }),
-          // One biller alone: its waits grow and its breaker opens.
-          fc
-            .tuple(fc.nat({ max: PROFILES.length - 1 }), fc.array(step, { minLength: 2, maxLength: 8 }))
-            .map(([profile, steps]) => steps.map((one) => ({ ...one, profile }))),
+  it(
+    'says of each call what an oracle says that knows the faults',
+    async () => {
+      await fc.assert(
+        fc.asyncProperty(
+          fc.record({
+            skewMs: fc.constantFrom(0, 86_400_000, -86_400_123),
+            fraction: fc.constantFrom(0, 0.25, 0.999),
+            tokenPlans: fc.array(tokenPlan, { minLength: 1, maxLength: 5 }),
+          }),
+          fc.oneof(
+            fc.array(step, { minLength: 1, maxLength: 6 }),
+            // One biller alone: its waits grow and its breaker opens.
+            fc
+              .tuple(fc.nat({ max: PROFILES.length - 1 }), fc.array(step, { minLength: 2, maxLength: 8 }))
+              .map(([profile, steps]) => steps.map((one) => ({ ...one, profile }))),
+          ),
+          async (options, steps) => {
+            const calls = new CheckedCalls(options);
+            for (const one of steps) await calls.step(one);
+          },
         ),
-        async (options, steps) => {
-          const calls = new CheckedCalls(options);
-          for (const one of steps) await calls.step(one);
-        },
-      ),
-      { seed: SEED, numRuns: CASES, endOnFailure: process.env['DATAPUMP_MUTATION'] !== undefined },
-    );
-  }, WHOLE_RUN_MS);
+        { seed: SEED, numRuns: CASES, endOnFailure: process.env['DATAPUMP_MUTATION'] !== undefined },
+      );
+    },
+    WHOLE_RUN_MS,
+  );
 
   it('a longer wait that is asked for during a wait is kept too', async () => {
     const throttled = (shape: number): Plan => ({

@@ -41,27 +41,31 @@ const share: fc.Arbitrary<Share> = fc.oneof(
 );
 
 describe('many callers of the HTTP gateway at once (issue 9, no 12)', () => {
-  it('keeps places, rates, waits and deadlines, and afterwards all is free again', async () => {
-    const any = fc.nat({ max: PROFILES.length - 1 });
-    await fc.assert(
-      fc.asyncProperty(
-        fc.record({
-          fraction: fc.constantFrom(0, 0.25, 0.999),
-          tokenPlans: fc.array(
-            tokenPlan.map((one) => ({ ...one, plan: { ...one.plan, stallMs: 0 } })),
-            { minLength: 1, maxLength: 4 },
+  it(
+    'keeps places, rates, waits and deadlines, and afterwards all is free again',
+    async () => {
+      const any = fc.nat({ max: PROFILES.length - 1 });
+      await fc.assert(
+        fc.asyncProperty(
+          fc.record({
+            fraction: fc.constantFrom(0, 0.25, 0.999),
+            tokenPlans: fc.array(
+              tokenPlan.map((one) => ({ ...one, plan: { ...one.plan, stallMs: 0 } })),
+              { minLength: 1, maxLength: 4 },
+            ),
+          }),
+          fc.array(share, { minLength: 1, maxLength: 5 }),
+          fc.oneof(
+            fc.array(caller(any), { minLength: 2, maxLength: 12 }),
+            any.chain((one) => fc.array(caller(fc.constant(one)), { minLength: 2, maxLength: 12 })),
           ),
-        }),
-        fc.array(share, { minLength: 1, maxLength: 5 }),
-        fc.oneof(
-          fc.array(caller(any), { minLength: 2, maxLength: 12 }),
-          any.chain((one) => fc.array(caller(fc.constant(one)), { minLength: 2, maxLength: 12 })),
+          async (options, shares, callers) => {
+            await new Crowd(options, shares).run(callers);
+          },
         ),
-        async (options, shares, callers) => {
-          await new Crowd(options, shares).run(callers);
-        },
-      ),
-      { seed: SEED, numRuns: CASES, endOnFailure: process.env['DATAPUMP_MUTATION'] !== undefined },
-    );
-  }, WHOLE_RUN_MS);
+        { seed: SEED, numRuns: CASES, endOnFailure: process.env['DATAPUMP_MUTATION'] !== undefined },
+      );
+    },
+    WHOLE_RUN_MS,
+  );
 });

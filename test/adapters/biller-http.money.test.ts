@@ -55,9 +55,12 @@ describe('the account in a request (issue 8, no 2)', () => {
   const accountIn = (accountNumber: string) =>
     (requestContext(profile, paymentRow({ customer: { ...paymentRow().customer!, accountNumber } }), 'key') as { customer: { accountNumber?: string } }).customer.accountNumber; // prettier-ignore
 
-  it.each(['', ' ', '\u00a0', '\u200b', '\u2060\u3164', '\n'])('is missing where a person could read nothing in it: %j', (text) => {
-    expect(accountIn(text)).toBeUndefined();
-  });
+  it.each(['', ' ', '\u00a0', '\u200b', '\u2060\u3164', '\n'])(
+    'is missing where a person could read nothing in it: %j',
+    (text) => {
+      expect(accountIn(text)).toBeUndefined();
+    },
+  );
 
   it.each(['0', 'A&1', ' 12 ', '000123'])('is what the shard holds otherwise: %j', (text) => {
     expect(accountIn(text)).toBe(text);

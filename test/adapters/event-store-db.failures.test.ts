@@ -1,14 +1,27 @@
 import {
-  AccessDeniedError, CancelledError, DeadlineExceededError, InvalidTransactionError, MaxAppendSizeExceededError, NotFoundError, NotLeaderError,
-  StreamDeletedError, StreamNotFoundError, TimeoutError, UnavailableError, UnknownError,
+  AccessDeniedError,
+  CancelledError,
+  DeadlineExceededError,
+  InvalidTransactionError,
+  MaxAppendSizeExceededError,
+  NotFoundError,
+  NotLeaderError,
+  StreamDeletedError,
+  StreamNotFoundError,
+  TimeoutError,
+  UnavailableError,
+  UnknownError,
 } from '@eventstore/db-client';
 import { CallTimedOut, eventStoreFailure } from '../../src/adapters/event-store-db/event-store-failure';
 import { PortFailure, type PortFailureCode } from '../../src/application/ports/failures';
 
 /** As the wire hands it over: a status of gRPC on a plain error. */
-const status = (code: number, words = 'server says'): Error => Object.assign(new Error(words), { code, details: words });
+const status = (code: number, words = 'server says'): Error =>
+  Object.assign(new Error(words), { code, details: words });
 const NOT_LEADER = Object.assign(new Error('not leader'), {
-  code: 5, details: '', metadata: { getMap: () => ({ 'leader-endpoint-host': 'other.example', 'leader-endpoint-port': '2113' }) },
+  code: 5,
+  details: '',
+  metadata: { getMap: () => ({ 'leader-endpoint-host': 'other.example', 'leader-endpoint-port': '2113' }) },
 }) as unknown as ConstructorParameters<typeof NotLeaderError>[0];
 
 type Case = readonly [name: string, error: unknown, code: PortFailureCode, retryable: boolean, remedy: RegExp];
@@ -22,9 +35,27 @@ const CASES: readonly Case[] = [
   ['deadline exceeded', new DeadlineExceededError(), 'timed-out', true, /no answer in time/],
   ['a time-out of the server', new TimeoutError(), 'timed-out', true, /no answer in time/],
   ['gRPC 4 deadline exceeded', status(4), 'timed-out', true, /no answer in time/],
-  ['an append that is too large', MaxAppendSizeExceededError.fromMaxAppendSize(1_048_576), 'message-too-large', false, /more bytes than it takes/],
-  ['gRPC 8 of one message', status(8, 'Received message larger than max (5000000 vs. 4194304)'), 'message-too-large', false, /more bytes than it takes/],
-  ['a stream that was deleted', StreamDeletedError.fromStreamName('dpRecord-1'), 'not-found', false, /deleted the stream; its history is gone/],
+  [
+    'an append that is too large',
+    MaxAppendSizeExceededError.fromMaxAppendSize(1_048_576),
+    'message-too-large',
+    false,
+    /more bytes than it takes/,
+  ],
+  [
+    'gRPC 8 of one message',
+    status(8, 'Received message larger than max (5000000 vs. 4194304)'),
+    'message-too-large',
+    false,
+    /more bytes than it takes/,
+  ],
+  [
+    'a stream that was deleted',
+    StreamDeletedError.fromStreamName('dpRecord-1'),
+    'not-found',
+    false,
+    /deleted the stream; its history is gone/,
+  ],
   ['gRPC 10 aborted', status(10), 'timed-out', true, /no answer in time/],
   ['gRPC 8 of a connection', status(8, 'Bandwidth exhausted'), 'unavailable', true, /short of something that passes/],
   ['gRPC 12 unimplemented', status(12), 'storage-foreign', false, /no EventStoreDB of version 20\.6/],
@@ -49,9 +80,14 @@ describe('what the client, the wire and the server of EventStoreDB say, by code 
     const failure = eventStoreFailure('append 3 events to stream dpRecord-1', 'a.example:2113,b.example:2113', error);
     expect(failure).toBeInstanceOf(PortFailure);
     expect(failure).toMatchObject({ code, retryable, message: expect.stringMatching(remedy) });
-    expect(failure.message).toMatch(/^failed to append 3 events to stream dpRecord-1 at the event store a\.example:2113,b\.example:2113: /);
+    expect(failure.message).toMatch(
+      /^failed to append 3 events to stream dpRecord-1 at the event store a\.example:2113,b\.example:2113: /,
+    );
     const number = (error as { readonly code?: unknown } | undefined | null)?.code;
-    expect(failure.facts).toEqual({ hosts: 'a.example:2113,b.example:2113', grpcStatus: typeof number === 'number' ? number : 'none' });
+    expect(failure.facts).toEqual({
+      hosts: 'a.example:2113,b.example:2113',
+      grpcStatus: typeof number === 'number' ? number : 'none',
+    });
   });
 
   it('a failure that was classified already is handed on as it is', () => {

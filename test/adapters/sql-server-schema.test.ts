@@ -196,10 +196,24 @@ describe('what a shard in SQL Server tells beside its rows', () => {
 
   it('totals of sound rows, and of those that are none their number and what they hold (issue 8, no 16)', async () => {
     const line = { BillerId: 'water', EventType: 'Payments', Status: 'New', Currency: 'USD', RowsCounted: '2', MinorUnits: '300', OldestAt: new Date('2026-11-20T08:00:00.000Z'), NeverDue: '0' }; // prettier-ignore
-    const none = [{ BillerId: 'wa ter' }, { BillerId: 'wa\u200bter' }, { BillerId: null }, { EventType: 'payments' }, { EventType: null }, { Status: 'Publishes' }, { Status: '' }];
+    const none = [
+      { BillerId: 'wa ter' },
+      { BillerId: 'wa\u200bter' },
+      { BillerId: null },
+      { EventType: 'payments' },
+      { EventType: null },
+      { Status: 'Publishes' },
+      { Status: '' },
+    ];
     const { connection } = scriptedSqlServer(() => [[line, ...none.map((more) => ({ ...line, ...more }))]]);
     const totals = await new SqlServerShardTotals(connection).totals();
-    expect(totals.map(({ billerId, dataType, status }) => [billerId, dataType, status])).toEqual([['water', 'Payments', 'New']]);
-    expect(totals.damaged).toEqual([expect.stringMatching(/^14 rows have an id, a biller, a type or a status that is none .*: \["wa ter","Payments","New"\], .*, …$/)]);
+    expect(totals.map(({ billerId, dataType, status }) => [billerId, dataType, status])).toEqual([
+      ['water', 'Payments', 'New'],
+    ]);
+    expect(totals.damaged).toEqual([
+      expect.stringMatching(
+        /^14 rows have an id, a biller, a type or a status that is none .*: \["wa ter","Payments","New"\], .*, …$/,
+      ),
+    ]);
   });
 });

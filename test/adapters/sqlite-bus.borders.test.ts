@@ -20,11 +20,24 @@ const LOCK_MS = 5_000;
 const KEPT_MS = 60_000;
 const DELIVERIES = 3;
 const subscription = (name: string, eventType?: string) => ({
-  name, eventType, lockMs: LOCK_MS, deliveryCountMax: DELIVERIES,
+  name,
+  eventType,
+  lockMs: LOCK_MS,
+  deliveryCountMax: DELIVERIES,
 });
 const TOPOLOGY: readonly TopicDeclaration[] = [
-  { name: 'kept', duplicateDetectionWindowMs: WINDOW_MS, timeToLiveMs: undefined, subscriptions: [subscription('one', 'A'), subscription('two', 'B')] },
-  { name: 'dropped', duplicateDetectionWindowMs: WINDOW_MS, timeToLiveMs: KEPT_MS, subscriptions: [subscription('all')] },
+  {
+    name: 'kept',
+    duplicateDetectionWindowMs: WINDOW_MS,
+    timeToLiveMs: undefined,
+    subscriptions: [subscription('one', 'A'), subscription('two', 'B')],
+  },
+  {
+    name: 'dropped',
+    duplicateDetectionWindowMs: WINDOW_MS,
+    timeToLiveMs: KEPT_MS,
+    subscriptions: [subscription('all')],
+  },
   { name: 'repeating', duplicateDetectionWindowMs: 0, timeToLiveMs: undefined, subscriptions: [subscription('all')] },
 ];
 const ONE = { topic: 'kept', subscription: 'one' };
@@ -43,19 +56,33 @@ afterEach(() => bus.close());
 
 const at = (ms: number): void => void (nowMs = START_MS + ms);
 const message = (messageId: string, more: Partial<OutgoingMessage> = {}): OutgoingMessage => ({
-  messageId, body: { messageId }, properties: { eventType: 'A' }, ...more,
+  messageId,
+  body: { messageId },
+  properties: { eventType: 'A' },
+  ...more,
 });
 const due = (ms: number) => ({ scheduledFor: instantFromMs(START_MS + ms) });
-const send = (...ids: string[]): Promise<void> => bus.send('kept', ids.map((id) => message(id)));
+const send = (...ids: string[]): Promise<void> =>
+  bus.send(
+    'kept',
+    ids.map((id) => message(id)),
+  );
 const take = async (from = receiver, max = 10): Promise<readonly ReceivedMessage[]> => from.receive({ max, waitMs: 0 });
 const one = async (from = receiver): Promise<ReceivedMessage> => (await take(from, 1))[0]!;
-const ids = (messages: readonly { readonly messageId: string }[]): readonly string[] => messages.map(({ messageId }) => messageId);
-const peeked = async (source: Parameters<SqliteMessageBus['peek']>[0] = ONE) => ids(await bus.peek(source, { max: 100 }));
+const ids = (messages: readonly { readonly messageId: string }[]): readonly string[] =>
+  messages.map(({ messageId }) => messageId);
+const peeked = async (source: Parameters<SqliteMessageBus['peek']>[0] = ONE) =>
+  ids(await bus.peek(source, { max: 100 }));
 const depth = () => bus.depth(ONE);
 
 describe('the duplicate window, to the millisecond (issue 9, no 16)', () => {
   it.each([
-    [0, 1], [1, 1], [WINDOW_MS / 2, 1], [WINDOW_MS - 1, 1], [WINDOW_MS, 2], [WINDOW_MS + 1, 2],
+    [0, 1],
+    [1, 1],
+    [WINDOW_MS / 2, 1],
+    [WINDOW_MS - 1, 1],
+    [WINDOW_MS, 2],
+    [WINDOW_MS + 1, 2],
   ])('an id repeated after %i ms stands %i time(s)', async (ms, times) => {
     await send('x');
     at(ms);
@@ -80,8 +107,14 @@ describe('the duplicate window, to the millisecond (issue 9, no 16)', () => {
   it('is a topic’s own, and holds for settled, dead and scheduled ones too', async () => {
     await send('done', 'dead');
     await bus.send('kept', [message('later', due(1_000))]);
-    for (const each of await take()) await (each.messageId === 'done' ? receiver.complete(each) : receiver.deadLetter(each, { reason: 'r', description: 'd' }));
-    await bus.send('kept', ['done', 'dead', 'later'].map((id) => message(id)));
+    for (const each of await take())
+      await (each.messageId === 'done'
+        ? receiver.complete(each)
+        : receiver.deadLetter(each, { reason: 'r', description: 'd' }));
+    await bus.send(
+      'kept',
+      ['done', 'dead', 'later'].map((id) => message(id)),
+    );
     expect(await peeked()).toEqual(['later']);
     await bus.send('repeating', [message('done'), message('done')]);
     expect(await peeked({ topic: 'repeating', subscription: 'all' })).toEqual(['done', 'done']);
@@ -108,7 +141,10 @@ describe('the duplicate window, to the millisecond (issue 9, no 16)', () => {
       }
     };
     try {
-      await filed.send('kept', Array.from({ length: 40 }, (_, index) => message(`a${10 + index}`)));
+      await filed.send(
+        'kept',
+        Array.from({ length: 40 }, (_, index) => message(`a${10 + index}`)),
+      );
       at(WINDOW_MS - 1);
       await filed.send('kept', [message('b')]);
       expect(remembered()).toHaveLength(41);
@@ -144,20 +180,23 @@ describe('a lock, to the millisecond, and only with the token in hand (issue 9, 
     await expect(act(y!)).rejects.toMatchObject({ code: 'lock-lost', retryable: false });
   });
 
-  it.each(each)('%s: not with an old token, nor with another message’s, and the holder keeps what it has', async (_, act) => {
-    await send('x', 'y');
-    const [old, other] = await take();
-    at(LOCK_MS);
-    const [x, y] = await take();
-    expect([x!.messageId, x!.deliveryCount, y!.deliveryCount]).toEqual(['x', 2, 2]);
-    for (const lockToken of [old!.lockToken, other!.lockToken, y!.lockToken, '', 'x'])
-      await expect(act({ ...x!, lockToken })).rejects.toMatchObject({ code: 'lock-lost' });
-    await expect(act({ ...x!, sequenceNumber: '999' })).rejects.toMatchObject({ code: 'lock-lost' });
-    at(2 * LOCK_MS - 1);
-    expect(await take()).toEqual([]);
-    await act(x!);
-    await receiver.complete(y!);
-  });
+  it.each(each)(
+    '%s: not with an old token, nor with another message’s, and the holder keeps what it has',
+    async (_, act) => {
+      await send('x', 'y');
+      const [old, other] = await take();
+      at(LOCK_MS);
+      const [x, y] = await take();
+      expect([x!.messageId, x!.deliveryCount, y!.deliveryCount]).toEqual(['x', 2, 2]);
+      for (const lockToken of [old!.lockToken, other!.lockToken, y!.lockToken, '', 'x'])
+        await expect(act({ ...x!, lockToken })).rejects.toMatchObject({ code: 'lock-lost' });
+      await expect(act({ ...x!, sequenceNumber: '999' })).rejects.toMatchObject({ code: 'lock-lost' });
+      at(2 * LOCK_MS - 1);
+      expect(await take()).toEqual([]);
+      await act(x!);
+      await receiver.complete(y!);
+    },
+  );
 
   it.each(each.filter(([name]) => name !== 'renew'))('%s twice is lost the second time', async (_, act) => {
     await send('x');
@@ -181,7 +220,10 @@ describe('a lock, to the millisecond, and only with the token in hand (issue 9, 
     await send('x');
     const held = await one();
     await receiver.complete(held);
-    await expect(receiver.complete(held)).rejects.toMatchObject({ message: expect.stringContaining('complete message x of kept/one'), facts: { messageId: 'x', queue: 'kept/one' } });
+    await expect(receiver.complete(held)).rejects.toMatchObject({
+      message: expect.stringContaining('complete message x of kept/one'),
+      facts: { messageId: 'x', queue: 'kept/one' },
+    });
     await receiver.close();
     for (const [, act] of each) await expect(act(held)).rejects.toMatchObject({ code: 'closed', retryable: false });
     await expect(take()).rejects.toMatchObject({ code: 'closed' });
@@ -189,7 +231,12 @@ describe('a lock, to the millisecond, and only with the token in hand (issue 9, 
 });
 
 describe('schedules and what is too old, to the millisecond (issue 9, no 16)', () => {
-  it.each([[-1, 0], [0, 0], [1, 1], [10_000, 10_000]])('one scheduled for %i ms from now is received at %i ms', async (wanted, from) => {
+  it.each([
+    [-1, 0],
+    [0, 0],
+    [1, 1],
+    [10_000, 10_000],
+  ])('one scheduled for %i ms from now is received at %i ms', async (wanted, from) => {
     await bus.send('kept', [message('x', due(wanted))]);
     expect(await depth()).toEqual({ active: from === 0 ? 1 : 0, scheduled: from === 0 ? 0 : 1, deadLettered: 0 });
     at(from - 1);
@@ -214,7 +261,10 @@ describe('schedules and what is too old, to the millisecond (issue 9, no 16)', (
   });
 
   it('the old before the young are passed over within one receive, also where they fill it', async () => {
-    await bus.send('dropped', Array.from({ length: 5 }, (_, index) => message(`old${index}`)));
+    await bus.send(
+      'dropped',
+      Array.from({ length: 5 }, (_, index) => message(`old${index}`)),
+    );
     at(KEPT_MS);
     await bus.send('dropped', [message('at its age')]);
     at(KEPT_MS + 1);
@@ -224,7 +274,10 @@ describe('schedules and what is too old, to the millisecond (issue 9, no 16)', (
   });
 
   it('a send drops some of the old beyond its own number, the oldest first, and no young one', async () => {
-    await bus.send('dropped', Array.from({ length: 30 }, (_, index) => message(`old${10 + index}`)));
+    await bus.send(
+      'dropped',
+      Array.from({ length: 30 }, (_, index) => message(`old${10 + index}`)),
+    );
     at(KEPT_MS + 1);
     await bus.send('dropped', [message('young')]);
     expect((await bus.depth(DROPPED)).active).toBe(31 - 17);
@@ -245,14 +298,23 @@ describe('schedules and what is too old, to the millisecond (issue 9, no 16)', (
     const held = await one(dead);
     await dead.deadLetter(held, { reason: 'second', description: 'e' });
     expect(await bus.peek({ ...DROPPED, deadLetters: true }, { max: 5 })).toEqual([
-      expect.objectContaining({ messageId: 'x', deadLetterReason: 'second', deadLetterDescription: 'e', sequenceNumber: held.sequenceNumber }),
+      expect.objectContaining({
+        messageId: 'x',
+        deadLetterReason: 'second',
+        deadLetterDescription: 'e',
+        sequenceNumber: held.sequenceNumber,
+      }),
     ]);
     expect(await bus.depth(DROPPED)).toEqual({ active: 0, scheduled: 0, deadLettered: 1 });
   });
 });
 
 describe('received too often (issue 9, no 16)', () => {
-  const told = { deadLetterReason: BROKER_DEAD_LETTER_REASON, deadLetterDescription: `received ${DELIVERIES} times without being settled`, deliveryCount: DELIVERIES };
+  const told = {
+    deadLetterReason: BROKER_DEAD_LETTER_REASON,
+    deadLetterDescription: `received ${DELIVERIES} times without being settled`,
+    deliveryCount: DELIVERIES,
+  };
 
   it('by abandoning: at the very count, neither earlier nor later', async () => {
     await send('x');
@@ -265,7 +327,10 @@ describe('received too often (issue 9, no 16)', () => {
 
   it('by lapsing: at the very count, for whoever looks first', async () => {
     const looks = {
-      count: () => depth(), peek: () => peeked(DEAD), receive: () => take(), 'receive the dead': () => take(bus.receiver(DEAD)),
+      count: () => depth(),
+      peek: () => peeked(DEAD),
+      receive: () => take(),
+      'receive the dead': () => take(bus.receiver(DEAD)),
     };
     for (const [name, look] of Object.entries(looks)) {
       await send(name);
@@ -274,9 +339,12 @@ describe('received too often (issue 9, no 16)', () => {
         nowMs += LOCK_MS;
       }
       const seen = await look();
-      if (name === 'receive the dead') expect(seen).toContainEqual(expect.objectContaining({ messageId: name, deliveryCount: DELIVERIES + 1 }));
+      if (name === 'receive the dead')
+        expect(seen).toContainEqual(expect.objectContaining({ messageId: name, deliveryCount: DELIVERIES + 1 }));
       const { deliveryCount, ...buried } = told;
-      expect(await bus.peek(DEAD, { max: 100 })).toContainEqual(expect.objectContaining(name === 'receive the dead' ? buried : { ...told, messageId: name, deliveryCount }));
+      expect(await bus.peek(DEAD, { max: 100 })).toContainEqual(
+        expect.objectContaining(name === 'receive the dead' ? buried : { ...told, messageId: name, deliveryCount }),
+      );
       expect(await take()).toEqual([]);
     }
   });
@@ -292,7 +360,11 @@ describe('received too often (issue 9, no 16)', () => {
   });
 
   it('so many at once that one look does not bring all back: the next does', async () => {
-    for (let part = 0; part < 2; part++) await bus.send('kept', Array.from({ length: 600 }, (_, index) => message(`${part}-${index}`)));
+    for (let part = 0; part < 2; part++)
+      await bus.send(
+        'kept',
+        Array.from({ length: 600 }, (_, index) => message(`${part}-${index}`)),
+      );
     await take(receiver, 600);
     await take(receiver, 600);
     at(LOCK_MS);
@@ -306,14 +378,22 @@ describe('bounds and words of the SQLite bus (issue 9, no 16)', () => {
   it('takes what is exactly as large as it may be, and refuses one more, whole', async () => {
     await send(...Array.from({ length: MESSAGES_PER_CALL_MAX }, (_, index) => `m${index}`));
     expect((await depth()).active).toBe(MESSAGES_PER_CALL_MAX);
-    await expect(send(...Array.from({ length: MESSAGES_PER_CALL_MAX + 1 }, (_, index) => `n${index}`))).rejects.toThrow('at most 1000 messages, got 1001');
+    await expect(send(...Array.from({ length: MESSAGES_PER_CALL_MAX + 1 }, (_, index) => `n${index}`))).rejects.toThrow(
+      'at most 1000 messages, got 1001',
+    );
     await send('x'.repeat(MESSAGE_ID_LENGTH_MAX));
-    await expect(send('fine', 'x'.repeat(MESSAGE_ID_LENGTH_MAX + 1))).rejects.toMatchObject({ code: 'message-too-large', retryable: false });
+    await expect(send('fine', 'x'.repeat(MESSAGE_ID_LENGTH_MAX + 1))).rejects.toMatchObject({
+      code: 'message-too-large',
+      retryable: false,
+    });
     await expect(send('')).rejects.toThrow('empty message id');
     const properties = { eventType: 'A' };
     const room = MESSAGE_BYTES_MAX - Buffer.byteLength(JSON.stringify(properties)) - 2;
     await bus.send('kept', [message('full', { body: 'é'.repeat((room - (room % 2)) / 2) + 'x'.repeat(room % 2) })]);
-    await expect(bus.send('kept', [message('over', { body: 'x'.repeat(room + 1) })])).rejects.toMatchObject({ code: 'message-too-large', message: expect.stringContaining(`${MESSAGE_BYTES_MAX + 1} bytes`) });
+    await expect(bus.send('kept', [message('over', { body: 'x'.repeat(room + 1) })])).rejects.toMatchObject({
+      code: 'message-too-large',
+      message: expect.stringContaining(`${MESSAGE_BYTES_MAX + 1} bytes`),
+    });
     await expect(bus.send('kept', [message('none', { body: undefined })])).rejects.toThrow('is not JSON');
     expect((await depth()).active).toBe(MESSAGES_PER_CALL_MAX + 2);
     await bus.send('kept', []);
@@ -329,14 +409,21 @@ describe('bounds and words of the SQLite bus (issue 9, no 16)', () => {
     const [a, b] = await bus.peek(ONE, { max: MESSAGES_PER_CALL_MAX });
     expect(ids(await bus.peek(ONE, { after: a!.sequenceNumber, max: 1 }))).toEqual(['b']);
     expect(ids(await bus.peek(ONE, { after: b!.sequenceNumber, max: 9 }))).toEqual(['c']);
-    for (const after of ['', '-1', '1.5', 'x', '1'.repeat(16)]) await expect(bus.peek(ONE, { after, max: 1 })).rejects.toThrow('sequence number');
+    for (const after of ['', '-1', '1.5', 'x', '1'.repeat(16)])
+      await expect(bus.peek(ONE, { after, max: 1 })).rejects.toThrow('sequence number');
     expect(ids(await bus.peek(ONE, { after: '9'.repeat(15), max: 1 }))).toEqual([]);
     expect(ids(await take(receiver, MESSAGES_PER_CALL_MAX))).toEqual(['a', 'b', 'c']);
   });
 
   it('a target narrows the filter and does not widen it', async () => {
-    const target = (messageId: string, eventType: string, to: string) => message(messageId, { properties: { eventType, target: to } });
-    await bus.send('kept', [target('a1', 'A', 'one'), target('a2', 'A', 'two'), target('b2', 'B', 'two'), target('none', 'A', 'all')]);
+    const target = (messageId: string, eventType: string, to: string) =>
+      message(messageId, { properties: { eventType, target: to } });
+    await bus.send('kept', [
+      target('a1', 'A', 'one'),
+      target('a2', 'A', 'two'),
+      target('b2', 'B', 'two'),
+      target('none', 'A', 'all'),
+    ]);
     expect(await peeked()).toEqual(['a1']);
     expect(await peeked({ topic: 'kept', subscription: 'two' })).toEqual(['b2']);
   });
@@ -356,10 +443,22 @@ describe('bounds and words of the SQLite bus (issue 9, no 16)', () => {
   });
 
   it('names the topics and subscriptions there are, and what it cannot do once closed', async () => {
-    await expect(bus.send('nowhere', [message('x')])).rejects.toMatchObject({ code: 'not-found', retryable: false, message: expect.stringContaining('kept, dropped, repeating'), facts: { topic: 'nowhere' } });
-    expect(() => bus.receiver({ topic: 'kept', subscription: 'three' })).toThrow(expect.objectContaining({ code: 'not-found', message: expect.stringContaining('one of: one, two'), facts: { topic: 'kept', subscription: 'three' } }));
+    await expect(bus.send('nowhere', [message('x')])).rejects.toMatchObject({
+      code: 'not-found',
+      retryable: false,
+      message: expect.stringContaining('kept, dropped, repeating'),
+      facts: { topic: 'nowhere' },
+    });
+    expect(() => bus.receiver({ topic: 'kept', subscription: 'three' })).toThrow(
+      expect.objectContaining({
+        code: 'not-found',
+        message: expect.stringContaining('one of: one, two'),
+        facts: { topic: 'kept', subscription: 'three' },
+      }),
+    );
     await bus.close();
-    for (const call of [() => bus.peek(ONE, { max: 1 }), depth, () => send('x'), () => take()]) await expect(call()).rejects.toMatchObject({ code: 'closed', retryable: false });
+    for (const call of [() => bus.peek(ONE, { max: 1 }), depth, () => send('x'), () => take()])
+      await expect(call()).rejects.toMatchObject({ code: 'closed', retryable: false });
     await bus.close();
   });
 });

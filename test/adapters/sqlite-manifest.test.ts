@@ -4,10 +4,21 @@ import { instantFromMs } from '../../src/domain/instant';
 
 const BILLER = billerId('12');
 const record = (id: string, more: Partial<ManifestRecord> = {}): ManifestRecord => ({
-  record: recordKey(BILLER, dpId(id)), billerId: BILLER, dataType: 'Payments', end: 'delivered', amount: { minorUnits: 5, currency: 'EUR' }, ...more,
+  record: recordKey(BILLER, dpId(id)),
+  billerId: BILLER,
+  dataType: 'Payments',
+  end: 'delivered',
+  amount: { minorUnits: 5, currency: 'EUR' },
+  ...more,
 });
 const biller = (id: string, more: Partial<ManifestBiller> = {}): ManifestBiller => ({
-  billerId: billerId(id), name: `The ${id}`, template: 'json', shard: shardName('Shard-1'), keys: true, inquiry: false, ...more,
+  billerId: billerId(id),
+  name: `The ${id}`,
+  template: 'json',
+  shard: shardName('Shard-1'),
+  keys: true,
+  inquiry: false,
+  ...more,
 });
 
 describe('the demo’s own book (issue 9, no 16)', () => {
@@ -33,7 +44,11 @@ describe('the demo’s own book (issue 9, no 16)', () => {
   });
 
   it('gives records back as they were added, page by page, and keeps the first word of each', () => {
-    const records = [record('2', { end: 'declined' }), record('1', { amount: undefined, dataType: 'Paperless' }), record('3', { amount: { minorUnits: 0, currency: 'JPY' } })];
+    const records = [
+      record('2', { end: 'declined' }),
+      record('1', { amount: undefined, dataType: 'Paperless' }),
+      record('3', { amount: { minorUnits: 0, currency: 'JPY' } }),
+    ];
     manifest.addRecords(records);
     manifest.addRecords([record('2', { end: 'rejected' })]);
     const sorted = [records[1], records[0], records[2]];
@@ -44,13 +59,21 @@ describe('the demo’s own book (issue 9, no 16)', () => {
   });
 
   it('keeps kills in their order, and forgets children', () => {
-    const kills = [2, 1].map((ms) => ({ process: `p${ms}`, from: instantFromMs(ms), to: instantFromMs(ms + 1), cause: 'chaos' as const }));
+    const kills = [2, 1].map((ms) => ({
+      process: `p${ms}`,
+      from: instantFromMs(ms),
+      to: instantFromMs(ms + 1),
+      cause: 'chaos' as const,
+    }));
     for (const kill of kills) manifest.addKill(kill);
     expect(manifest.kills()).toEqual(kills);
     manifest.addChild({ name: 'one', pid: 1, startTicks: '7' });
     manifest.addChild({ name: 'again', pid: 1, startTicks: '8' });
     manifest.addChild({ name: 'two', pid: 2, startTicks: '9' });
-    expect(manifest.children()).toEqual([{ name: 'again', pid: 1, startTicks: '8' }, { name: 'two', pid: 2, startTicks: '9' }]);
+    expect(manifest.children()).toEqual([
+      { name: 'again', pid: 1, startTicks: '8' },
+      { name: 'two', pid: 2, startTicks: '9' },
+    ]);
     manifest.forgetChildren();
     expect(manifest.children()).toEqual([]);
   });

@@ -23,10 +23,16 @@ afterEach(() => shard.close());
 
 const at = (ms: number): Instant => instantFromMs(START_MS + ms);
 const row = (id: string, more: Partial<SeedRow> = {}): SeedRow => ({
-  dpId: dpId(id), billerId: WATER, dataType: 'Paperless', customerId: customerId('c'), createdAt: at(0), ...more,
+  dpId: dpId(id),
+  billerId: WATER,
+  dataType: 'Paperless',
+  customerId: customerId('c'),
+  createdAt: at(0),
+  ...more,
 });
 const seed = (...rows: readonly SeedRow[]) => shard.seed({ rows });
-const move = (id: string, to: RowStatus, from: readonly RowStatus[]): Promise<readonly DpId[]> => shard.changeStatuses([{ dpId: dpId(id), to, from } satisfies StatusChange]);
+const move = (id: string, to: RowStatus, from: readonly RowStatus[]): Promise<readonly DpId[]> =>
+  shard.changeStatuses([{ dpId: dpId(id), to, from } satisfies StatusChange]);
 /** A sweep as the service makes it: whatever stood still for the interval, now. */
 const sweep = async (max = 100) => {
   const taken = await shard.takeStalled({ before: instantFromMs(nowMs - INTERVAL_MS), max });
@@ -38,25 +44,38 @@ const sweepAt = (ms: number, max?: number) => {
 };
 let chunks = 0;
 const claim = (more: Partial<ClaimRequest> = {}) =>
-  shard.claim({ billers: [WATER], rowsMax: 100, plan: (rows) => planChunks(rows, 100), newChunkId: () => chunkId(`k${chunks++}`), ...more });
+  shard.claim({
+    billers: [WATER],
+    rowsMax: 100,
+    plan: (rows) => planChunks(rows, 100),
+    newChunkId: () => chunkId(`k${chunks++}`),
+    ...more,
+  });
 
 describe('a stalled row, to the millisecond (issue 9, no 16)', () => {
-  it.each(['Queued', 'Published', 'InDoubt'] as const)('a %s row is swept after its interval and not before, and waits a whole interval again', async (status) => {
-    await seed(row('1', { status }));
-    for (const early of [0, 1, INTERVAL_MS - 1, INTERVAL_MS]) expect(await sweepAt(early)).toEqual([]);
-    const first = INTERVAL_MS + 1;
-    expect(await sweepAt(first)).toEqual(['1#1']);
-    expect(await sweep()).toEqual([]);
-    for (const early of [first + 1, first + INTERVAL_MS - 1, first + INTERVAL_MS]) expect(await sweepAt(early)).toEqual([]);
-    expect(await sweepAt(first + INTERVAL_MS + 1)).toEqual(['1#2']);
-    expect(await sweepAt(first + 2 * INTERVAL_MS + 1)).toEqual([]);
-    expect((await shard.findRow(dpId('1')))!.sweepCount).toBe(2);
-  });
+  it.each(['Queued', 'Published', 'InDoubt'] as const)(
+    'a %s row is swept after its interval and not before, and waits a whole interval again',
+    async (status) => {
+      await seed(row('1', { status }));
+      for (const early of [0, 1, INTERVAL_MS - 1, INTERVAL_MS]) expect(await sweepAt(early)).toEqual([]);
+      const first = INTERVAL_MS + 1;
+      expect(await sweepAt(first)).toEqual(['1#1']);
+      expect(await sweep()).toEqual([]);
+      for (const early of [first + 1, first + INTERVAL_MS - 1, first + INTERVAL_MS])
+        expect(await sweepAt(early)).toEqual([]);
+      expect(await sweepAt(first + INTERVAL_MS + 1)).toEqual(['1#2']);
+      expect(await sweepAt(first + 2 * INTERVAL_MS + 1)).toEqual([]);
+      expect((await shard.findRow(dpId('1')))!.sweepCount).toBe(2);
+    },
+  );
 
-  it.each(ROW_STATUSES.filter((status) => !['Queued', 'Published', 'InDoubt'].includes(status)))('a %s row is never swept', async (status) => {
-    await seed(row('1', { status }));
-    expect(await sweepAt(1_000 * INTERVAL_MS)).toEqual([]);
-  });
+  it.each(ROW_STATUSES.filter((status) => !['Queued', 'Published', 'InDoubt'].includes(status)))(
+    'a %s row is never swept',
+    async (status) => {
+      await seed(row('1', { status }));
+      expect(await sweepAt(1_000 * INTERVAL_MS)).toEqual([]);
+    },
+  );
 
   it.each<[string, () => Promise<unknown>]>([
     ['a change of status', () => move('1', 'InDoubt', ['Published'])],
@@ -104,7 +123,10 @@ describe('a stalled row, to the millisecond (issue 9, no 16)', () => {
   });
 
   it('claiming and adopting stamp progress too', async () => {
-    await seed(row('1', { createdAt: at(-10 * INTERVAL_MS) }), row('2', { billerId: GAS, createdAt: at(-10 * INTERVAL_MS) }));
+    await seed(
+      row('1', { createdAt: at(-10 * INTERVAL_MS) }),
+      row('2', { billerId: GAS, createdAt: at(-10 * INTERVAL_MS) }),
+    );
     await claim();
     await shard.adopt([dpId('2')], chunkId('foreign'));
     expect(await sweepAt(INTERVAL_MS)).toEqual([]);
@@ -122,16 +144,34 @@ describe('claims and the outbox of the SQLite shard, at their borders (issue 9, 
   });
 
   it('rows go out oldest due first, and in the order they came where equally due', async () => {
-    await seed(row('9', { dueAt: at(-1) }), row('3', { dueAt: at(-2) }), row('2', { dueAt: at(-2) }), row('1', { dueAt: at(-3) }), row('8', { billerId: GAS, dueAt: at(-2) }));
+    await seed(
+      row('9', { dueAt: at(-1) }),
+      row('3', { dueAt: at(-2) }),
+      row('2', { dueAt: at(-2) }),
+      row('1', { dueAt: at(-3) }),
+      row('8', { billerId: GAS, dueAt: at(-2) }),
+    );
     const given: string[] = [];
-    await claim({ billers: [WATER, GAS, WATER], rowsMax: 4, plan: (rows) => (given.push(...rows.map(({ dpId: id }) => id)), []) });
+    await claim({
+      billers: [WATER, GAS, WATER],
+      rowsMax: 4,
+      plan: (rows) => (given.push(...rows.map(({ dpId: id }) => id)), []),
+    });
     expect(given).toEqual(['1', '3', '2', '8']);
   });
 
   it('shares evenly, and what one biller does not need goes to the others, up to rowsMax', async () => {
-    await seed(...Array.from({ length: 20 }, (_, index) => row(`w${10 + index}`)), ...['g1', 'g2'].map((id) => row(id, { billerId: GAS })));
+    await seed(
+      ...Array.from({ length: 20 }, (_, index) => row(`w${10 + index}`)),
+      ...['g1', 'g2'].map((id) => row(id, { billerId: GAS })),
+    );
     const claimed = await claim({ billers: [WATER, GAS, billerId('none')], rowsMax: 12 });
-    expect(claimed.map(({ billerId: biller, rows }) => [biller, rows])).toEqual(expect.arrayContaining([[WATER, 10], [GAS, 2]]));
+    expect(claimed.map(({ billerId: biller, rows }) => [biller, rows])).toEqual(
+      expect.arrayContaining([
+        [WATER, 10],
+        [GAS, 2],
+      ]),
+    );
     expect(await claim({ billers: [], rowsMax: 5 })).toEqual([]);
   });
 
@@ -141,7 +181,9 @@ describe('claims and the outbox of the SQLite shard, at their borders (issue 9, 
       await claim();
     }
     const all = await shard.unpublishedChunks(10);
-    expect(all.map(({ dpStart, dpEnd, rows, shard: name, dataType }) => [dpStart, dpEnd, rows, name, dataType])).toEqual(['10', '9', '11'].map((id) => [id, id, 1, 'Shard-1', 'Paperless']));
+    expect(
+      all.map(({ dpStart, dpEnd, rows, shard: name, dataType }) => [dpStart, dpEnd, rows, name, dataType]),
+    ).toEqual(['10', '9', '11'].map((id) => [id, id, 1, 'Shard-1', 'Paperless']));
     expect(await shard.unpublishedChunks(2)).toEqual(all.slice(0, 2));
     await shard.markPublished([all[1]!.chunkId, all[1]!.chunkId]);
     expect(await shard.unpublishedChunks(2)).toEqual([all[0], all[2]]);
@@ -159,12 +201,22 @@ describe('claims and the outbox of the SQLite shard, at their borders (issue 9, 
   it.each(['before', 'at', 'after'])('the ends of a range are in it (%s)', async (where) => {
     await seed(...['8', '9', '10', '11', '010', 'a'].map((id) => row(id)));
     const [from, to] = { before: ['9', '10'], at: ['10', '10'], after: ['010', '0011'] }[where]!;
-    const found = await shard.rowsInRange({ billerId: WATER, dataType: undefined, from: dpId(from!), to: dpId(to!), max: 10 });
+    const found = await shard.rowsInRange({
+      billerId: WATER,
+      dataType: undefined,
+      from: dpId(from!),
+      to: dpId(to!),
+      max: 10,
+    });
     expect(found.map(({ dpId: id }) => id)).toEqual({ before: ['9', '10'], at: ['10'], after: ['10', '11'] }[where]);
   });
 
   it('a range holds New and Queued rows of the biller and the data type, at most as many as asked', async () => {
-    await seed(...ROW_STATUSES.map((status, index) => row(`${10 + index}`, { status })), row('30', { billerId: GAS }), row('31', { dataType: 'AutoPay' }));
+    await seed(
+      ...ROW_STATUSES.map((status, index) => row(`${10 + index}`, { status })),
+      row('30', { billerId: GAS }),
+      row('31', { dataType: 'AutoPay' }),
+    );
     const range = { billerId: WATER, dataType: undefined, from: dpId('10'), to: dpId('99'), max: 10 };
     expect((await shard.rowsInRange(range)).map(({ dpId: id }) => id)).toEqual(['10', '11', '31']);
     expect(await shard.rowsInRange({ ...range, dataType: 'AutoPay' })).toHaveLength(1);
@@ -173,17 +225,69 @@ describe('claims and the outbox of the SQLite shard, at their borders (issue 9, 
 });
 
 describe('results at the SQLite shard (issue 9, no 16)', () => {
-  const detail = (attempt: number, outcome: 'Delivered' | 'Declined') => ({ attempt, outcome, billerReference: undefined, code: undefined, recordedAt: at(0) });
+  const detail = (attempt: number, outcome: 'Delivered' | 'Declined') => ({
+    attempt,
+    outcome,
+    billerReference: undefined,
+    code: undefined,
+    recordedAt: at(0),
+  });
   const result = (to: RowStatus, attempt?: number, outcome: 'Delivered' | 'Declined' = 'Delivered') =>
-    shard.reconcile({ dpId: dpId('1'), to, from: allowedPredecessors(to), ...(attempt !== undefined && { detail: detail(attempt, outcome) }) });
+    shard.reconcile({
+      dpId: dpId('1'),
+      to,
+      from: allowedPredecessors(to),
+      ...(attempt !== undefined && { detail: detail(attempt, outcome) }),
+    });
 
   it.each<[string, RowStatus, () => Promise<unknown>, string, RowStatus, number]>([
     ['adds what is new', 'Published', () => result('Delivered', 1), 'applied', 'Delivered', 1],
-    ['repeats nothing', 'Published', async () => (await result('Delivered', 1), result('Delivered', 1)), 'already-so', 'Delivered', 1],
-    ['follows a failure', 'Published', async () => (await result('Failed'), result('Delivered', 1)), 'applied', 'Delivered', 1],
-    ['adds the status to a detail that stands', 'Published', async () => (await result('Delivered', 1), shard.reconcile({ dpId: dpId('1'), to: 'Failed', from: ['Delivered'], detail: detail(1, 'Delivered') })), 'applied', 'Failed', 1],
-    ['refuses another outcome of one attempt', 'Published', async () => (await result('Delivered', 1), shard.reconcile({ dpId: dpId('1'), to: 'Declined', from: ['Delivered'], detail: detail(1, 'Declined') })), 'refused', 'Delivered', 1],
-    ['refuses a second attempt on what is final', 'Published', async () => (await result('Delivered', 1), result('Delivered', 2)), 'refused', 'Delivered', 1],
+    [
+      'repeats nothing',
+      'Published',
+      async () => (await result('Delivered', 1), result('Delivered', 1)),
+      'already-so',
+      'Delivered',
+      1,
+    ],
+    [
+      'follows a failure',
+      'Published',
+      async () => (await result('Failed'), result('Delivered', 1)),
+      'applied',
+      'Delivered',
+      1,
+    ],
+    [
+      'adds the status to a detail that stands',
+      'Published',
+      async () => (
+        await result('Delivered', 1),
+        shard.reconcile({ dpId: dpId('1'), to: 'Failed', from: ['Delivered'], detail: detail(1, 'Delivered') })
+      ),
+      'applied',
+      'Failed',
+      1,
+    ],
+    [
+      'refuses another outcome of one attempt',
+      'Published',
+      async () => (
+        await result('Delivered', 1),
+        shard.reconcile({ dpId: dpId('1'), to: 'Declined', from: ['Delivered'], detail: detail(1, 'Declined') })
+      ),
+      'refused',
+      'Delivered',
+      1,
+    ],
+    [
+      'refuses a second attempt on what is final',
+      'Published',
+      async () => (await result('Delivered', 1), result('Delivered', 2)),
+      'refused',
+      'Delivered',
+      1,
+    ],
     ['refuses what may not follow', 'Delivered', () => result('Failed'), 'refused', 'Delivered', 0],
   ])('%s', async (_, status, act, answer, stands, details) => {
     await seed(row('1', { status }));
@@ -206,13 +310,23 @@ describe('bounds of the SQLite shard (issue 9, no 16)', () => {
     ['unpublishedChunks', (count) => shard.unpublishedChunks(count)],
     ['markPublished', (count) => shard.markPublished(many(count).map((id) => chunkId(id)))],
     ['adopt', (count) => shard.adopt(many(count), chunkId('k'))],
-    ['changeStatuses', (count) => shard.changeStatuses(many(count).map((id) => ({ dpId: id, to: 'Queued' as const, from: ['New' as const] })))],
+    [
+      'changeStatuses',
+      (count) =>
+        shard.changeStatuses(many(count).map((id) => ({ dpId: id, to: 'Queued' as const, from: ['New' as const] }))),
+    ],
     ['takeStalled', (count) => shard.takeStalled({ before: at(0), max: count })],
     ['rowsByStatus', (count) => shard.rowsByStatus({ statuses: ['New'], max: count })],
-    ['rowsInRange', (count) => shard.rowsInRange({ billerId: WATER, dataType: undefined, from: dpId('1'), to: dpId('2'), max: count })],
+    [
+      'rowsInRange',
+      (count) =>
+        shard.rowsInRange({ billerId: WATER, dataType: undefined, from: dpId('1'), to: dpId('2'), max: count }),
+    ],
   ])('%s takes as many rows as a call may hold, and refuses one more', async (_, call) => {
     await call(ROWS_PER_CALL_MAX);
-    await expect(call(ROWS_PER_CALL_MAX + 1)).rejects.toThrow(`at most ${ROWS_PER_CALL_MAX} rows, got ${ROWS_PER_CALL_MAX + 1}`);
+    await expect(call(ROWS_PER_CALL_MAX + 1)).rejects.toThrow(
+      `at most ${ROWS_PER_CALL_MAX} rows, got ${ROWS_PER_CALL_MAX + 1}`,
+    );
   });
 
   it('a chunk holds as many rows as a call, and no more', async () => {

@@ -16,13 +16,27 @@ let bench: DeliveryBench;
 afterEach(() => bench.close());
 
 /** A bench whose shard and whose event store's reads go out when the biller has the call, and stay out until `mend`. */
-async function outAtTheCall(capability: Capability, reactions: readonly Reaction[], options: { readonly outAtCall: number; readonly readsToo?: boolean }) {
+async function outAtTheCall(
+  capability: Capability,
+  reactions: readonly Reaction[],
+  options: { readonly outAtCall: number; readonly readsToo?: boolean },
+) {
   bench = await DeliveryBench.start(capability);
   await bench.publish();
   let isOut = false;
-  const steppedShard = Object.assign(Object.create(bench.shard) as typeof bench.shard, { now: async () => bench.clock.now() });
-  const shard = failing<Shard>(steppedShard, () => isOut, () => true);
-  const eventStore: EventStore = failing(bench.eventStore, () => isOut && (options.readsToo ?? false), (method) => method === 'readStream');
+  const steppedShard = Object.assign(Object.create(bench.shard) as typeof bench.shard, {
+    now: async () => bench.clock.now(),
+  });
+  const shard = failing<Shard>(
+    steppedShard,
+    () => isOut,
+    () => true,
+  );
+  const eventStore: EventStore = failing(
+    bench.eventStore,
+    () => isOut && (options.readsToo ?? false),
+    (method) => method === 'readStream',
+  );
   const shards = { all: () => [shard], named: () => shard, ofBiller: async () => shard };
   const history = createHistory({ eventStore, chance: new SystemChance(), clock: bench.clock }, 'test');
   let calls = 0;
@@ -32,18 +46,26 @@ async function outAtTheCall(capability: Capability, reactions: readonly Reaction
   };
   return {
     ports: { shards, history, shardClock: createShardClock(bench.clock, SAMPLE_MS) },
-    mend: () => { isOut = false; },
+    mend: () => {
+      isOut = false;
+    },
   };
 }
 
 /** Fails as the real one does while it is out: every method that asks it something. */
-function failing<Port extends EventStore | Shard>(port: Port, isOut: () => boolean, asks: (method: string) => boolean): Port {
+function failing<Port extends EventStore | Shard>(
+  port: Port,
+  isOut: () => boolean,
+  asks: (method: string) => boolean,
+): Port {
   return new Proxy(port, {
     get: (target, name) => {
       const member = Reflect.get(target, name) as unknown;
       if (typeof member !== 'function') return member;
       return (...parameters: unknown[]) =>
-        isOut() && asks(String(name)) ? Promise.reject(unavailable(String(name))) : (member as (...all: unknown[]) => unknown).apply(target, parameters);
+        isOut() && asks(String(name))
+          ? Promise.reject(unavailable(String(name)))
+          : (member as (...all: unknown[]) => unknown).apply(target, parameters);
     },
   });
 }
@@ -106,14 +128,23 @@ describe('rule 9: what the biller said is appended first, whatever else is down 
       const type = parameters[2][0]?.type;
       // Somebody else adds to the attempt's stream just before the answer does.
       if (type === 'DeliveryAttemptAccepted' && conflicts++ === 0) {
-        const observed = { id: new SystemChance().uuid(), type: 'DeliveryAttemptOutcomeUnknown', data: { code: 'x', at: bench.clock.now(), observation: 1 }, metadata: { by: 'other', at: bench.clock.now() } };
+        const observed = {
+          id: new SystemChance().uuid(),
+          type: 'DeliveryAttemptOutcomeUnknown',
+          data: { code: 'x', at: bench.clock.now(), observation: 1 },
+          metadata: { by: 'other', at: bench.clock.now() },
+        };
         await append.call(this, parameters[0], parameters[1], [observed]);
       }
       return append.apply(this, parameters);
     };
     await bench.handle(message, ports);
     expect(sleeps).toBeGreaterThanOrEqual(3);
-    expect(await bench.attemptEvents(1)).toEqual(['DeliveryAttemptStarted', 'DeliveryAttemptOutcomeUnknown', 'DeliveryAttemptAccepted']);
+    expect(await bench.attemptEvents(1)).toEqual([
+      'DeliveryAttemptStarted',
+      'DeliveryAttemptOutcomeUnknown',
+      'DeliveryAttemptAccepted',
+    ]);
     expect(await bench.rowStatus()).toBe('Delivered');
   });
 });

@@ -20,9 +20,21 @@ describe('closing an attempt under races (issue 9, no 16)', () => {
   beforeEach(async () => {
     eventStore = new SqliteEventStore({ path: ':memory:' });
     let drawn = 0;
-    history = createHistory({ eventStore, clock, chance: { uuid: () => `id-${++drawn}`, fraction: () => 0 } }, 'consumer');
+    history = createHistory(
+      { eventStore, clock, chance: { uuid: () => `id-${++drawn}`, fraction: () => 0 } },
+      'consumer',
+    );
     const absent = await history.attempt(KEY, 1);
-    const start = { billerId: billerId('12'), dpId: dpId('100'), attempt: 1, at: clock.now(), notAfter: clock.now(), idempotencyKey: 'k', requestHash: 'h', profileVersion: 'v1' as ProfileVersion };
+    const start = {
+      billerId: billerId('12'),
+      dpId: dpId('100'),
+      attempt: 1,
+      at: clock.now(),
+      notAfter: clock.now(),
+      idempotencyKey: 'k',
+      requestHash: 'h',
+      profileVersion: 'v1' as ProfileVersion,
+    };
     const decision = deliveryAttemptDecider.decide({ type: 'StartAttempt', start }, absent.state);
     if (decision.outcome !== 'accepted') throw new Error('refused');
     await history.appendToAttempt(KEY, 1, absent, decision.events, clock.now());
@@ -32,10 +44,20 @@ describe('closing an attempt under races (issue 9, no 16)', () => {
   const stored = async () => (await eventStore.readStream(deliveryAttemptStream(KEY, 1))).map(({ type }) => type);
   const losing = (races: number, error: Error) => {
     let appends = 0;
-    return { appends: () => appends, history: faulty(history, { appendToAttempt: (...call) => (appends++ < races ? Promise.reject(error) : history.appendToAttempt(...call)) }) };
+    return {
+      appends: () => appends,
+      history: faulty(history, {
+        appendToAttempt: (...call) => (appends++ < races ? Promise.reject(error) : history.appendToAttempt(...call)),
+      }),
+    };
   };
 
-  it.each([[0, true], [1, true], [8, true], [9, false]])('after %i lost races in a row it is closed: %s', async (races, closed) => {
+  it.each([
+    [0, true],
+    [1, true],
+    [8, true],
+    [9, false],
+  ])('after %i lost races in a row it is closed: %s', async (races, closed) => {
     const { history: racing, appends } = losing(races, conflict);
     const closing = closeAttempt({ history: racing, telemetry }, await hand(), NOT_SENT, clock.now());
     if (closed) await closing;

@@ -5,7 +5,13 @@ import { type HeldShard, ShardRegistry } from '../../src/adapters/shared/shard-r
 import { fetchChunk } from '../../src/application/fetching/fetch-chunk';
 import { recordStory } from '../../src/adapters/command-line/record-story';
 import { explainRecord } from '../../src/application/queries/explain-record';
-import { deliveryAttemptStream, dpId, dpRecordStream, type ProfileVersion, shardName } from '../../src/domain/identifiers';
+import {
+  deliveryAttemptStream,
+  dpId,
+  dpRecordStream,
+  type ProfileVersion,
+  shardName,
+} from '../../src/domain/identifiers';
 import { instantFromMs, plusMs } from '../../src/domain/instant';
 import { accepted, json, type Reaction } from '../support/scripted-biller';
 import { type Capability, DeliveryBench, KEY } from './delivery-bench';
@@ -29,7 +35,9 @@ const inTurn = (...reactions: Reaction[]): Reaction => {
 };
 /** As a load with corrections leaves the customer of the one row. */
 const correctAccount = (account: string): unknown =>
-  (bench.shard as unknown as { readonly database: Database }).database.exec(`UPDATE Customer SET AccountNumber = '${account}'`);
+  (bench.shard as unknown as { readonly database: Database }).database.exec(
+    `UPDATE Customer SET AccountNumber = '${account}'`,
+  );
 const unavailable = json(503, { code: 'maintenance' });
 const broken = json(500, { code: 'oops' });
 
@@ -37,10 +45,18 @@ describe('rule 0: a message is completed only when its record is safe', () => {
   it('delivers once, reconciles the row, and leaves no message behind', async () => {
     await start();
     await expect(bench.runUntilQuiet()).resolves.toEqual({ settle: 'complete' });
-    expect(await bench.recordEvents()).toEqual(['DpRecordDiscovered', 'DpRecordValidated', 'DpRecordDelivered', 'DpRecordReconciled']);
+    expect(await bench.recordEvents()).toEqual([
+      'DpRecordDiscovered',
+      'DpRecordValidated',
+      'DpRecordDelivered',
+      'DpRecordReconciled',
+    ]);
     expect(await bench.attemptEvents(1)).toEqual(['DeliveryAttemptStarted', 'DeliveryAttemptAccepted']);
     const row = await bench.shard.findRow(dpId('100'));
-    expect(row).toMatchObject({ status: 'Delivered', details: [{ attempt: 1, outcome: 'Delivered', billerReference: 'R-1' }] });
+    expect(row).toMatchObject({
+      status: 'Delivered',
+      details: [{ attempt: 1, outcome: 'Delivered', billerReference: 'R-1' }],
+    });
     expect(bench.biller.business()).toHaveLength(1);
   });
 
@@ -86,25 +102,47 @@ describe('rule 1: the contract comes first', () => {
     const message = { ...(await bench.receive())!, body };
     const refused = { settle: 'dead-letter', reason: 'InvalidContract' };
     expect(await bench.handle(message)).toMatchObject(refused);
-    expect(await fetchChunk(bench.ports, { eventsTopic: 'datapump-events', batchSize: 10, concurrentBillersMax: 1 })(message)).toMatchObject(refused);
+    expect(
+      await fetchChunk(bench.ports, { eventsTopic: 'datapump-events', batchSize: 10, concurrentBillersMax: 1 })(
+        message,
+      ),
+    ).toMatchObject(refused);
   });
 
   it('holds the message of another publisher while a shard is down, in consumer and fetcher, and sets none aside', async () => {
     opened = bench = await DeliveryBench.start();
     const down = {
-      name: shardName('Shard-2'), close: async () => undefined,
-      billersWithSettings: () => { throw new PortFailure('Shard-2: no such database', { code: 'not-found', retryable: false }); },
+      name: shardName('Shard-2'),
+      close: async () => undefined,
+      billersWithSettings: () => {
+        throw new PortFailure('Shard-2: no such database', { code: 'not-found', retryable: false });
+      },
     } as unknown as HeldShard;
     const shards = new ShardRegistry<HeldShard>([bench.shard, down]);
     const source = { shard: 'of-theirs', table: 'dbo.datapump' };
-    await bench.bus.send('datapump-events', [{
-      messageId: 'foreign-1', properties: { eventType: 'Payments' },
-      body: { dpId: 100, billerId: 12, eventType: 'Payments', occurredAt: '2026-11-20T08:00:00Z', version: 1, traceId: KEY, messageId: KEY, source },
-    }]);
+    await bench.bus.send('datapump-events', [
+      {
+        messageId: 'foreign-1',
+        properties: { eventType: 'Payments' },
+        body: {
+          dpId: 100,
+          billerId: 12,
+          eventType: 'Payments',
+          occurredAt: '2026-11-20T08:00:00Z',
+          version: 1,
+          traceId: KEY,
+          messageId: KEY,
+          source,
+        },
+      },
+    ]);
     const message = (await bench.receive())!;
     const outage = { code: 'unavailable', retryable: true };
     await expect(bench.handle(message, { shards })).rejects.toMatchObject(outage);
-    const fetch = fetchChunk({ ...bench.ports, shards }, { eventsTopic: 'datapump-events', batchSize: 10, concurrentBillersMax: 1 });
+    const fetch = fetchChunk(
+      { ...bench.ports, shards },
+      { eventsTopic: 'datapump-events', batchSize: 10, concurrentBillersMax: 1 },
+    );
     const chunk = { ...message, body: { billerId: '12', dpStart: '100', dpEnd: '100', messageId: '12:100+100' } };
     await expect(fetch(chunk)).rejects.toMatchObject(outage);
     Object.assign(down, { billersWithSettings: () => [] });
@@ -116,12 +154,28 @@ describe('rule 1: the contract comes first', () => {
   it('discovers and validates a record that another publisher sent', async () => {
     opened = bench = await DeliveryBench.start();
     const key = KEY;
-    await bench.bus.send('datapump-events', [{
-      messageId: 'foreign-1', properties: { eventType: 'Payments' },
-      body: { dpId: 100, billerId: 12, eventType: 'Payments', occurredAt: '2026-11-20T08:00:00Z', version: 1, traceId: key, messageId: key, source: { shard: 'Shard-1', table: 'dbo.datapump' } },
-    }]);
+    await bench.bus.send('datapump-events', [
+      {
+        messageId: 'foreign-1',
+        properties: { eventType: 'Payments' },
+        body: {
+          dpId: 100,
+          billerId: 12,
+          eventType: 'Payments',
+          occurredAt: '2026-11-20T08:00:00Z',
+          version: 1,
+          traceId: key,
+          messageId: key,
+          source: { shard: 'Shard-1', table: 'dbo.datapump' },
+        },
+      },
+    ]);
     await bench.runUntilQuiet();
-    expect((await bench.recordEvents()).slice(0, 3)).toEqual(['DpRecordDiscovered', 'DpRecordValidated', 'DpRecordDelivered']);
+    expect((await bench.recordEvents()).slice(0, 3)).toEqual([
+      'DpRecordDiscovered',
+      'DpRecordValidated',
+      'DpRecordDelivered',
+    ]);
   });
 });
 
@@ -178,34 +232,40 @@ describe('rule 3: gates park, and spend nothing', () => {
     ['is away', new PortFailure('the event store is away', { code: 'unavailable', retryable: true })],
     ['holds a damaged page', new PortFailure('a page is damaged', { code: 'storage-damaged', retryable: false })],
     ['fails in a way that nobody foresaw', new Error('odd')],
-  ])('calls no biller while what holds the orders to it %s, and delivers when they can be read', async (_how, failure) => {
-    await start();
-    const message = (await bench.receive())!;
-    const control = { state: () => Promise.reject(failure), order: async () => 'done' as const };
-    await expect(bench.handle(message, { control })).rejects.toBe(failure);
-    expect(bench.biller.business()).toHaveLength(0);
-    expect(await bench.attemptEvents(1)).toEqual([]);
-    await bench.handle(message);
-    expect(await bench.rowStatus()).toBe('Delivered');
-  });
+  ])(
+    'calls no biller while what holds the orders to it %s, and delivers when they can be read',
+    async (_how, failure) => {
+      await start();
+      const message = (await bench.receive())!;
+      const control = { state: () => Promise.reject(failure), order: async () => 'done' as const };
+      await expect(bench.handle(message, { control })).rejects.toBe(failure);
+      expect(bench.biller.business()).toHaveLength(0);
+      expect(await bench.attemptEvents(1)).toEqual([]);
+      await bench.handle(message);
+      expect(await bench.rowStatus()).toBe('Delivered');
+    },
+  );
 
-  it.each(['inquiry', 'keys'] as const)('asks no biller and sends it nothing again (%s) while the orders to it cannot be read', async (capability) => {
-    await start(capability);
-    bench.biller.react = broken;
-    const first = (await bench.receive())!;
-    await bench.settle(first, await bench.handle(first));
-    expect(bench.biller.business()).toHaveLength(1);
-    const requests = bench.biller.business().length;
-    const away = new PortFailure('the event store is away', { code: 'unavailable', retryable: true });
-    const control = { state: () => Promise.reject(away), order: async () => 'done' as const };
-    const message = (await bench.receive())!;
-    bench.clock.ms += 60_000;
-    await expect(bench.handle(message, { control })).rejects.toBe(away);
-    expect(bench.biller.business()).toHaveLength(requests);
-    bench.biller.react = accepted;
-    await bench.handle(message);
-    expect(bench.biller.business().length).toBeGreaterThan(requests);
-  });
+  it.each(['inquiry', 'keys'] as const)(
+    'asks no biller and sends it nothing again (%s) while the orders to it cannot be read',
+    async (capability) => {
+      await start(capability);
+      bench.biller.react = broken;
+      const first = (await bench.receive())!;
+      await bench.settle(first, await bench.handle(first));
+      expect(bench.biller.business()).toHaveLength(1);
+      const requests = bench.biller.business().length;
+      const away = new PortFailure('the event store is away', { code: 'unavailable', retryable: true });
+      const control = { state: () => Promise.reject(away), order: async () => 'done' as const };
+      const message = (await bench.receive())!;
+      bench.clock.ms += 60_000;
+      await expect(bench.handle(message, { control })).rejects.toBe(away);
+      expect(bench.biller.business()).toHaveLength(requests);
+      bench.biller.react = accepted;
+      await bench.handle(message);
+      expect(bench.biller.business().length).toBeGreaterThan(requests);
+    },
+  );
 
   it('reconciles a known end although the orders to its biller cannot be read', async () => {
     await start();
@@ -266,7 +326,12 @@ describe('rule 4: an open attempt belongs to its owner, then to the ladder', () 
     const [one, two] = bench.biller.business();
     expect(two!.body).toBe(one!.body);
     expect(two!.headers['idempotency-key']).toBe(one!.headers['idempotency-key']);
-    expect(await bench.attemptEvents(1)).toEqual(['DeliveryAttemptStarted', 'DeliveryAttemptOutcomeUnknown', 'DeliveryAttemptResent', 'DeliveryAttemptAccepted']);
+    expect(await bench.attemptEvents(1)).toEqual([
+      'DeliveryAttemptStarted',
+      'DeliveryAttemptOutcomeUnknown',
+      'DeliveryAttemptResent',
+      'DeliveryAttemptAccepted',
+    ]);
     expect(await bench.attemptEvents(2)).toEqual([]);
   });
 
@@ -306,8 +371,12 @@ describe('rule 4: an open attempt belongs to its owner, then to the ladder', () 
     expect(calledAt).toHaveLength(3);
     expect(calledAt[2]! - calledAt[1]!).toBeGreaterThanOrEqual(40_000);
     expect(await bench.attemptEvents(1)).toEqual([
-      'DeliveryAttemptStarted', 'DeliveryAttemptOutcomeUnknown', 'DeliveryAttemptResent', 'DeliveryAttemptOutcomeUnknown',
-      'DeliveryAttemptResent', 'DeliveryAttemptAccepted',
+      'DeliveryAttemptStarted',
+      'DeliveryAttemptOutcomeUnknown',
+      'DeliveryAttemptResent',
+      'DeliveryAttemptOutcomeUnknown',
+      'DeliveryAttemptResent',
+      'DeliveryAttemptAccepted',
     ]);
   });
 
@@ -319,7 +388,9 @@ describe('rule 4: an open attempt belongs to its owner, then to the ladder', () 
     correctAccount('000777');
     await bench.runUntilQuiet();
     expect(bench.biller.business()).toHaveLength(1);
-    expect((await bench.eventStore.readStream(dpRecordStream(KEY))).map(({ data }) => (data as { cause?: string }).cause)).toContain('bytes-changed');
+    expect(
+      (await bench.eventStore.readStream(dpRecordStream(KEY))).map(({ data }) => (data as { cause?: string }).cause),
+    ).toContain('bytes-changed');
     expect(await bench.rowStatus()).toBe('InDoubt');
   });
 
@@ -335,7 +406,12 @@ describe('rule 4: an open attempt belongs to its owner, then to the ladder', () 
   it('sends again no faster than an operator ordered', async () => {
     await start('keys');
     const rates: number[] = [];
-    bench.allowance = { take: (_biller, { perSecond, wanted }) => (rates.push(perSecond), Promise.resolve({ granted: wanted, retryAfterMs: 0 })) };
+    bench.allowance = {
+      take: (_biller, { perSecond, wanted }) => (
+        rates.push(perSecond),
+        Promise.resolve({ granted: wanted, retryAfterMs: 0 })
+      ),
+    };
     bench.control = { ...bench.control, ratePerSecond: 3 };
     bench.biller.react = inTurn(broken, accepted);
     await bench.runUntilQuiet();
@@ -357,7 +433,9 @@ describe('rule 4: an open attempt belongs to its owner, then to the ladder', () 
   it('asks a biller that can be asked, and never sends again what was posted', async () => {
     await start('inquiry');
     bench.biller.react = (response, request, socket) =>
-      request.method === 'GET' ? json(200, { state: 'posted', reference: 'R-9', amountMinorUnits: 1234 })(response, request, socket) : broken(response, request, socket);
+      request.method === 'GET'
+        ? json(200, { state: 'posted', reference: 'R-9', amountMinorUnits: 1234 })(response, request, socket)
+        : broken(response, request, socket);
     await bench.runUntilQuiet();
     expect(bench.biller.business().filter(({ method }) => method === 'POST')).toHaveLength(1);
     expect(await bench.attemptEvents(1)).toContain('DeliveryAttemptResolvedByInquiry');
@@ -379,7 +457,9 @@ describe('rule 4: an open attempt belongs to its owner, then to the ladder', () 
   it('holds another amount for a person', async () => {
     await start('inquiry');
     bench.biller.react = (response, request, socket) =>
-      request.method === 'GET' ? json(200, { state: 'posted', reference: 'R-9', amountMinorUnits: 99 })(response, request, socket) : broken(response, request, socket);
+      request.method === 'GET'
+        ? json(200, { state: 'posted', reference: 'R-9', amountMinorUnits: 99 })(response, request, socket)
+        : broken(response, request, socket);
     await bench.runUntilQuiet();
     expect(await bench.rowStatus()).toBe('InDoubt');
   });
@@ -437,7 +517,8 @@ describe('rule 5: what is sent is what stands there now', () => {
     await start();
     const message = (await bench.receive())!;
     const gateway = Object.assign(Object.create(bench.ports.gateway) as typeof bench.ports.gateway, {
-      prepare: () => Promise.reject(new PortFailure('no token', { code: 'token-refused', retryable: true, retryAfterMs: 1_000 })),
+      prepare: () =>
+        Promise.reject(new PortFailure('no token', { code: 'token-refused', retryable: true, retryAfterMs: 1_000 })),
     });
     await expect(bench.handle(message, { gateway })).resolves.toEqual({ settle: 'complete' });
     expect(await bench.attemptEvents(1)).toEqual([]);
@@ -481,7 +562,13 @@ describe('rule 7: nothing leaves too late', () => {
 describe('rule 8: exactly one event closes an attempt', () => {
   it('keeps of an answer that settles nothing what an integrator needs, for as long as it is kept (issue 8, no 15)', async () => {
     await start('neither');
-    bench.biller.react = json(200, { state: 'QUEUED', reason: 'E-7', holder: 'Ada <Lovelace>', account: 'A&1', card: '4111 1111 1111 1111' });
+    bench.biller.react = json(200, {
+      state: 'QUEUED',
+      reason: 'E-7',
+      holder: 'Ada <Lovelace>',
+      account: 'A&1',
+      card: '4111 1111 1111 1111',
+    });
     await bench.runUntilQuiet();
     const explain = explainRecord({ ...bench.ports, eventStore: bench.eventStore, snippets: () => bench.snippets });
     const story = recordStory(await explain(KEY, { now: bench.clock.now() })).join('\n');
@@ -510,7 +597,10 @@ describe('rule 8: exactly one event closes an attempt', () => {
 
   it('waits for the one that finds out, calling nothing, until its age is over (issue 8, no 9)', async () => {
     await start('keys', { RetrySchedule: { Kind: 'Fixed', Waits: ['1s'], MaxAge: '10m' } });
-    const throttled = { ...bench.ports.gateway, permit: async () => ({ granted: false as const, cause: 'throttled' as const, retryAfterMs: 60_000 }) };
+    const throttled = {
+      ...bench.ports.gateway,
+      permit: async () => ({ granted: false as const, cause: 'throttled' as const, retryAfterMs: 60_000 }),
+    };
     let settled: Settlement | undefined;
     for (let hops = 0; hops < 30 && settled?.settle !== 'dead-letter'; hops++) {
       const message = (await bench.receive(120_000))!;
@@ -547,11 +637,18 @@ describe('rule 8: exactly one event closes an attempt', () => {
     while ((await bench.attemptEvents(1)).length === 0) await new Promise(setImmediate);
     bench.clock.ms += 20_000;
     bench.biller.react = (response, request, socket) =>
-      request.method === 'GET' ? json(404, { state: 'absent' })(response, request, socket) : accepted(response, request, socket);
+      request.method === 'GET'
+        ? json(404, { state: 'absent' })(response, request, socket)
+        : accepted(response, request, socket);
     await bench.handle(message);
     answer();
     await owner;
-    expect(await bench.attemptEvents(1)).toEqual(['DeliveryAttemptStarted', 'DeliveryAttemptResolvedByInquiry', 'LateOutcomeObserved', 'DoublePostSuspected']);
+    expect(await bench.attemptEvents(1)).toEqual([
+      'DeliveryAttemptStarted',
+      'DeliveryAttemptResolvedByInquiry',
+      'LateOutcomeObserved',
+      'DoublePostSuspected',
+    ]);
   });
 });
 
@@ -577,8 +674,16 @@ describe('rule 9: outcomes end in the shard and in the stream', () => {
   it('stops a record whose row knows more than its stream', async () => {
     await start();
     await bench.shard.reconcile({
-      dpId: dpId('100'), to: 'Delivered', from: ['Queued', 'Published'],
-      detail: { attempt: 1, outcome: 'Delivered', billerReference: 'R-0', code: undefined, recordedAt: bench.clock.now() },
+      dpId: dpId('100'),
+      to: 'Delivered',
+      from: ['Queued', 'Published'],
+      detail: {
+        attempt: 1,
+        outcome: 'Delivered',
+        billerReference: 'R-0',
+        code: undefined,
+        recordedAt: bench.clock.now(),
+      },
     });
     await expect(bench.runUntilQuiet()).resolves.toMatchObject({ settle: 'dead-letter', reason: 'HistoryBehind' });
     expect(bench.biller.business()).toHaveLength(0);

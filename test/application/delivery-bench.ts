@@ -23,7 +23,15 @@ import { declareTopology } from '../../src/application/messaging/topology';
 import { type BillerProfile } from '../../src/domain/biller/biller-profile';
 import { type DeliveryAttemptEvent } from '../../src/domain/delivery-attempt/delivery-attempt.events';
 import { type DpRecordEvent } from '../../src/domain/dp-record/dp-record.events';
-import { billerId, deliveryAttemptStream, dpId, dpRecordStream, type ProfileVersion, recordKey, shardName } from '../../src/domain/identifiers';
+import {
+  billerId,
+  deliveryAttemptStream,
+  dpId,
+  dpRecordStream,
+  type ProfileVersion,
+  recordKey,
+  shardName,
+} from '../../src/domain/identifiers';
 import { instantFromMs, type Instant } from '../../src/domain/instant';
 import { paymentRow, profileOf, storedProfileOf } from '../support/biller-fixtures';
 import { type ScriptedBiller, startScriptedBiller } from '../support/scripted-biller';
@@ -46,16 +54,28 @@ export class SteppedClock implements Clock {
 }
 
 const silent: Telemetry = {
-  info: () => undefined, warn: () => undefined, error: () => undefined, count: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+  count: () => undefined,
   span: (_name, _options, work) => work(),
 };
 
 /** Which template speaks for the biller: what it offers when an answer is lost. */
 export type Capability = 'keys' | 'inquiry' | 'neither';
-const TEMPLATE: Record<Capability, string> = { keys: 'form-api-key-keys', inquiry: 'json-api-key-inquiry', neither: 'json-basic-neither' };
+const TEMPLATE: Record<Capability, string> = {
+  keys: 'form-api-key-keys',
+  inquiry: 'json-api-key-inquiry',
+  neither: 'json-basic-neither',
+};
 
 const SECRETS = Object.fromEntries(
-  ['form-api-key-keys-api-key', 'json-api-key-inquiry-api-key', 'json-basic-neither-user', 'json-basic-neither-password'].map((name) => [secretVariable(name), 'secret']),
+  [
+    'form-api-key-keys-api-key',
+    'json-api-key-inquiry-api-key',
+    'json-basic-neither-user',
+    'json-basic-neither-password',
+  ].map((name) => [secretVariable(name), 'secret']),
 );
 
 /**
@@ -66,7 +86,11 @@ export class DeliveryBench {
   readonly clock = new SteppedClock();
   readonly eventStore = new SqliteEventStore({ path: ':memory:' });
   readonly shard = new SqliteShard({ name: shardName('Shard-1'), path: ':memory:' });
-  readonly bus = new SqliteMessageBus({ path: ':memory:', topology: declareTopology(TOPOLOGY), now: () => this.clock.ms });
+  readonly bus = new SqliteMessageBus({
+    path: ':memory:',
+    topology: declareTopology(TOPOLOGY),
+    now: () => this.clock.ms,
+  });
   readonly snippets = new SqliteAnswerSnippets({ path: ':memory:' });
   readonly ports: DeliverRecordPorts;
   readonly profiles = new Map<ProfileVersion, BillerProfile>();
@@ -75,10 +99,15 @@ export class DeliveryBench {
   private readonly receiver = this.bus.receiver({ topic: TOPOLOGY.eventsTopic, subscription: 'payments' });
   private readonly gateway: HttpBillerGateway;
 
-  private constructor(readonly biller: ScriptedBiller, public profile: BillerProfile) {
+  private constructor(
+    readonly biller: ScriptedBiller,
+    public profile: BillerProfile,
+  ) {
     this.profiles.set(profile.version, profile);
     this.gateway = new HttpBillerGateway({
-      clock: this.clock, digest: sha256Digest, hosts: { allowedHosts: [], allowPlainLoopback: true },
+      clock: this.clock,
+      digest: sha256Digest,
+      hosts: { allowedHosts: [], allowPlainLoopback: true },
       secrets: new EnvironmentSecretSource({ environment: SECRETS }),
       tokens: new InProcessTokenCache(this.clock),
       chance: new SystemChance(),
@@ -90,7 +119,12 @@ export class DeliveryBench {
     this.ports = {
       history: createHistory({ eventStore: this.eventStore, chance, clock: this.clock }, 'test'),
       shards: new SqliteShards([this.shard]),
-      shardClock: { atLeast: async () => this.clock.now(), atMost: async () => this.clock.now(), carried: () => this.clock.now(), carriedAtMost: () => this.clock.now() },
+      shardClock: {
+        atLeast: async () => this.clock.now(),
+        atMost: async () => this.clock.now(),
+        carried: () => this.clock.now(),
+        carriedAtMost: () => this.clock.now(),
+      },
       bus: this.bus,
       profiles: {
         all: async () => [this.profile],
@@ -101,19 +135,42 @@ export class DeliveryBench {
       gateway: this.gateway,
       control: { state: async () => this.control, order: async () => 'done' },
       contracts: new ValidatedMessageContracts(),
-      clock: this.clock, chance, digest: sha256Digest, telemetry: silent,
+      clock: this.clock,
+      chance,
+      digest: sha256Digest,
+      telemetry: silent,
     };
   }
 
   /** `stored`: the profile is a version from before today's rules, read as it is. */
-  static async start(capability: Capability = 'keys', overrides: Readonly<Record<string, unknown>> = {}, stored = false): Promise<DeliveryBench> {
+  static async start(
+    capability: Capability = 'keys',
+    overrides: Readonly<Record<string, unknown>> = {},
+    stored = false,
+  ): Promise<DeliveryBench> {
     const biller = await startScriptedBiller();
-    const profile = (stored ? storedProfileOf : profileOf)(TEMPLATE[capability], biller.baseUrl, { Timeout: '2s', Quarantine: '3s', ...overrides });
+    const profile = (stored ? storedProfileOf : profileOf)(TEMPLATE[capability], biller.baseUrl, {
+      Timeout: '2s',
+      Quarantine: '3s',
+      ...overrides,
+    });
     const bench = new DeliveryBench(biller, profile);
     const row = paymentRow();
     await bench.shard.seed({
-      billers: [row.biller!], customers: [row.customer!], payments: [row.payment!],
-      rows: [{ dpId: row.dpId, billerId: row.billerId, dataType: row.dataType, customerId: row.customerId, paymentId: row.paymentId!, createdAt: row.createdAt, status: 'Queued' }],
+      billers: [row.biller!],
+      customers: [row.customer!],
+      payments: [row.payment!],
+      rows: [
+        {
+          dpId: row.dpId,
+          billerId: row.billerId,
+          dataType: row.dataType,
+          customerId: row.customerId,
+          paymentId: row.paymentId!,
+          createdAt: row.createdAt,
+          status: 'Queued',
+        },
+      ],
     });
     return bench;
   }
@@ -131,9 +188,18 @@ export class DeliveryBench {
   /** As the fetcher does it: discovered, validated, published. */
   async publish(): Promise<void> {
     const row = (await this.shard.findRow(dpId('100')))!;
-    await fetchRows(this.ports, { eventsTopic: TOPOLOGY.eventsTopic, batchSize: 100, concurrentBillersMax: 1 }, {
-      shard: this.shard, profile: this.profile, traceparent: '00-0123456789abcdef0123456789abcdef-0123456789abcdef-01', rowByRow: false, now: this.clock.now(),
-    }, [row]);
+    await fetchRows(
+      this.ports,
+      { eventsTopic: TOPOLOGY.eventsTopic, batchSize: 100, concurrentBillersMax: 1 },
+      {
+        shard: this.shard,
+        profile: this.profile,
+        traceparent: '00-0123456789abcdef0123456789abcdef-0123456789abcdef-01',
+        rowByRow: false,
+        now: this.clock.now(),
+      },
+      [row],
+    );
   }
 
   /** Moves time to the next message that is due within `withinMs` and receives it. */
@@ -158,7 +224,9 @@ export class DeliveryBench {
   abandon = (message: ReceivedMessage): Promise<void> => this.receiver.abandon(message);
 
   /** Receives, handles and settles messages until none comes within `withinMs`; returns the last settlement. */
-  async runUntilQuiet(options: { readonly withinMs?: number; readonly messagesMax?: number } = {}): Promise<Settlement | undefined> {
+  async runUntilQuiet(
+    options: { readonly withinMs?: number; readonly messagesMax?: number } = {},
+  ): Promise<Settlement | undefined> {
     let last: Settlement | undefined;
     for (let messages = 0; messages < (options.messagesMax ?? 60); messages++) {
       const message = await this.receive(options.withinMs);
@@ -174,7 +242,9 @@ export class DeliveryBench {
   }
 
   async attemptEvents(attempt: number): Promise<readonly DeliveryAttemptEvent['type'][]> {
-    return (await this.eventStore.readStream(deliveryAttemptStream(KEY, attempt))).map(({ type }) => type as DeliveryAttemptEvent['type']);
+    return (await this.eventStore.readStream(deliveryAttemptStream(KEY, attempt))).map(
+      ({ type }) => type as DeliveryAttemptEvent['type'],
+    );
   }
 
   async rowStatus(): Promise<string | undefined> {

@@ -3,7 +3,10 @@ import { sweepStalled } from '../../src/application/scanning/sweep-stalled';
 import { dpId } from '../../src/domain/identifiers';
 import { DeliveryBench } from './delivery-bench';
 
-const SETTINGS = { eventsTopic: 'datapump-events', subscriptions: { Payments: 'payments', Paperless: 'paperless', AutoPay: 'autopay', ACHRejects: 'achrejects' } };
+const SETTINGS = {
+  eventsTopic: 'datapump-events',
+  subscriptions: { Payments: 'payments', Paperless: 'paperless', AutoPay: 'autopay', ACHRejects: 'achrejects' },
+};
 const LETTERS = { topic: SETTINGS.eventsTopic, subscription: 'payments', deadLetters: true };
 
 let bench: DeliveryBench;
@@ -12,7 +15,8 @@ const sql = (statement: string): void =>
 const reasons = async (): Promise<readonly (string | undefined)[]> =>
   (await bench.bus.peek(LETTERS, { max: 100 })).map(({ deadLetterReason }) => deadLetterReason);
 /** Every row that owes a result is stalled by now. */
-const sweep = (): Promise<number> => sweepStalled({ ...bench.ports }, { ...SETTINGS, afterMs: -600_000, rowsPerPassMax: 100 })();
+const sweep = (): Promise<number> =>
+  sweepStalled({ ...bench.ports }, { ...SETTINGS, afterMs: -600_000, rowsPerPassMax: 100 })();
 
 beforeEach(async () => {
   bench = await DeliveryBench.start('keys');
@@ -32,7 +36,12 @@ describe('a row whose id has come to mean something else since it was discovered
     }
     expect(await reasons()).toEqual(['IdentityConflict']);
     expect(await bench.rowStatus()).toBe('Failed');
-    expect(await bench.recordEvents()).toEqual(['DpRecordDiscovered', 'DpRecordValidated', 'DpRecordDeadLettered', 'DpRecordReconciled']);
+    expect(await bench.recordEvents()).toEqual([
+      'DpRecordDiscovered',
+      'DpRecordValidated',
+      'DpRecordDeadLettered',
+      'DpRecordReconciled',
+    ]);
     expect(await bench.attemptEvents(1)).toEqual(['DeliveryAttemptStarted', 'DeliveryAttemptNotSent']);
     expect(bench.biller.business()).toHaveLength(0);
   });
@@ -54,7 +63,7 @@ describe('a row whose id has come to mean something else since it was discovered
     expect(await bench.receive(5_000)).toBeUndefined();
   });
 
-  it('leaves the row alone that has become another biller\'s', async () => {
+  it("leaves the row alone that has become another biller's", async () => {
     await bench.publish();
     const message = (await bench.receive())!;
     await bench.handle(message);
@@ -84,17 +93,39 @@ describe('a row whose id has come to mean something else since it was discovered
 describe('a row that breaks its own judging, discovered by a consumer (issue 9, no 15)', () => {
   it('is rejected there as at the fetcher, and leaves no dead letter with each sweep', async () => {
     const row = (await bench.shard.findRow(dpId('100')))!;
-    Object.defineProperty(row.customer!, 'billerId', { get: () => { throw new TypeError('the row breaks processing'); } });
+    Object.defineProperty(row.customer!, 'billerId', {
+      get: () => {
+        throw new TypeError('the row breaks processing');
+      },
+    });
     const shard = Object.assign(Object.create(bench.shard) as typeof bench.shard, {
-      findRow: async () => ({ ...row, customer: row.customer, status: (await bench.shard.findRow(dpId('100')))!.status }),
+      findRow: async () => ({
+        ...row,
+        customer: row.customer,
+        status: (await bench.shard.findRow(dpId('100')))!.status,
+      }),
     });
     const source = { shard: 'Shard-1', table: 'dbo.datapump' };
-    await bench.bus.send(SETTINGS.eventsTopic, [{
-      messageId: 'foreign-1', properties: { eventType: 'Payments' },
-      body: { dpId: '100', billerId: '12', eventType: 'Payments', occurredAt: '2026-11-20T08:00:00Z', version: 1, traceId: '12:100', messageId: '12:100', source },
-    }]);
+    await bench.bus.send(SETTINGS.eventsTopic, [
+      {
+        messageId: 'foreign-1',
+        properties: { eventType: 'Payments' },
+        body: {
+          dpId: '100',
+          billerId: '12',
+          eventType: 'Payments',
+          occurredAt: '2026-11-20T08:00:00Z',
+          version: 1,
+          traceId: '12:100',
+          messageId: '12:100',
+          source,
+        },
+      },
+    ]);
     const message = (await bench.receive())!;
-    const settlement = await bench.handle(message, { shards: { all: () => [shard], named: () => shard, ofBiller: async () => shard } });
+    const settlement = await bench.handle(message, {
+      shards: { all: () => [shard], named: () => shard, ofBiller: async () => shard },
+    });
     expect(settlement).toEqual({ settle: 'complete' });
     expect(await bench.recordEvents()).toEqual(['DpRecordDiscovered', 'DpRecordRejected', 'DpRecordReconciled']);
     expect(await bench.rowStatus()).toBe('Rejected');

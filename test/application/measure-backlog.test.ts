@@ -14,7 +14,8 @@ describe('what is still owed (issue 9, no 16)', () => {
   afterEach(() => bench.close());
   const measure = (settings: object = {}) => measureBacklog(bench, { ...EVENTS, ...settings })(new Set([WATER, GAS]));
   const drained = async (settings: object = {}) => (await measure(settings)).drained;
-  const note = (topic: string, more: object = {}) => bench.bus.send(topic, [{ messageId: 'm', body: {}, properties: { eventType: 'Paperless' }, ...more }]);
+  const note = (topic: string, more: object = {}) =>
+    bench.bus.send(topic, [{ messageId: 'm', body: {}, properties: { eventType: 'Paperless' }, ...more }]);
 
   it('nothing at all is drained, and each subscription is named with its counts', async () => {
     const { rows, subscriptions, notices, unpublishedChunks, ...rest } = await measure();
@@ -22,12 +23,33 @@ describe('what is still owed (issue 9, no 16)', () => {
     const none = { active: 0, scheduled: 0, deadLettered: 0 };
     expect(subscriptions).toEqual([
       { kind: 'Chunks', topic: 'datapump-outbox', subscription: 'fetcher', ...none },
-      ...DATA_TYPES.map((kind) => ({ kind, topic: EVENTS.eventsTopic, subscription: EVENTS.subscriptions[kind], ...none })),
+      ...DATA_TYPES.map((kind) => ({
+        kind,
+        topic: EVENTS.eventsTopic,
+        subscription: EVENTS.subscriptions[kind],
+        ...none,
+      })),
     ]);
-    expect(notices).toMatchObject({ kind: 'Notices', topic: 'datapump-validation-errors', subscription: 'operations', ...none });
+    expect(notices).toMatchObject({
+      kind: 'Notices',
+      topic: 'datapump-validation-errors',
+      subscription: 'operations',
+      ...none,
+    });
   });
 
-  it.each(['New', 'Queued', 'Published', 'Delivered', 'Declined', 'Failed', 'InDoubt', 'Rejected', 'Skipped', 'Withdrawn'] as const)('a row that is %s', async (status) => {
+  it.each([
+    'New',
+    'Queued',
+    'Published',
+    'Delivered',
+    'Declined',
+    'Failed',
+    'InDoubt',
+    'Rejected',
+    'Skipped',
+    'Withdrawn',
+  ] as const)('a row that is %s', async (status) => {
     await bench.two.seed({ rows: [bench.row('1', { status })] });
     const { rows, drained: all } = await measure();
     expect(all).toBe(!['New', 'Queued', 'Published'].includes(status));
@@ -35,7 +57,14 @@ describe('what is still owed (issue 9, no 16)', () => {
   });
 
   it('a new row of a biller that is not live, or that is due at no plausible time, or of a data type not worked on here, is owed by nobody', async () => {
-    await bench.one.seed({ rows: [bench.row('1', { billerId: STOPPED }), bench.row('2', { dueAt: '9999-01-01T00:00:00.000Z' as Instant }), bench.row('3', { dataType: 'AutoPay' }), bench.row('4', { dataType: 'AutoPay', status: 'Published' })] });
+    await bench.one.seed({
+      rows: [
+        bench.row('1', { billerId: STOPPED }),
+        bench.row('2', { dueAt: '9999-01-01T00:00:00.000Z' as Instant }),
+        bench.row('3', { dataType: 'AutoPay' }),
+        bench.row('4', { dataType: 'AutoPay', status: 'Published' }),
+      ],
+    });
     expect(await drained({ dataTypes: ['Paperless'] })).toBe(true);
     expect(await drained()).toBe(false);
     await bench.one.seed({ rows: [bench.row('5')] });
@@ -50,7 +79,12 @@ describe('what is still owed (issue 9, no 16)', () => {
   it('a chunk that nobody sent is owed, and counted over all shards', async () => {
     for (const [index, shard] of [bench.one, bench.two].entries()) {
       await shard.seed({ rows: [bench.row(`${index}`)] });
-      await shard.claim({ billers: [WATER], rowsMax: 1, plan: (rows) => planChunks(rows, 1), newChunkId: () => chunkId(`k${index}`) });
+      await shard.claim({
+        billers: [WATER],
+        rowsMax: 1,
+        plan: (rows) => planChunks(rows, 1),
+        newChunkId: () => chunkId(`k${index}`),
+      });
       await shard.changeStatuses([{ dpId: dpId(`${index}`), to: 'Withdrawn', from: ['Queued'] }]);
     }
     expect(await measure()).toMatchObject({ unpublishedChunks: 2, drained: false });
@@ -64,7 +98,11 @@ describe('what is still owed (issue 9, no 16)', () => {
   it.each<[string, () => Promise<void>, boolean]>([
     ['waiting', () => note(EVENTS.eventsTopic), false],
     ['scheduled', () => note(EVENTS.eventsTopic, { scheduledFor: instant('2027-01-01T00:00:00.000Z') }), false],
-    ['of a data type not worked on here', () => note(EVENTS.eventsTopic, { properties: { eventType: 'AutoPay' } }), true],
+    [
+      'of a data type not worked on here',
+      () => note(EVENTS.eventsTopic, { properties: { eventType: 'AutoPay' } }),
+      true,
+    ],
     ['of a fetcher', () => note('datapump-outbox'), false],
     ['a notice for people', () => note('datapump-validation-errors'), true],
   ])('a message that is %s', async (_, send, all) => {

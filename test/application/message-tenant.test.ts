@@ -29,7 +29,8 @@ const waitingTenants = async (): Promise<readonly unknown[]> =>
   (await bench.bus.peek(PAYMENTS, { max: 100 })).map(({ properties }) => properties['tenant']);
 /** Nothing in hand: only what an act sends is left. */
 const emptied = async (): Promise<void> => {
-  for (let message = await bench.receive(0); message; message = await bench.receive(0)) await bench.settle(message, { settle: 'complete' });
+  for (let message = await bench.receive(0); message; message = await bench.receive(0))
+    await bench.settle(message, { settle: 'complete' });
 };
 
 describe('every message of a record carries the tenant of its profile (issue 8, no 5)', () => {
@@ -59,8 +60,13 @@ describe('every message of a record carries the tenant of its profile (issue 8, 
     await start();
     await bench.publish();
     await emptied();
-    const shard = Object.assign(Object.create(bench.shard) as Shard, { takeStalled: async () => [{ ...paymentRow(), status: 'Published', ordinal: 1 }] });
-    await sweepStalled({ ...bench.ports, shards: { ...bench.ports.shards, all: () => [shard] } }, { ...TOPOLOGY, afterMs: 1, rowsPerPassMax: 10 })();
+    const shard = Object.assign(Object.create(bench.shard) as Shard, {
+      takeStalled: async () => [{ ...paymentRow(), status: 'Published', ordinal: 1 }],
+    });
+    await sweepStalled(
+      { ...bench.ports, shards: { ...bench.ports.shards, all: () => [shard] } },
+      { ...TOPOLOGY, afterMs: 1, rowsPerPassMax: 10 },
+    )();
     expect(await waitingTenants()).toEqual(['north']);
   });
 
@@ -88,27 +94,52 @@ describe('every message of a record carries the tenant of its profile (issue 8, 
     await bench.publish();
     const message = (await bench.receive())!;
     for (const tenant of ['north', '12', bench.profiles.get(bench.profile.version)!.tenant])
-      expect(await bench.handle({ ...message, properties: { ...message.properties, tenant } })).toEqual({ settle: 'complete' });
+      expect(await bench.handle({ ...message, properties: { ...message.properties, tenant } })).toEqual({
+        settle: 'complete',
+      });
     for (const tenant of ['South', 'NORTH', '', 13, true]) {
       const forged = { ...message, properties: { ...message.properties, tenant } };
-      expect(await bench.handle(forged)).toMatchObject({ settle: 'dead-letter', reason: 'InvalidContract', description: expect.stringContaining('properties.tenant') as string });
-      const chunk = { ...forged, properties: { tenant }, body: { billerId: '12', dpStart: '100', dpEnd: '100', messageId: '12:100+100' } };
-      expect(await fetchChunk(bench.ports, { eventsTopic: TOPOLOGY.eventsTopic, batchSize: 10, concurrentBillersMax: 1 })(chunk)).toMatchObject({ reason: 'InvalidContract' });
+      expect(await bench.handle(forged)).toMatchObject({
+        settle: 'dead-letter',
+        reason: 'InvalidContract',
+        description: expect.stringContaining('properties.tenant') as string,
+      });
+      const chunk = {
+        ...forged,
+        properties: { tenant },
+        body: { billerId: '12', dpStart: '100', dpEnd: '100', messageId: '12:100+100' },
+      };
+      expect(
+        await fetchChunk(bench.ports, { eventsTopic: TOPOLOGY.eventsTopic, batchSize: 10, concurrentBillersMax: 1 })(
+          chunk,
+        ),
+      ).toMatchObject({ reason: 'InvalidContract' });
     }
   });
 });
 
 describe('one way to find a shard (issue 8, no 6)', () => {
   const message = (shard: string, deliveryCount = 1) => ({
-    messageId: `foreign-${deliveryCount}`, properties: { eventType: 'Payments' },
-    body: { dpId: '100', billerId: '12', eventType: 'Payments', occurredAt: '2026-11-20T08:00:00Z', version: 1, traceId: KEY, messageId: KEY, source: { shard, table: 'dbo.datapump' } },
+    messageId: `foreign-${deliveryCount}`,
+    properties: { eventType: 'Payments' },
+    body: {
+      dpId: '100',
+      billerId: '12',
+      eventType: 'Payments',
+      occurredAt: '2026-11-20T08:00:00Z',
+      version: 1,
+      traceId: KEY,
+      messageId: KEY,
+      source: { shard, table: 'dbo.datapump' },
+    },
   });
   /** Received as often as the broker allows, settled never. */
   const exhaust = async (): Promise<void> => {
-    for (let received = await bench.receive(0); received; received = await bench.receive(0)) await bench.abandon(received);
+    for (let received = await bench.receive(0); received; received = await bench.receive(0))
+      await bench.abandon(received);
   };
 
-  it('records the broker\'s dead letter of a message that calls our shard by a name of its own', async () => {
+  it("records the broker's dead letter of a message that calls our shard by a name of its own", async () => {
     await start();
     await bench.publish();
     await emptied();
@@ -140,7 +171,12 @@ describe('one way to find a shard (issue 8, no 6)', () => {
     const other = new SqliteShard({ name: shardName('Shard-2'), path: ':memory:' });
     const { paymentId: _paymentId, ...row } = paymentRow();
     // The same number, of another biller.
-    await other.seed({ billers: [{ ...row.biller!, billerId: '13' as never }], customers: [], payments: [], rows: [{ ...row, billerId: '13' as never, status: 'Failed' }] });
+    await other.seed({
+      billers: [{ ...row.biller!, billerId: '13' as never }],
+      customers: [],
+      payments: [],
+      rows: [{ ...row, billerId: '13' as never, status: 'Failed' }],
+    });
     const shards = { all: () => [bench.shard, other], named: () => bench.shard, ofBiller: async () => bench.shard };
     await bench.bus.send(TOPOLOGY.eventsTopic, [message('Shard-2')]);
     const received = (await bench.receive())!;

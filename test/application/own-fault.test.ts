@@ -10,9 +10,20 @@ import { CONFLICTS_MAX } from '../../src/application/history/transact';
 
 const SETTINGS = { eventsTopic: 'datapump-events', batchSize: 10, concurrentBillersMax: 1 };
 const CODES: readonly [PortFailureCode, boolean][] = [
-  ['storage-busy', true], ['storage-full', true], ['connection-lost', true], ['timed-out', true], ['unavailable', true],
-  ['storage-broken', false], ['storage-foreign', false], ['not-authorized', false], ['not-found', false], ['closed', false],
-  ['profile-invalid', false], ['profile-missing', false], ['secret-missing', false], ['message-too-large', false],
+  ['storage-busy', true],
+  ['storage-full', true],
+  ['connection-lost', true],
+  ['timed-out', true],
+  ['unavailable', true],
+  ['storage-broken', false],
+  ['storage-foreign', false],
+  ['not-authorized', false],
+  ['not-found', false],
+  ['closed', false],
+  ['profile-invalid', false],
+  ['profile-missing', false],
+  ['secret-missing', false],
+  ['message-too-large', false],
 ];
 
 let bench: DeliveryBench;
@@ -23,9 +34,17 @@ beforeEach(async () => {
 afterEach(() => bench.close());
 
 const chunk = (deliveryCount: number): ReceivedMessage => ({
-  messageId: '12:100+100', body: { billerId: '12', dpStart: '100', dpEnd: '100', messageId: '12:100+100' },
-  correlationId: '12', properties: {}, sequenceNumber: '1', enqueuedAt: bench.clock.now(), deliveryCount,
-  deadLetterReason: undefined, deadLetterDescription: undefined, lockToken: 'token', lockedUntil: bench.clock.now(),
+  messageId: '12:100+100',
+  body: { billerId: '12', dpStart: '100', dpEnd: '100', messageId: '12:100+100' },
+  correlationId: '12',
+  properties: {},
+  sequenceNumber: '1',
+  enqueuedAt: bench.clock.now(),
+  deliveryCount,
+  deadLetterReason: undefined,
+  deadLetterDescription: undefined,
+  lockToken: 'token',
+  lockedUntil: bench.clock.now(),
 });
 
 /** Fetches as often as the broker would deliver, through a store whose appends of records fail so long as `fails` says. */
@@ -50,9 +69,11 @@ async function fetchUntilDone(fails: (appends: number) => Error | undefined, del
   return undefined;
 }
 
-describe('an end has a reason that is the record\'s own (issue 9, no 1)', () => {
+describe("an end has a reason that is the record's own (issue 9, no 1)", () => {
   it.each([1, 3, 7, 20])('takes no number of conflicts (%i) for the fault of a row', async (conflicts) => {
-    const done = await fetchUntilDone((appends) => (appends <= conflicts ? new VersionConflict('dpRecord-12:100', 'new', 'new') : undefined));
+    const done = await fetchUntilDone((appends) =>
+      appends <= conflicts ? new VersionConflict('dpRecord-12:100', 'new', 'new') : undefined,
+    );
     expect(done?.settlement).toEqual({ settle: 'complete' });
     expect(await bench.recordEvents()).toEqual(['DpRecordDiscovered', 'DpRecordValidated']);
     expect(await bench.rowStatus()).toBe('Published');
@@ -60,7 +81,10 @@ describe('an end has a reason that is the record\'s own (issue 9, no 1)', () => 
 
   it('tries a conflict again a bounded number of times, then gives the chunk back', async () => {
     let appends = 0;
-    const done = await fetchUntilDone((count) => { appends = count; return new VersionConflict('dpRecord-12:100', 'new', 'new'); }, 3);
+    const done = await fetchUntilDone((count) => {
+      appends = count;
+      return new VersionConflict('dpRecord-12:100', 'new', 'new');
+    }, 3);
     expect(done).toBeUndefined();
     expect(appends).toBeLessThanOrEqual(3 * (CONFLICTS_MAX + 1));
     expect(await bench.recordEvents()).toEqual([]);
@@ -68,46 +92,75 @@ describe('an end has a reason that is the record\'s own (issue 9, no 1)', () => 
   });
 
   it.each(CODES)('takes no port that fails with %s for the fault of a row', async (code, retryable) => {
-    const done = await fetchUntilDone((appends) => (appends <= 20 ? new PortFailure('the store fails', { code, retryable }) : undefined), 25);
+    const done = await fetchUntilDone(
+      (appends) => (appends <= 20 ? new PortFailure('the store fails', { code, retryable }) : undefined),
+      25,
+    );
     expect(done?.settlement).toEqual({ settle: 'complete' });
     expect(await bench.recordEvents()).toEqual(['DpRecordDiscovered', 'DpRecordValidated']);
   });
 
   it('takes no defect of an adapter for the fault of a row', async () => {
-    await fetchUntilDone((appends) => (appends <= 6 ? new TypeError('cannot read properties of undefined') : undefined));
+    await fetchUntilDone((appends) =>
+      appends <= 6 ? new TypeError('cannot read properties of undefined') : undefined,
+    );
     expect(await bench.recordEvents()).toEqual(['DpRecordDiscovered', 'DpRecordValidated']);
   });
 
   it('rejects a row that breaks its own judging, and only once it is judged alone', async () => {
     const row = (await bench.shard.findRow(dpId('100')))!;
-    Object.defineProperty(row.customer!, 'billerId', { get: () => { throw new TypeError('the row breaks processing'); } });
+    Object.defineProperty(row.customer!, 'billerId', {
+      get: () => {
+        throw new TypeError('the row breaks processing');
+      },
+    });
     const shard = Object.assign(Object.create(bench.shard) as typeof bench.shard, { rowsInRange: async () => [row] });
-    const fetch = fetchChunk({ ...bench.ports, shards: { all: () => [shard], named: () => shard, ofBiller: async () => shard } }, SETTINGS);
+    const fetch = fetchChunk(
+      { ...bench.ports, shards: { all: () => [shard], named: () => shard, ofBiller: async () => shard } },
+      SETTINGS,
+    );
     await expect(fetch(chunk(1))).rejects.toThrow('breaks processing');
     expect(await bench.recordEvents()).toEqual([]);
     await expect(fetch(chunk(3))).resolves.toEqual({ settle: 'complete' });
     expect(await bench.recordEvents()).toEqual(['DpRecordDiscovered', 'DpRecordRejected']);
   });
 
-  it.each(['chunk', 'record'] as const)('rejects no row for a profile that cannot be found: the %s waits', async (kind) => {
-    const profiles = { ...bench.ports.profiles, current: async () => undefined };
-    if (kind === 'chunk') {
-      await expect(fetchChunk({ ...bench.ports, profiles }, SETTINGS)(chunk(1))).resolves.toEqual({ settle: 'complete' });
-      const [again] = await bench.bus.peek({ topic: 'datapump-outbox', subscription: 'fetcher' }, { max: 1 });
-      expect(again?.body).toMatchObject({ billerId: '12', dpStart: '100', dpEnd: '100' });
-    } else {
-      const source = { shard: 'Shard-1', table: 'dbo.datapump' };
-      await bench.bus.send('datapump-events', [{
-        messageId: 'foreign-1', properties: { eventType: 'Payments' },
-        body: { dpId: '100', billerId: '12', eventType: 'Payments', occurredAt: '2026-11-20T08:00:00Z', version: 1, traceId: '12:100', messageId: '12:100', source },
-      }]);
-      const message = (await bench.receive())!;
-      await bench.settle(message, await bench.handle(message, { profiles }));
-      await bench.runUntilQuiet({ withinMs: 600_000 });
-      expect(await bench.rowStatus()).toBe('Delivered');
-      return;
-    }
-    expect(await bench.recordEvents()).toEqual([]);
-    expect(await bench.rowStatus()).toBe('Queued');
-  });
+  it.each(['chunk', 'record'] as const)(
+    'rejects no row for a profile that cannot be found: the %s waits',
+    async (kind) => {
+      const profiles = { ...bench.ports.profiles, current: async () => undefined };
+      if (kind === 'chunk') {
+        await expect(fetchChunk({ ...bench.ports, profiles }, SETTINGS)(chunk(1))).resolves.toEqual({
+          settle: 'complete',
+        });
+        const [again] = await bench.bus.peek({ topic: 'datapump-outbox', subscription: 'fetcher' }, { max: 1 });
+        expect(again?.body).toMatchObject({ billerId: '12', dpStart: '100', dpEnd: '100' });
+      } else {
+        const source = { shard: 'Shard-1', table: 'dbo.datapump' };
+        await bench.bus.send('datapump-events', [
+          {
+            messageId: 'foreign-1',
+            properties: { eventType: 'Payments' },
+            body: {
+              dpId: '100',
+              billerId: '12',
+              eventType: 'Payments',
+              occurredAt: '2026-11-20T08:00:00Z',
+              version: 1,
+              traceId: '12:100',
+              messageId: '12:100',
+              source,
+            },
+          },
+        ]);
+        const message = (await bench.receive())!;
+        await bench.settle(message, await bench.handle(message, { profiles }));
+        await bench.runUntilQuiet({ withinMs: 600_000 });
+        expect(await bench.rowStatus()).toBe('Delivered');
+        return;
+      }
+      expect(await bench.recordEvents()).toEqual([]);
+      expect(await bench.rowStatus()).toBe('Queued');
+    },
+  );
 });

@@ -1,4 +1,8 @@
-import { resolveByOperator, type OperatorResolution, type ResolveByOperatorPorts } from '../../src/application/operating/resolve-by-operator';
+import {
+  resolveByOperator,
+  type OperatorResolution,
+  type ResolveByOperatorPorts,
+} from '../../src/application/operating/resolve-by-operator';
 import { deliveryAttemptStream, dpId } from '../../src/domain/identifiers';
 import { instantFromMs, msOf } from '../../src/domain/instant';
 import { type DeliveryAttemptStarted } from '../../src/domain/delivery-attempt/delivery-attempt.events';
@@ -20,8 +24,15 @@ async function inDoubt(): Promise<void> {
   expect(await bench.rowStatus()).toBe('InDoubt');
 }
 const resolve = (order: Partial<OperatorResolution> = {}, ports: Partial<ResolveByOperatorPorts> = {}) =>
-  resolveByOperator({ ...bench.ports, ...ports }, EVENTS)({ record: KEY, outcome: 'accepted', evidence: 'statement line 7', by: 'root@ops-1', reason: 'ticket 5', ...order });
-const attempt = async () => (await bench.eventStore.readStream(deliveryAttemptStream(KEY, 1))).map(({ type, data }) => ({ type, ...(data as object) }));
+  resolveByOperator(
+    { ...bench.ports, ...ports },
+    EVENTS,
+  )({ record: KEY, outcome: 'accepted', evidence: 'statement line 7', by: 'root@ops-1', reason: 'ticket 5', ...order });
+const attempt = async () =>
+  (await bench.eventStore.readStream(deliveryAttemptStream(KEY, 1))).map(({ type, data }) => ({
+    type,
+    ...(data as object),
+  }));
 const waiting = async () => (await bench.bus.peek(PAYMENTS, { max: 10 })).map(({ messageId }) => messageId);
 
 describe('a person resolves a doubt (issue 9, no 16)', () => {
@@ -29,16 +40,25 @@ describe('a person resolves a doubt (issue 9, no 16)', () => {
     await inDoubt();
     expect(await resolve({ claimedBy: 'anna', billerReference: 'R-9' })).toEqual({ result: 'resolved', attempt: 1 });
     expect((await attempt()).at(-1)).toMatchObject({
-      type: 'DeliveryAttemptResolvedByOperator', outcome: 'accepted', by: 'root@ops-1', claimedBy: 'anna', evidence: 'statement line 7 (ticket 5)', billerReference: 'R-9',
+      type: 'DeliveryAttemptResolvedByOperator',
+      outcome: 'accepted',
+      by: 'root@ops-1',
+      claimedBy: 'anna',
+      evidence: 'statement line 7 (ticket 5)',
+      billerReference: 'R-9',
     });
     expect(await bench.rowStatus()).toBe('Published');
     const [message] = await bench.bus.peek(PAYMENTS, { max: 10 });
     expect(message).toMatchObject({
-      messageId: '12:100:s1.0', properties: { target: 'payments', traceparent: expect.stringMatching(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/) },
+      messageId: '12:100:s1.0',
+      properties: { target: 'payments', traceparent: expect.stringMatching(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/) },
       body: { traceId: KEY, occurredAt: bench.clock.now(), source: { shard: 'Shard-1' } },
     });
     await bench.runUntilQuiet();
-    expect(await bench.shard.findRow(dpId('100'))).toMatchObject({ status: 'Delivered', details: [{ attempt: 1, outcome: 'Delivered', billerReference: 'R-9' }] });
+    expect(await bench.shard.findRow(dpId('100'))).toMatchObject({
+      status: 'Delivered',
+      details: [{ attempt: 1, outcome: 'Delivered', billerReference: 'R-9' }],
+    });
     expect(bench.biller.business()).toHaveLength(1);
   });
 
@@ -70,7 +90,10 @@ describe('a person resolves a doubt (issue 9, no 16)', () => {
     const begins = msOf(started.notAfter) + bench.profile.quarantineMs;
     bench.clock.ms = begins - 1;
     const refused = await resolve({ outcome: 'not-executed' });
-    expect(refused).toEqual({ result: 'refused', why: `until ${instantFromMs(begins)} the call or a late effect of it may still be on its way; say not-executed after that` });
+    expect(refused).toEqual({
+      result: 'refused',
+      why: `until ${instantFromMs(begins)} the call or a late effect of it may still be on its way; say not-executed after that`,
+    });
     expect(await waiting()).toEqual([]);
     bench.clock.ms = begins;
     expect(await resolve({ outcome: 'not-executed' })).toEqual({ result: 'resolved', attempt: 1 });
@@ -85,14 +108,20 @@ describe('a person resolves a doubt (issue 9, no 16)', () => {
   it('"not executed" is refused where nobody can say when the attempt is over', async () => {
     await inDoubt();
     bench.profiles.clear();
-    expect(await resolve({ outcome: 'not-executed' })).toEqual({ result: 'refused', why: `profile version ${bench.profile.version} cannot be read, so nobody can say when the attempt is over` });
+    expect(await resolve({ outcome: 'not-executed' })).toEqual({
+      result: 'refused',
+      why: `profile version ${bench.profile.version} cannot be read, so nobody can say when the attempt is over`,
+    });
     expect(await resolve({ outcome: 'declined' })).toEqual({ result: 'resolved', attempt: 1 });
   });
 
   it('said twice it is one word under two messages; a contradicting second word is kept, and an alarm', async () => {
     await inDoubt();
     const { telemetry, lines } = recordedTelemetry();
-    expect([await resolve({}, { telemetry }), await resolve({}, { telemetry })]).toEqual([{ result: 'resolved', attempt: 1 }, { result: 'resolved', attempt: 1 }]);
+    expect([await resolve({}, { telemetry }), await resolve({}, { telemetry })]).toEqual([
+      { result: 'resolved', attempt: 1 },
+      { result: 'resolved', attempt: 1 },
+    ]);
     expect(await waiting()).toEqual(['12:100:s1.0', '12:100:s2.0']);
     const closings = async () => (await attempt()).filter(({ type }) => type === 'DeliveryAttemptResolvedByOperator');
     expect(await closings()).toHaveLength(1);

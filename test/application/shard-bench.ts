@@ -7,7 +7,15 @@ import { createHistory } from '../../src/application/history/history';
 import { type MessageSource, type PeekedMessage } from '../../src/application/ports/message-bus';
 import { declareTopology } from '../../src/application/messaging/topology';
 import { type BillerProfile } from '../../src/domain/biller/biller-profile';
-import { type BillerId, billerId, customerId, dpChunkStream, dpId, type ChunkId, shardName } from '../../src/domain/identifiers';
+import {
+  type BillerId,
+  billerId,
+  customerId,
+  dpChunkStream,
+  dpId,
+  type ChunkId,
+  shardName,
+} from '../../src/domain/identifiers';
 import { instantFromMs } from '../../src/domain/instant';
 import { profileOf } from '../support/biller-fixtures';
 import { recordedTelemetry } from '../support/recorded-telemetry';
@@ -29,20 +37,35 @@ export class ShardBench {
   readonly clock = new SteppedClock();
   readonly eventStore = new SqliteEventStore({ path: ':memory:' });
   readonly bus = new SqliteMessageBus({
-    path: ':memory:', now: () => this.clock.ms,
+    path: ':memory:',
+    now: () => this.clock.ms,
     topology: declareTopology({ ...EVENTS, lockMs: 60_000, deliveryCountMax: 10, duplicateDetectionWindowMs: 600_000 }),
   });
   readonly one = this.open('Shard-1');
   readonly two = this.open('Shard-2');
   readonly told = recordedTelemetry();
   readonly counted: [string, number | undefined, unknown][] = [];
-  readonly telemetry = { ...this.told.telemetry, count: (name: string, by?: number, labels?: unknown) => void this.counted.push([name, by, labels]) };
+  readonly telemetry = {
+    ...this.told.telemetry,
+    count: (name: string, by?: number, labels?: unknown) => void this.counted.push([name, by, labels]),
+  };
   private drawn = 0;
-  readonly chance = { uuid: () => `${String(++this.drawn).padStart(8, '0')}-0000-4000-8000-00000000000a`, fraction: () => 0.5 };
+  readonly chance = {
+    uuid: () => `${String(++this.drawn).padStart(8, '0')}-0000-4000-8000-00000000000a`,
+    fraction: () => 0.5,
+  };
   readonly history = createHistory({ eventStore: this.eventStore, chance: this.chance, clock: this.clock }, 'test');
   private readonly profile = profileOf('form-api-key-keys', 'http://127.0.0.1:1');
-  readonly live: BillerProfile[] = [WATER, GAS].map((biller) => ({ ...this.profile, billerId: biller, rollout: 'live', tenant: `tenant-of-${biller}` }));
-  readonly others: BillerProfile[] = [{ ...this.profile, billerId: TESTED, rollout: 'shadow' }, { ...this.profile, billerId: STOPPED, rollout: 'off' }];
+  readonly live: BillerProfile[] = [WATER, GAS].map((biller) => ({
+    ...this.profile,
+    billerId: biller,
+    rollout: 'live',
+    tenant: `tenant-of-${biller}`,
+  }));
+  readonly others: BillerProfile[] = [
+    { ...this.profile, billerId: TESTED, rollout: 'shadow' },
+    { ...this.profile, billerId: STOPPED, rollout: 'off' },
+  ];
   readonly profiles = {
     all: async () => [...this.live, ...this.others],
     current: async (biller: BillerId) => this.live.find((each) => each.billerId === biller),
@@ -56,7 +79,14 @@ export class ShardBench {
   }
 
   row(id: string, more: Partial<SeedRow> = {}): SeedRow {
-    return { dpId: dpId(id), billerId: WATER, dataType: 'Paperless', customerId: customerId('c'), createdAt: this.clock.now(), ...more };
+    return {
+      dpId: dpId(id),
+      billerId: WATER,
+      dataType: 'Paperless',
+      customerId: customerId('c'),
+      createdAt: this.clock.now(),
+      ...more,
+    };
   }
 
   at = (ms: number) => instantFromMs(ms);
@@ -67,7 +97,10 @@ export class ShardBench {
   }
 
   async planned(chunk: ChunkId): Promise<readonly unknown[]> {
-    return (await this.eventStore.readStream(dpChunkStream(chunk))).map(({ type, data }) => ({ type, ...(data as object) }));
+    return (await this.eventStore.readStream(dpChunkStream(chunk))).map(({ type, data }) => ({
+      type,
+      ...(data as object),
+    }));
   }
 
   async close(): Promise<void> {
@@ -78,4 +111,5 @@ export class ShardBench {
 }
 
 /** A port with some calls going wrong: the rest is the real one's. */
-export const faulty = <Port extends object>(port: Port, faults: Partial<Port>): Port => Object.assign(Object.create(port) as Port, faults);
+export const faulty = <Port extends object>(port: Port, faults: Partial<Port>): Port =>
+  Object.assign(Object.create(port) as Port, faults);

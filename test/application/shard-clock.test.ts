@@ -36,12 +36,19 @@ describe('a shard’s clock (issue 9, no 16)', () => {
     expect(least).toBe(at(ms - WAY_MS));
     expect(await shardClock.atMost(shard)).toBe(at(ms + WAY_MS));
     ms += 5_000;
-    expect([await shardClock.atLeast(shard), await shardClock.atMost(shard)]).toEqual([at(ms - WAY_MS), at(ms + WAY_MS)]);
+    expect([await shardClock.atLeast(shard), await shardClock.atMost(shard)]).toEqual([
+      at(ms - WAY_MS),
+      at(ms + WAY_MS),
+    ]);
     expect([shardClock.carried(shard), shardClock.carriedAtMost(shard)]).toEqual([at(ms - WAY_MS), at(ms + WAY_MS)]);
     expect(looks).toBe(1);
   });
 
-  it.each([[SAMPLE_MS - 1, 1], [SAMPLE_MS, 2], [SAMPLE_MS + 1, 2]])('a sample of %i ms ago leads to %i looks in all', async (age, expected) => {
+  it.each([
+    [SAMPLE_MS - 1, 1],
+    [SAMPLE_MS, 2],
+    [SAMPLE_MS + 1, 2],
+  ])('a sample of %i ms ago leads to %i looks in all', async (age, expected) => {
     const [shardClock, shard] = [createShardClock(clock, SAMPLE_MS), shardOf('one')];
     await shardClock.atLeast(shard);
     ms += age;
@@ -65,7 +72,8 @@ describe('a shard’s clock (issue 9, no 16)', () => {
     expect(looks).toBe(1);
     await shardClock.atLeast(two);
     expect(looks).toBe(2);
-    for (let tries = 0; tries < 2; tries++) await expect(shardClock.atLeast(shardOf('three', true))).rejects.toThrow('away');
+    for (let tries = 0; tries < 2; tries++)
+      await expect(shardClock.atLeast(shardOf('three', true))).rejects.toThrow('away');
     expect(looks).toBe(4);
     await shardClock.atLeast(shardOf('three'));
     expect(looks).toBe(5);

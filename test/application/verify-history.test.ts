@@ -486,18 +486,16 @@ async function forgeCopies(world: SealedStore): Promise<void> {
   );
   const database = new Database(world.shard.seals.place);
   for (const seal of seals)
-    database
-      .prepare('UPDATE HistorySeal SET Seal = ? WHERE SealNumber = ?')
-      .run(
-        JSON.stringify({
-          ...seal,
-          names: undefined,
-          leaves: undefined,
-          copies: undefined,
-          notes: undefined,
-          by: undefined,
-        }),
-        seal.number,
-      );
+    database.prepare('UPDATE HistorySeal SET Seal = ? WHERE SealNumber = ?').run(
+      JSON.stringify({
+        ...seal,
+        names: undefined,
+        leaves: undefined,
+        copies: undefined,
+        notes: undefined,
+        by: undefined,
+      }),
+      seal.number,
+    );
   database.close();
 }

@@ -203,15 +203,28 @@ describe('every mistake in the settings is told at once (issue 8, no 18)', () =>
     expect(lines.join()).not.toContain('hush');
   });
 
-  it.each(['a\u0000b', 'a\nb', '\u001b[2J', 'a\u200bb', '\ufeffa', 'a\u202eb', '\ud800', ' ', '\u3164'])('a path that hides something is told: %j (issue 8, no 17)', (text) => {
-    const folders = { Data: { Folder: text }, Billers: { Folder: text }, Secrets: { File: text }, History: { WitnessFile: text }, Seal: { Folder: text, PublicKeyFile: text } };
-    expect(told({ name: 'c.json', text: JSON.stringify(folders) }).map((line) => line.split(': ')[0]).sort()).toEqual([
+  it.each(['a\u0000b', 'a\nb', '\u001b[2J', 'a\u200bb', '\ufeffa', 'a\u202eb', '\ud800', ' ', '\u3164'])(
+    'a path that hides something is told: %j (issue 8, no 17)',
+    (text) => {
+      const folders = {
+        Data: { Folder: text },
+        Billers: { Folder: text },
+        Secrets: { File: text },
+        History: { WitnessFile: text },
+        Seal: { Folder: text, PublicKeyFile: text },
+      };
+      expect(told({ name: 'c.json', text: JSON.stringify(folders) }).map((line) => line.split(': ')[0]).sort()).toEqual([
       'Billers:Folder', 'Data:Folder', 'History:WitnessFile', 'Seal:Folder', 'Seal:PublicKeyFile', 'Secrets:File',
     ]); // prettier-ignore
-  });
+    },
+  );
 
   it('a shard name that would be a path is told (issue 8, no 17)', () => {
     const names = ['../../etc/x', '/etc/x', '..', '.hidden', 'a\\b', 'a/b'];
-    expect(told({ name: 'c.json', text: JSON.stringify({ Shards: { Names: [...names, 'Shard-1'] } }) }).map((line) => line.split(': ')[0])).toEqual(names.map((_, index) => `Shards:Names[${index}]`));
+    expect(
+      told({ name: 'c.json', text: JSON.stringify({ Shards: { Names: [...names, 'Shard-1'] } }) }).map(
+        (line) => line.split(': ')[0],
+      ),
+    ).toEqual(names.map((_, index) => `Shards:Names[${index}]`));
   });
 });

@@ -83,7 +83,9 @@ describe('settings', () => {
 
   it('report a file that is missing, broken or no map', () => {
     expect(problems({ file: join(folder, 'none.json') })).toEqual([
-      expect.stringMatching(/^configuration: expected a readable JSON file: there is no such file \(ENOENT\).*none\.json\)$/),
+      expect.stringMatching(
+        /^configuration: expected a readable JSON file: there is no such file \(ENOENT\).*none\.json\)$/,
+      ),
     ]);
     expect(problems({ file: file('{"a":') })).toEqual([
       expect.stringMatching(/^configuration: expected a readable JSON file: /),

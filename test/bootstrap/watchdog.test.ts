@@ -34,7 +34,9 @@ describe('a process whose event loop stands still is ended, so that it can be st
   it('one that calculates for too long, naming itself', async () => {
     const ended = await run('calculates', 15_000);
     expect(ended).toMatchObject({ signal: 'SIGKILL', output: 'blocking\n' });
-    expect(ended.errors).toMatch(/^datapump: the event loop of blocked-loop has stood still for \d+ s, calculating; killing/);
+    expect(ended.errors).toMatch(
+      /^datapump: the event loop of blocked-loop has stood still for \d+ s, calculating; killing/,
+    );
   });
 
   it('one that waits for ever', async () => {

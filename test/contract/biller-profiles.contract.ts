@@ -47,7 +47,12 @@ export function billerProfilesContract(name: string, open: () => Promise<BillerP
 
     it('4: tenants are those of every version, present and past, each once', async () => {
       expect(await under.profiles.tenants(BILLER)).toEqual([]);
-      for (const [timeout, tenant] of [['7s', undefined], ['8s', 'north'], ['9s', 'north'], ['7s', 'south']] as const) {
+      for (const [timeout, tenant] of [
+        ['7s', undefined],
+        ['8s', 'north'],
+        ['9s', 'north'],
+        ['7s', 'south'],
+      ] as const) {
         await under.put(timeout, tenant);
         await under.profiles.current(BILLER);
       }

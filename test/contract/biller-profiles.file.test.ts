@@ -14,14 +14,36 @@ billerProfilesContract('files, versions in the SQLite event store', async () => 
   const empty = mkdtempSync(join(tmpdir(), 'no-profiles-'));
   const eventStore = new SqliteEventStore({ path: ':memory:' });
   const over = (where: string): FileBillerProfiles =>
-    new FileBillerProfiles({ ...LOOPBACK_RULES, folder: where, eventStore, clock: new SystemClock(), chance: new SystemChance(), by: 'test', refreshMs: 0 });
+    new FileBillerProfiles({
+      ...LOOPBACK_RULES,
+      folder: where,
+      eventStore,
+      clock: new SystemClock(),
+      chance: new SystemChance(),
+      by: 'test',
+      refreshMs: 0,
+    });
   const file = join(folder, '12.json');
   return {
     profiles: over(folder),
     another: () => over(empty),
     put: async (timeout, tenant) => {
       if (timeout === undefined) rmSync(file);
-      else writeFileSync(file, JSON.stringify(instantiateTemplate(template('form-api-key-keys'), { billerId: '12', baseUrl: 'https://api.example', overrides: { Timeout: timeout, Mode: `${timeout} ${tenant}`, ...(tenant === undefined ? {} : { Tenant: tenant }) } })));
+      else
+        writeFileSync(
+          file,
+          JSON.stringify(
+            instantiateTemplate(template('form-api-key-keys'), {
+              billerId: '12',
+              baseUrl: 'https://api.example',
+              overrides: {
+                Timeout: timeout,
+                Mode: `${timeout} ${tenant}`,
+                ...(tenant === undefined ? {} : { Tenant: tenant }),
+              },
+            }),
+          ),
+        );
     },
     close: async () => {
       await eventStore.close();

@@ -9,11 +9,17 @@ import { atSecond, published, started } from '../support/events';
 
 const gate = { cause: 'biller-paused', until: atSecond(60) } as const;
 const row = (status: RowStatus) => ({ status, details: [] });
-const stepOf = (history: DpRecordEvent[], attempt: DeliveryAttemptEvent[] = [], over: Partial<DeliveryFacts> = {}) => nextDeliveryStep({
-  record: fold(dpRecordDecider, history), attempt: fold(deliveryAttemptDecider, attempt), row: row('Published'),
-  doubtTerms: attempt.length > 0 ? { quarantineMs: 20_000, capability: { inquiry: undefined, keys: undefined } } : undefined,
-  gate: undefined, now: atSecond(5), ...over,
-});
+const stepOf = (history: DpRecordEvent[], attempt: DeliveryAttemptEvent[] = [], over: Partial<DeliveryFacts> = {}) =>
+  nextDeliveryStep({
+    record: fold(dpRecordDecider, history),
+    attempt: fold(deliveryAttemptDecider, attempt),
+    row: row('Published'),
+    doubtTerms:
+      attempt.length > 0 ? { quarantineMs: 20_000, capability: { inquiry: undefined, keys: undefined } } : undefined,
+    gate: undefined,
+    now: atSecond(5),
+    ...over,
+  });
 const delivered: DpRecordEvent = { type: 'DpRecordDelivered', data: { attempt: 1 } };
 const reconciled: DpRecordEvent = { type: 'DpRecordReconciled', data: { status: 'Delivered' } };
 const held: DpRecordEvent = { type: 'DpRecordHeldInDoubt', data: { attempt: 1, cause: 'still-pending' } };
@@ -25,23 +31,40 @@ it('discovers a record without a stream, and stops where its row tells of one th
   expect(stopped).toEqual(['Delivered', 'Declined', 'Failed', 'InDoubt', 'Rejected', 'Skipped', 'Withdrawn']);
   expect(stepOf([], [], { row: undefined })).toEqual({ step: 'discover' });
 });
-it('starts the first attempt of a record that is under way', () => expect(stepOf(published())).toEqual({ step: 'start-attempt', attempt: 1 }));
+it('starts the first attempt of a record that is under way', () =>
+  expect(stepOf(published())).toEqual({ step: 'start-attempt', attempt: 1 }));
 it('completes a finished and reconciled record', () => {
   expect(stepOf([...published(), delivered, reconciled], [], { row: row('Delivered') })).toEqual({ step: 'complete' });
   expect(stepOf([...published(), delivered, reconciled], [], { row: undefined })).toEqual({ step: 'complete' });
 });
 it('writes the row again where a late redrive reopened it behind a reconciled record', () => {
-  expect(stepOf([...published(), held, { type: 'DpRecordReconciled', data: { status: 'InDoubt' } }], [started()])).toEqual({ step: 'reconcile-row', status: 'InDoubt' });
+  expect(
+    stepOf([...published(), held, { type: 'DpRecordReconciled', data: { status: 'InDoubt' } }], [started()]),
+  ).toEqual({ step: 'reconcile-row', status: 'InDoubt' });
 });
 it('reconciles a finished record behind a closed gate: gates stop calls only', () => {
-  expect(stepOf([...published(), delivered], [started(), accepted], { gate })).toEqual({ step: 'reconcile-row', status: 'Delivered' });
+  expect(stepOf([...published(), delivered], [started(), accepted], { gate })).toEqual({
+    step: 'reconcile-row',
+    status: 'Delivered',
+  });
 });
 it('concludes a closed attempt behind a closed gate, and although the row is ahead', () => {
-  expect(stepOf(published(), [started(), accepted], { gate, row: row('Delivered') })).toEqual({ step: 'conclude', attempt: 1 });
+  expect(stepOf(published(), [started(), accepted], { gate, row: row('Delivered') })).toEqual({
+    step: 'conclude',
+    attempt: 1,
+  });
 });
 it('stops where the row knows a result that neither stream knows', () => {
-  const detail = { attempt: 1, outcome: 'Delivered', billerReference: undefined, code: undefined, recordedAt: atSecond(1) } as const;
-  expect(stepOf(published(), [], { row: { status: 'Published', details: [detail] } })).toEqual({ step: 'stop-history-behind' });
+  const detail = {
+    attempt: 1,
+    outcome: 'Delivered',
+    billerReference: undefined,
+    code: undefined,
+    recordedAt: atSecond(1),
+  } as const;
+  expect(stepOf(published(), [], { row: { status: 'Published', details: [detail] } })).toEqual({
+    step: 'stop-history-behind',
+  });
   expect(stepOf(published(), [started()], { row: row('Delivered') })).toEqual({ step: 'stop-history-behind' });
 });
 it('waits for the owner of an open attempt, then resolves it', () => {
@@ -50,7 +73,11 @@ it('waits for the owner of an open attempt, then resolves it', () => {
 });
 it('leaves a record in doubt to its person, once the row says so', () => {
   expect(stepOf([...published(), held], [started()])).toEqual({ step: 'reconcile-row', status: 'InDoubt' });
-  expect(stepOf([...published(), held, { type: 'DpRecordReconciled', data: { status: 'InDoubt' } }], [started()], { row: row('InDoubt') })).toEqual({ step: 'complete' });
+  expect(
+    stepOf([...published(), held, { type: 'DpRecordReconciled', data: { status: 'InDoubt' } }], [started()], {
+      row: row('InDoubt'),
+    }),
+  ).toEqual({ step: 'complete' });
 });
 it('concludes a record in doubt whose attempt was closed', () => {
   expect(stepOf([...published(), held], [started(), accepted])).toEqual({ step: 'conclude', attempt: 1 });
@@ -66,7 +93,10 @@ it('comes back when a retry is due, and starts the next number then', () => {
   expect(stepOf([...published(), retry], [], { now: atSecond(9) })).toEqual({ step: 'start-attempt', attempt: 2 });
 });
 it('keeps the time a throttling biller named, but not that of a gate which has opened', () => {
-  const parked = (cause: 'throttled' | 'biller-paused'): DpRecordEvent => ({ type: 'DpRecordParked', data: { cause, until: atSecond(9) } });
+  const parked = (cause: 'throttled' | 'biller-paused'): DpRecordEvent => ({
+    type: 'DpRecordParked',
+    data: { cause, until: atSecond(9) },
+  });
   expect(stepOf([...published(), parked('throttled')])).toEqual({ step: 'come-back', until: atSecond(9) });
   expect(stepOf([...published(), parked('biller-paused')])).toEqual({ step: 'start-attempt', attempt: 1 });
 });

@@ -34,8 +34,16 @@ describe('ids (issue 8, no 17)', () => {
     }; // prettier-ignore
       const chunk = { billerId: '1', dpStart: id, dpEnd: '2', messageId: `1:${id}+2`, chunkId: id, shard: id };
       for (const [path, body, read] of [
-        ['messages/record.v1.schema.json', record, (body: unknown) => contracts.record({ body, correlationId: undefined, properties: {} })],
-        ['messages/chunk.v1.schema.json', chunk, (body: unknown) => contracts.chunk({ body, correlationId: undefined, properties: {} })],
+        [
+          'messages/record.v1.schema.json',
+          record,
+          (body: unknown) => contracts.record({ body, correlationId: undefined, properties: {} }),
+        ],
+        [
+          'messages/chunk.v1.schema.json',
+          chunk,
+          (body: unknown) => contracts.chunk({ body, correlationId: undefined, properties: {} }),
+        ],
       ] as const) {
         expect(check(path)(body)).toBe(false);
         expect(read(body).valid).toBe(false);

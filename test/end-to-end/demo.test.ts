@@ -76,13 +76,7 @@ describe('a demo', () => {
   it('measures the memory of every process', () => {
     const cores = Math.min(4, availableParallelism());
     const consumers = Array.from({ length: cores }, (_, index) => `consumer-${index + 1}`);
-    expect(Object.keys(told.peakMebibytes)).toEqual([
-      ...consumers,
-      'demo',
-      'fetcher',
-      'sandbox',
-      'scanner',
-    ]);
+    expect(Object.keys(told.peakMebibytes)).toEqual([...consumers, 'demo', 'fetcher', 'sandbox', 'scanner']);
   });
 
   it(

@@ -39,7 +39,10 @@ export interface Rules {
 }
 
 export const realRules: Rules = {
-  nextDeliveryStep, resolveDoubt, judgeInquiry, resendFits,
+  nextDeliveryStep,
+  resolveDoubt,
+  judgeInquiry,
+  resendFits,
   decideAttempt: deliveryAttemptDecider.decide,
   decideRecord: dpRecordDecider.decide,
   closingEvent: (outcome, ofResend) => (ofResend ? closingEventOfResend(outcome) : closingEventOf(outcome)),

@@ -1,6 +1,10 @@
 import { type ClosingEvent } from '../../src/domain/delivery-attempt/delivery-attempt.decider';
 import { type DeliveryAttemptEvent } from '../../src/domain/delivery-attempt/delivery-attempt.events';
-import { absentAttempt, type DeliveryAttempt, evolveDeliveryAttempt } from '../../src/domain/delivery-attempt/delivery-attempt.state';
+import {
+  absentAttempt,
+  type DeliveryAttempt,
+  evolveDeliveryAttempt,
+} from '../../src/domain/delivery-attempt/delivery-attempt.state';
 import { type DpRecordCommand } from '../../src/domain/dp-record/dp-record.decider';
 import { type DpRecordEvent } from '../../src/domain/dp-record/dp-record.events';
 import { type DpRecord, evolveDpRecord, unknownDpRecord } from '../../src/domain/dp-record/dp-record.state';
@@ -21,7 +25,10 @@ class Streams<State, Event> {
   private readonly numbers = new Map<string, number>();
   private readonly appended = new Map<string, number>();
 
-  constructor(initial: State, private readonly evolve: (state: State, event: Event) => State) {
+  constructor(
+    initial: State,
+    private readonly evolve: (state: State, event: Event) => State,
+  ) {
     this.numberOf(-1, initial);
   }
 
@@ -68,24 +75,57 @@ export interface Message {
 }
 
 export type Snapshot = { readonly record: number; readonly row: Row; readonly attempt?: number };
-interface Call { readonly n: number; readonly attempt: number; readonly notAfter: number; readonly ofResend: boolean }
+interface Call {
+  readonly n: number;
+  readonly attempt: number;
+  readonly notAfter: number;
+  readonly ofResend: boolean;
+}
 export type Consumer =
-  | { readonly doing: 'idle' }
-  | ({ readonly chain: string; readonly hop: number; readonly lockedUntil: number } & Doing);
+  { readonly doing: 'idle' } | ({ readonly chain: string; readonly hop: number; readonly lockedUntil: number } & Doing);
 export type Doing =
   | { readonly doing: 'look'; readonly seen: Snapshot }
   | { readonly doing: 'stop-history-behind' }
   | { readonly doing: 'prepare'; readonly record: number; readonly n: number }
   | { readonly doing: 'start'; readonly record: number; readonly n: number; readonly statedAt: number }
-  | { readonly doing: 'claim'; readonly record: number; readonly n: number; readonly commands: readonly DpRecordCommand[] }
+  | {
+      readonly doing: 'claim';
+      readonly record: number;
+      readonly n: number;
+      readonly commands: readonly DpRecordCommand[];
+    }
   | ({ readonly doing: 'send' } & Call)
   | ({ readonly doing: 'close'; readonly outcome: CallOutcome } & Call)
   | { readonly doing: 'ask'; readonly n: number; readonly attempt: number; readonly record: number }
-  | { readonly doing: 'judge'; readonly n: number; readonly attempt: number; readonly record: number; readonly answer: InquiryAnswer; readonly askedAt: number }
-  | { readonly doing: 'state-resend'; readonly n: number; readonly attempt: number; readonly ordinal: number; readonly statedAt: number }
-  | { readonly doing: 'write-row'; readonly record: number; readonly status: RowStatus; readonly details: number; readonly then: readonly DpRecordCommand[] }
+  | {
+      readonly doing: 'judge';
+      readonly n: number;
+      readonly attempt: number;
+      readonly record: number;
+      readonly answer: InquiryAnswer;
+      readonly askedAt: number;
+    }
+  | {
+      readonly doing: 'state-resend';
+      readonly n: number;
+      readonly attempt: number;
+      readonly ordinal: number;
+      readonly statedAt: number;
+    }
+  | {
+      readonly doing: 'write-row';
+      readonly record: number;
+      readonly status: RowStatus;
+      readonly details: number;
+      readonly then: readonly DpRecordCommand[];
+    }
   | { readonly doing: 'append-record'; readonly record: number; readonly commands: readonly DpRecordCommand[] }
-  | { readonly doing: 'reopen'; readonly n: number; readonly record: number; readonly commands: readonly DpRecordCommand[] }
+  | {
+      readonly doing: 'reopen';
+      readonly n: number;
+      readonly record: number;
+      readonly commands: readonly DpRecordCommand[];
+    }
   | { readonly doing: 'send-successor'; readonly until: number; readonly completed: boolean }
   | { readonly doing: 'complete'; readonly thenSuccessorAt?: number };
 
@@ -118,9 +158,20 @@ export interface Biller {
 export const biller = billerId('12');
 export const record = dpId('100');
 
-const discovery = { billerId: biller, dpId: record, shard: shardName('Shard-12'), dataType: 'Payments', customerId: customerId('7'), at: at(0) } as const;
+const discovery = {
+  billerId: biller,
+  dpId: record,
+  shard: shardName('Shard-12'),
+  dataType: 'Payments',
+  customerId: customerId('7'),
+  at: at(0),
+} as const;
 
-export function initialWorld(bounds: { readonly faults: number; readonly pauses: number; readonly operatorActs: number }): World {
+export function initialWorld(bounds: {
+  readonly faults: number;
+  readonly pauses: number;
+  readonly operatorActs: number;
+}): World {
   return {
     now: 0,
     record: records.append(ABSENT, [
@@ -162,24 +213,45 @@ export function withMessage(world: World, chain: string, hop: number, visibleAt:
  * The event store is gone, the processes have stopped, and a person has accepted it (hold-lost-row.ts): a row without an
  * end is held under an attempt of its own. Calls may have left up to this moment, and the bus knows nothing of it.
  */
-export function withHistoryLost(world: World, rules: Pick<Rules, 'decideRecord' | 'lostCallsMayBeUnderWay'>): World | undefined {
+export function withHistoryLost(
+  world: World,
+  rules: Pick<Rules, 'decideRecord' | 'lostCallsMayBeUnderWay'>,
+): World | undefined {
   if (world.row.gone || !['Published', 'Failed', 'InDoubt'].includes(world.row.status)) return undefined;
   const n = world.row.details + 1;
   let version = ABSENT;
-  for (const command of [{ type: 'HoldUnderLostHistory', discovery, attempt: n }, { type: 'ConfirmReconciled', status: 'InDoubt' }] as const) {
+  for (const command of [
+    { type: 'HoldUnderLostHistory', discovery, attempt: n },
+    { type: 'ConfirmReconciled', status: 'InDoubt' },
+  ] as const) {
     const decision = rules.decideRecord(command, records.state(version));
     if (decision.outcome === 'refused') throw new Error(`a lost record refuses ${command.type}`);
     version = records.append(version, decision.events);
   }
   const notAfter = at(world.now + (rules.lostCallsMayBeUnderWay ? CALL_S : 0));
   const start = {
-    billerId: biller, dpId: record, attempt: n, at: at(world.now), notAfter, idempotencyKey: 'key', requestHash: 'none',
-    profileVersion: profileVersion('v1'), keyFirstUsedAt: at(0), underLostHistory: true,
+    billerId: biller,
+    dpId: record,
+    attempt: n,
+    at: at(world.now),
+    notAfter,
+    idempotencyKey: 'key',
+    requestHash: 'none',
+    profileVersion: profileVersion('v1'),
+    keyFirstUsedAt: at(0),
+    underLostHistory: true,
   } as const;
   const started = attempts.append(ABSENT, [{ type: 'DeliveryAttemptStarted', data: start }]);
   // The numbers of a row's extra messages are drawn at the shard, which outlives the event store: none comes twice.
   const sent = world.sent.filter((id) => !id.startsWith('x'));
-  const held = { ...world, sent, record: version, attempts: [], row: { ...world.row, status: 'InDoubt' }, consumers: [{ doing: 'idle' }, { doing: 'idle' }] } as const;
+  const held = {
+    ...world,
+    sent,
+    record: version,
+    attempts: [],
+    row: { ...world.row, status: 'InDoubt' },
+    consumers: [{ doing: 'idle' }, { doing: 'idle' }],
+  } as const;
   return withAttempt(held, n, started);
 }
 

@@ -238,43 +238,47 @@ describe('npm run simulate with --resume', () => {
   };
   const kept = ['--resume', '--state'];
 
-  it('comes to the same sums after Ctrl-C and kill -9 as in one go', async () => {
-    const interrupted = start(...kept, state);
-    await until('its way is written down', () => existsSync(state), WHOLE_RUN_MS / 4);
-    interrupted.child.kill('SIGINT');
-    const first = await interrupted.ended;
-    expect([first.code, first.errors]).toEqual([130, '']);
-    expect(first.output).toMatch(
-      /^came (not yet )?to seed \d+ of 1\.\.20 in 1 part; kept in .*\ngo on with the same command and --resume$/m,
-    );
+  it(
+    'comes to the same sums after Ctrl-C and kill -9 as in one go',
+    async () => {
+      const interrupted = start(...kept, state);
+      await until('its way is written down', () => existsSync(state), WHOLE_RUN_MS / 4);
+      interrupted.child.kill('SIGINT');
+      const first = await interrupted.ended;
+      expect([first.code, first.errors]).toEqual([130, '']);
+      expect(first.output).toMatch(
+        /^came (not yet )?to seed \d+ of 1\.\.20 in 1 part; kept in .*\ngo on with the same command and --resume$/m,
+      );
 
-    const before = readFileSync(state, 'utf8');
-    const killed = start(...kept, state);
-    await until('it has come further', () => readFileSync(state, 'utf8') !== before, WHOLE_RUN_MS / 4);
-    killed.child.kill('SIGKILL');
-    await killed.ended;
+      const before = readFileSync(state, 'utf8');
+      const killed = start(...kept, state);
+      await until('it has come further', () => readFileSync(state, 'utf8') !== before, WHOLE_RUN_MS / 4);
+      killed.child.kill('SIGKILL');
+      await killed.ended;
 
-    const over = await start(...kept, state, '--until', '2026-01-01T00:00:00Z', '--json').ended;
-    expect([over.code, (JSON.parse(over.output) as { kept: object }).kept]).toEqual([
-      0,
-      expect.objectContaining({ isWhole: false, parts: 3 }),
-    ]);
+      const over = await start(...kept, state, '--until', '2026-01-01T00:00:00Z', '--json').ended;
+      expect([over.code, (JSON.parse(over.output) as { kept: object }).kept]).toEqual([
+        0,
+        expect.objectContaining({ isWhole: false, parts: 3 }),
+      ]);
 
-    const last = await start(...kept, state, '--json').ended;
-    const inOneGo = await start('--json').ended;
-    expect([last.code, inOneGo.code]).toEqual([0, 0]);
-    const {
-      kept: way,
-      seconds: _seconds,
-      seedsPerSecond: _rate,
-      ...sums
-    } = JSON.parse(last.output) as Record<string, unknown>;
-    const {
-      seconds: _otherSeconds,
-      seedsPerSecond: _otherRate,
-      ...expected
-    } = JSON.parse(inOneGo.output) as Record<string, unknown>;
-    expect(sums).toEqual(expected);
-    expect(way).toMatchObject({ cameTo: 20, isWhole: true, parts: 4 });
-  }, WHOLE_RUN_MS);
+      const last = await start(...kept, state, '--json').ended;
+      const inOneGo = await start('--json').ended;
+      expect([last.code, inOneGo.code]).toEqual([0, 0]);
+      const {
+        kept: way,
+        seconds: _seconds,
+        seedsPerSecond: _rate,
+        ...sums
+      } = JSON.parse(last.output) as Record<string, unknown>;
+      const {
+        seconds: _otherSeconds,
+        seedsPerSecond: _otherRate,
+        ...expected
+      } = JSON.parse(inOneGo.output) as Record<string, unknown>;
+      expect(sums).toEqual(expected);
+      expect(way).toMatchObject({ cameTo: 20, isWhole: true, parts: 4 });
+    },
+    WHOLE_RUN_MS,
+  );
 });

@@ -15,7 +15,10 @@ describe('jobs on threads (issue 9, no 17)', () => {
   it.each(cases)('one that %s is broken, by name', async (_, does, limitMs, words, hung) => {
     const built = mkdtempSync(join(tmpdir(), 'datapump-pool-'));
     mkdirSync(join(built, 'test/simulation'), { recursive: true });
-    writeFileSync(join(built, 'test/simulation/worker.js'), `const { parentPort } = require('node:worker_threads'); parentPort.on('message', (job) => { ${does} });`);
+    writeFileSync(
+      join(built, 'test/simulation/worker.js'),
+      `const { parentPort } = require('node:worker_threads'); parentPort.on('message', (job) => { ${does} });`,
+    );
     const ran = runJobs(built, [{ seed: 7 }] as never, { workers: 1, onResult: () => undefined, limitMs });
     await expect(ran).rejects.toThrow(BrokenJob);
     await expect(ran).rejects.toMatchObject({ job: { seed: 7 }, hung, message: expect.stringMatching(words) });

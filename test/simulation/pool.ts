@@ -60,7 +60,9 @@ export async function runJobs(
         }
       });
       // An error that nobody took ends the thread: it is the job's, as one that was told.
-      worker.on('error', (error) => fail(current === undefined ? error : new BrokenJob(current, `broke: ${error.message}`, false)));
+      worker.on('error', (error) =>
+        fail(current === undefined ? error : new BrokenJob(current, `broke: ${error.message}`, false)),
+      );
       next();
     });
   await Promise.all(Array.from({ length: options.workers }, one));

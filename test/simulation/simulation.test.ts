@@ -30,14 +30,18 @@ function simulate(...options: readonly string[]): Told {
   return JSON.parse(stdout) as Told;
 }
 
-it('loses, doubles, strands and misreports nothing over the swarm, and tried every kind of fault', () => {
-  const told = simulate('--seeds', '1..500');
-  expect(told).toMatchObject({ failed: [], vacuities: [], lost: 0, doubled: 0, stuck: 0, replayDifferences: 0 });
-  expect(told.faultsPerSeed).toBeGreaterThanOrEqual(40);
-  expect(told.crashesPerSeed).toBeGreaterThanOrEqual(7);
-  expect(told.onSqlite).toBeGreaterThanOrEqual(50);
-  expect(told.onHttp).toBeGreaterThanOrEqual(50);
-}, WHOLE_RUN_MS);
+it(
+  'loses, doubles, strands and misreports nothing over the swarm, and tried every kind of fault',
+  () => {
+    const told = simulate('--seeds', '1..500');
+    expect(told).toMatchObject({ failed: [], vacuities: [], lost: 0, doubled: 0, stuck: 0, replayDifferences: 0 });
+    expect(told.faultsPerSeed).toBeGreaterThanOrEqual(40);
+    expect(told.crashesPerSeed).toBeGreaterThanOrEqual(7);
+    expect(told.onSqlite).toBeGreaterThanOrEqual(50);
+    expect(told.onHttp).toBeGreaterThanOrEqual(50);
+  },
+  WHOLE_RUN_MS,
+);
 
 it('calls a run empty in which no seed was on the SQLite adapters or through the HTTP gateway, unless that was asked for', () => {
   const summary = Object.assign(new Summary(), { seeds: 200 });
@@ -54,15 +58,23 @@ it('repeats no defect by the ids of its faults', () => {
   expect(seeds.filter(({ job }) => 'only' in job || 'rows' in job)).toEqual([]);
 });
 
-it('runs a seed twice the same way, on any number of threads', () => {
-  const first = simulate('--seeds', '31..42', '--workers', '1');
-  expect(first.traceHash).not.toBe(0);
-  expect(simulate('--seeds', '31..42', '--workers', '2').traceHash).toBe(first.traceHash);
-  expect(simulate('--seeds', '32..43').traceHash).not.toBe(first.traceHash);
-}, WHOLE_RUN_MS);
+it(
+  'runs a seed twice the same way, on any number of threads',
+  () => {
+    const first = simulate('--seeds', '31..42', '--workers', '1');
+    expect(first.traceHash).not.toBe(0);
+    expect(simulate('--seeds', '31..42', '--workers', '2').traceHash).toBe(first.traceHash);
+    expect(simulate('--seeds', '32..43').traceHash).not.toBe(first.traceHash);
+  },
+  WHOLE_RUN_MS,
+);
 
-it('stands each call failing once, and from then on, with every kind of fault', () => {
-  const { everyCall } = simulate('--seeds', '1..1', '--every-call');
-  expect(everyCall.failed).toEqual([]);
-  expect(everyCall.seeds).toBeGreaterThan(1_000);
-}, WHOLE_RUN_MS);
+it(
+  'stands each call failing once, and from then on, with every kind of fault',
+  () => {
+    const { everyCall } = simulate('--seeds', '1..1', '--every-call');
+    expect(everyCall.failed).toEqual([]);
+    expect(everyCall.seeds).toBeGreaterThan(1_000);
+  },
+  WHOLE_RUN_MS,
+);

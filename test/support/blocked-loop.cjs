@@ -18,8 +18,11 @@ const BLOCKS = {
 setTimeout(() => {
   process.stdout.write('blocking\n');
   BLOCKS[how](Number(milliseconds));
-  setTimeout(async () => {
-    await watchdog.close();
-    process.stdout.write('alive\n');
-  }, how === 'sleeps' ? Number(milliseconds) : 300);
+  setTimeout(
+    async () => {
+      await watchdog.close();
+      process.stdout.write('alive\n');
+    },
+    how === 'sleeps' ? Number(milliseconds) : 300,
+  );
 }, 300);

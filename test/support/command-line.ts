@@ -38,7 +38,10 @@ const USER = `${userInfo().username}@${hostname()}`;
 /** What differs from run to run, made the same: instants, spans of time, speeds, processes, folders, versions, the user. */
 export function normalized(text: string, folder: string): string {
   // A table is as wide as the user's name in it, or as the age of what it lists.
-  const evenly = text.includes(`${USER} `) || /\d[smh] ago/.test(text) ? text.replace(/ {2,}/g, '  ').replace(/-{4,}/g, '----') : text;
+  const evenly =
+    text.includes(`${USER} `) || /\d[smh] ago/.test(text)
+      ? text.replace(/ {2,}/g, '  ').replace(/-{4,}/g, '----')
+      : text;
   return evenly
     .replaceAll(folder, '<folder>')
     .replaceAll(`${USER} `, '<user@host> ')

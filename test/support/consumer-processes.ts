@@ -7,7 +7,15 @@ import { SqliteShard } from '../../src/adapters/sqlite/sqlite-shard';
 import { secretVariable } from '../../src/adapters/system/environment-secret-source';
 import { firstLink, recordMessage } from '../../src/application/messaging/message-chain';
 import { declareTopology } from '../../src/application/messaging/topology';
-import { billerId, customerId, dpId, paymentId, recordKey, type RecordKey, shardName } from '../../src/domain/identifiers';
+import {
+  billerId,
+  customerId,
+  dpId,
+  paymentId,
+  recordKey,
+  type RecordKey,
+  shardName,
+} from '../../src/domain/identifiers';
 import { instant } from '../../src/domain/instant';
 import { template } from '../support/biller-fixtures';
 import { json, type Reaction, type ReceivedRequest } from '../support/scripted-biller';
@@ -25,7 +33,12 @@ const BILLERS = [
   { id: billerId('2'), template: 'json-api-key-inquiry' },
   { id: billerId('3'), template: 'json-basic-neither' },
 ];
-const SECRETS = ['form-api-key-keys-api-key', 'json-api-key-inquiry-api-key', 'json-basic-neither-user', 'json-basic-neither-password'];
+const SECRETS = [
+  'form-api-key-keys-api-key',
+  'json-api-key-inquiry-api-key',
+  'json-basic-neither-user',
+  'json-basic-neither-password',
+];
 const CREATED_AT = instant('2026-11-20T08:00:00Z');
 
 /** Real consumer processes on the embedded stack's files in one folder, with records that wait for them on the bus. */
@@ -33,9 +46,16 @@ export class ConsumerProcesses {
   private readonly consumers: ChildProcess[] = [];
   readonly records: readonly RecordKey[];
 
-  constructor(readonly folder: string, private readonly baseUrl: string, recordsPerBiller: number, private readonly waits = SHORT_WAITS) {
+  constructor(
+    readonly folder: string,
+    private readonly baseUrl: string,
+    recordsPerBiller: number,
+    private readonly waits = SHORT_WAITS,
+  ) {
     if (!existsSync(MAIN)) throw new Error('dist/ is missing: run npm run build first');
-    this.records = BILLERS.flatMap(({ id }) => Array.from({ length: recordsPerBiller }, (_, index) => recordKey(id, dpId(`${id}${100 + index}`))));
+    this.records = BILLERS.flatMap(({ id }) =>
+      Array.from({ length: recordsPerBiller }, (_, index) => recordKey(id, dpId(`${id}${100 + index}`))),
+    );
   }
 
   async publish(): Promise<void> {
@@ -49,20 +69,67 @@ export class ConsumerProcesses {
     const shard = this.openShard();
     await shard.seed({
       billers: BILLERS.map(({ id }) => ({ billerId: id, dba: `Biller ${id}`, active: true })),
-      customers: this.each(({ biller, dp }) => ({ customerId: customerId(`c${dp}`), billerId: biller, accountNumber: 'A-1', name: 'Ada', email: undefined, paperless: false, autoPay: false })),
-      payments: this.each(({ biller, dp }) => ({ paymentId: paymentId(`p${dp}`), customerId: customerId(`c${dp}`), billerId: biller, amount: { minorUnits: 1234, currency: 'EUR' }, invoiceType: 'Premium', paidAt: CREATED_AT, achReturnCode: undefined })),
-      rows: this.each(({ biller, dp }) => ({ dpId: dp, billerId: biller, dataType: 'Payments' as const, customerId: customerId(`c${dp}`), paymentId: paymentId(`p${dp}`), createdAt: CREATED_AT, status: 'New' as const })),
+      customers: this.each(({ biller, dp }) => ({
+        customerId: customerId(`c${dp}`),
+        billerId: biller,
+        accountNumber: 'A-1',
+        name: 'Ada',
+        email: undefined,
+        paperless: false,
+        autoPay: false,
+      })),
+      payments: this.each(({ biller, dp }) => ({
+        paymentId: paymentId(`p${dp}`),
+        customerId: customerId(`c${dp}`),
+        billerId: biller,
+        amount: { minorUnits: 1234, currency: 'EUR' },
+        invoiceType: 'Premium',
+        paidAt: CREATED_AT,
+        achReturnCode: undefined,
+      })),
+      rows: this.each(({ biller, dp }) => ({
+        dpId: dp,
+        billerId: biller,
+        dataType: 'Payments' as const,
+        customerId: customerId(`c${dp}`),
+        paymentId: paymentId(`p${dp}`),
+        createdAt: CREATED_AT,
+        status: 'New' as const,
+      })),
     });
     await shard.close();
-    const subscriptions = { Payments: 'payments', Paperless: 'paperless', AutoPay: 'autopay', ACHRejects: 'achrejects' };
-    const topology = declareTopology({ eventsTopic: 'datapump-events', subscriptions, lockMs: this.waits.lockSeconds * 1_000, deliveryCountMax: 10, duplicateDetectionWindowMs: 600_000 });
+    const subscriptions = {
+      Payments: 'payments',
+      Paperless: 'paperless',
+      AutoPay: 'autopay',
+      ACHRejects: 'achrejects',
+    };
+    const topology = declareTopology({
+      eventsTopic: 'datapump-events',
+      subscriptions,
+      lockMs: this.waits.lockSeconds * 1_000,
+      deliveryCountMax: 10,
+      duplicateDetectionWindowMs: 600_000,
+    });
     const bus = new SqliteMessageBus({ path: join(this.folder, 'bus.sqlite'), topology });
-    await bus.send('datapump-events', this.each(({ biller, dp, record }) =>
-      recordMessage(
-        { dpId: dp, billerId: biller, eventType: 'Payments', occurredAt: CREATED_AT, version: 1, traceId: record, messageId: record, source: { shard: SHARD, table: 'dbo.datapump' } },
-        { link: firstLink, tenant: biller, traceparent: undefined, target: undefined },
+    await bus.send(
+      'datapump-events',
+      this.each(({ biller, dp, record }) =>
+        recordMessage(
+          {
+            dpId: dp,
+            billerId: biller,
+            eventType: 'Payments',
+            occurredAt: CREATED_AT,
+            version: 1,
+            traceId: record,
+            messageId: record,
+            source: { shard: SHARD, table: 'dbo.datapump' },
+          },
+          { link: firstLink, tenant: biller, traceparent: undefined, target: undefined },
+        ),
       ),
-    ));
+    );
     await bus.close();
   }
 
@@ -73,9 +140,13 @@ export class ConsumerProcesses {
       cwd: this.folder,
       stdio: ['ignore', 'ignore', onLog ? 'pipe' : 'ignore'],
       env: {
-        ...process.env, ...secrets,
-        Data__Folder: this.folder, Billers__Folder: join(this.folder, 'billers'), Billers__AllowPlainLoopback: 'true',
-        Bus__LockSeconds: String(this.waits.lockSeconds), Consumer__PermitWaitSeconds: '1',
+        ...process.env,
+        ...secrets,
+        Data__Folder: this.folder,
+        Billers__Folder: join(this.folder, 'billers'),
+        Billers__AllowPlainLoopback: 'true',
+        Bus__LockSeconds: String(this.waits.lockSeconds),
+        Consumer__PermitWaitSeconds: '1',
       },
     });
     consumer.stderr?.setEncoding('utf8').on('data', onLog ?? (() => undefined));
@@ -97,9 +168,12 @@ export class ConsumerProcesses {
     }
   }
 
-  private openShard = (): SqliteShard => new SqliteShard({ name: SHARD, path: join(this.folder, 'shards', `${SHARD}.sqlite`) });
+  private openShard = (): SqliteShard =>
+    new SqliteShard({ name: SHARD, path: join(this.folder, 'shards', `${SHARD}.sqlite`) });
 
-  private each<Result>(work: (ids: { biller: ReturnType<typeof billerId>; dp: ReturnType<typeof dpId>; record: RecordKey }) => Result): Result[] {
+  private each<Result>(
+    work: (ids: { biller: ReturnType<typeof billerId>; dp: ReturnType<typeof dpId>; record: RecordKey }) => Result,
+  ): Result[] {
     return this.records.map((record) => {
       const [biller, dp] = record.split(':');
       return work({ biller: billerId(biller!), dp: dpId(dp!), record });
@@ -146,6 +220,8 @@ export class Books {
 
   private answerInquiry(request: ReceivedRequest): Reaction {
     const reference = new URL(request.url, 'http://x').searchParams.get('reference')!;
-    return this.effects.has(reference) ? json(200, { state: 'posted', reference: `R-${reference}`, amountMinorUnits: 1234 }) : json(404, { state: 'absent' });
+    return this.effects.has(reference)
+      ? json(200, { state: 'posted', reference: `R-${reference}`, amountMinorUnits: 1234 })
+      : json(404, { state: 'absent' });
   }
 }

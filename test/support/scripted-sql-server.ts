@@ -15,7 +15,10 @@ export function scriptedSqlServer(answer: (asked: Asked, call: number) => readon
     asked.push({ step, values });
     return answer(asked.at(-1)!, asked.length - 1);
   };
-  const transaction = async <Result>(step: string, work: (runner: { run: typeof run; batch: (text: string) => Promise<void> }) => Promise<Result>): Promise<Result> => {
+  const transaction = async <Result>(
+    step: string,
+    work: (runner: { run: typeof run; batch: (text: string) => Promise<void> }) => Promise<Result>,
+  ): Promise<Result> => {
     transactions.push(step);
     return work({ run, batch: async (text) => void batches.push(text) });
   };

@@ -14,7 +14,13 @@ const SHOWN_MAX = 40;
 const EXPONENT_MAX = 4;
 
 /** These name a payment or an account: two that look alike must be alike, or one order is loaded, and paid, twice. */
-const NAMING: readonly MappedField[] = ['source', 'externalReference', 'customerReference', 'accountNumber', 'invoiceType'];
+const NAMING: readonly MappedField[] = [
+  'source',
+  'externalReference',
+  'customerReference',
+  'accountNumber',
+  'invoiceType',
+];
 /** The classes of characters that an id refuses, but for blanks (domain/identifiers.ts). */
 const HIDDEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]/u;
 

@@ -1,5 +1,12 @@
 import { PortFailure } from '../../application/ports/failures';
-import { type CorrectionOrder, type CustomerCorrection, type ImportFate, type ImportResult, type PaymentImport, type PaymentReference } from '../../application/ports/payment-imports';
+import {
+  type CorrectionOrder,
+  type CustomerCorrection,
+  type ImportFate,
+  type ImportResult,
+  type PaymentImport,
+  type PaymentReference,
+} from '../../application/ports/payment-imports';
 import { derivedId } from '../shared/derived-id';
 import { type ShardSeed } from '../shared/shard-seed';
 import { TEXT_KEY, type RowKey } from './row-key';

@@ -69,7 +69,9 @@ export class SqlServerShardTotals {
     });
     if (unknown.length === 0) return totals;
     const count = unknown.reduce((sum, line) => sum + Number(line['RowsCounted']), 0);
-    const shown = unknown.slice(0, UNKNOWN_SHOWN_MAX).map((line) => JSON.stringify([line['BillerId'], line['EventType'], line['Status']]));
+    const shown = unknown
+      .slice(0, UNKNOWN_SHOWN_MAX)
+      .map((line) => JSON.stringify([line['BillerId'], line['EventType'], line['Status']]));
     return Object.assign(totals, { damaged: [unknownRowsText(count, shown)] });
   }
 

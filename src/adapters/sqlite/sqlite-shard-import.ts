@@ -1,5 +1,12 @@
 import { type Database, type Statement } from 'better-sqlite3';
-import { type CorrectionOrder, type CustomerCorrection, type ImportFate, type ImportResult, type PaymentImport, type PaymentReference } from '../../application/ports/payment-imports';
+import {
+  type CorrectionOrder,
+  type CustomerCorrection,
+  type ImportFate,
+  type ImportResult,
+  type PaymentImport,
+  type PaymentReference,
+} from '../../application/ports/payment-imports';
 import { type Instant } from '../../domain/instant';
 import { derivedId } from '../shared/derived-id';
 import { importResult, planImport } from '../shared/import-plan';

@@ -52,7 +52,9 @@ export class SqliteShardTotals {
       .prepare<[number], number>(`SELECT Seq FROM datapump d WHERE NOT ${knownRow('d')} ORDER BY Seq LIMIT ?`)
       .pluck();
     this.selectUnknownChunks = database
-      .prepare<[number], number>(`SELECT Seq FROM Outbox WHERE PublishedAt IS NULL AND NOT ${readableChunk('Outbox')} ORDER BY Seq LIMIT ?`)
+      .prepare<[number], number>(
+        `SELECT Seq FROM Outbox WHERE PublishedAt IS NULL AND NOT ${readableChunk('Outbox')} ORDER BY Seq LIMIT ?`,
+      )
       .pluck();
     // Hops from biller to biller in the index; DISTINCT would walk over every row.
     this.selectBillers = database
@@ -65,7 +67,9 @@ export class SqliteShardTotals {
       SELECT BillerId FROM holder WHERE typeof(BillerId) = 'text' UNION SELECT BillerId FROM BillerSettings WHERE typeof(BillerId) = 'text' ORDER BY 1`,
       )
       .pluck();
-    this.selectSettings = database.prepare<[], BillerId>("SELECT BillerId FROM BillerSettings WHERE typeof(BillerId) = 'text'").pluck();
+    this.selectSettings = database
+      .prepare<[], BillerId>("SELECT BillerId FROM BillerSettings WHERE typeof(BillerId) = 'text'")
+      .pluck();
   }
 
   totals(): ShardTotals {
@@ -92,13 +96,22 @@ export class SqliteShardTotals {
 
   private unknownRows(count: number): readonly string[] {
     if (count === 0) return [];
-    return [unknownRowsText(count, this.selectUnknown.all(UNKNOWN_SHOWN_MAX).map((seq) => `Seq ${seq}`))];
+    return [
+      unknownRowsText(
+        count,
+        this.selectUnknown.all(UNKNOWN_SHOWN_MAX).map((seq) => `Seq ${seq}`),
+      ),
+    ];
   }
 
   /** Their rows get another message from the sweep. */
   private unknownChunks(): readonly string[] {
     const shown = this.selectUnknownChunks.all(UNKNOWN_SHOWN_MAX).map((seq) => `Seq ${seq}`);
-    return shown.length === 0 ? [] : [`chunks of table Outbox that are none, and that nothing sends: ${shown.join(', ')}${shown.length === UNKNOWN_SHOWN_MAX ? ', …' : ''}`];
+    return shown.length === 0
+      ? []
+      : [
+          `chunks of table Outbox that are none, and that nothing sends: ${shown.join(', ')}${shown.length === UNKNOWN_SHOWN_MAX ? ', …' : ''}`,
+        ];
   }
 
   /** With rows or settings: a row whose biller has no settings must be found too, to be rejected. */

@@ -1,7 +1,14 @@
 import { type Database } from 'better-sqlite3';
 import { PortFailure } from '../../application/ports/failures';
 import { type KnownHistory } from '../../application/ports/history-witness';
-import { type CorrectionOrder, type CustomerCorrection, type ImportFate, type ImportResult, type PaymentImport, type PaymentReference } from '../../application/ports/payment-imports';
+import {
+  type CorrectionOrder,
+  type CustomerCorrection,
+  type ImportFate,
+  type ImportResult,
+  type PaymentImport,
+  type PaymentReference,
+} from '../../application/ports/payment-imports';
 import { ROWS_PER_CALL_MAX, type Shard } from '../../application/ports/shard';
 import { type ClaimRequest, type OutboxChunk } from '../../application/ports/shard-claims';
 import { type RowResult, type StalledRow, type StatusChange } from '../../application/ports/shard-results';

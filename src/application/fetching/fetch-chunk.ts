@@ -33,27 +33,42 @@ export function fetchChunk(ports: FetchChunkPorts, settings: FetchChunkSettings)
   return async (received: ReceivedMessage): Promise<Settlement> => {
     const checked = ports.contracts.chunk(received);
     if (!checked.valid) {
-      return { settle: 'dead-letter', reason: 'InvalidContract', description: checked.problems.join('; ').slice(0, 1_000) };
+      return {
+        settle: 'dead-letter',
+        reason: 'InvalidContract',
+        description: checked.problems.join('; ').slice(0, 1_000),
+      };
     }
     const { message } = checked;
     const shard = await findShard(ports.shards, { billerId: message.billerId, shard: message.shard });
     if (!shard) {
-      return { settle: 'dead-letter', reason: 'ShardUnknown', description: `no shard holds biller ${message.billerId}` };
+      return {
+        settle: 'dead-letter',
+        reason: 'ShardUnknown',
+        description: `no shard holds biller ${message.billerId}`,
+      };
     }
     return limited(message.billerId, () => fetchOne(ports, settings, shard, message, received));
   };
 }
 
-async function fetchOne(ports: FetchChunkPorts, settings: FetchChunkSettings, shard: Shard, message: ChunkMessage, received: ReceivedMessage): Promise<Settlement> {
+async function fetchOne(
+  ports: FetchChunkPorts,
+  settings: FetchChunkSettings,
+  shard: Shard,
+  message: ChunkMessage,
+  received: ReceivedMessage,
+): Promise<Settlement> {
   const rowByRow = received.deliveryCount > FAILURES_BEFORE_ROW_BY_ROW;
   const profile = await ports.profiles.current(message.billerId);
   if (!profile) return waitForProfile(ports, message, received);
   const strange = await strangeTenant(ports.profiles, profile, received);
   if (strange !== undefined) return { settle: 'dead-letter', reason: 'InvalidContract', description: strange };
   const now = await ports.shardClock.atLeast(shard);
-  const { chunkId, rows } = message.chunkId === undefined
-    ? await foreignChunk(ports, shard, message, received)
-    : { chunkId: message.chunkId, rows: await shard.rowsOfChunk(message.chunkId) };
+  const { chunkId, rows } =
+    message.chunkId === undefined
+      ? await foreignChunk(ports, shard, message, received)
+      : { chunkId: message.chunkId, rows: await shard.rowsOfChunk(message.chunkId) };
   for (const what of rows.damaged ?? [])
     ports.telemetry.error('a row cannot be read, going on with the others', new Error(what), { chunkId });
   crashPoint('fetcher.after-read');
@@ -72,7 +87,12 @@ async function fetchOne(ports: FetchChunkPorts, settings: FetchChunkSettings, sh
       outcomes.push(...(await fetchRows(ports, settings, context, rows.slice(start, start + settings.batchSize))));
     }
   } catch (error) {
-    await recordOnChunk(ports, chunkId, { type: 'RecordFailed', code: error instanceof Error ? error.name : 'unknown', at: now }, now);
+    await recordOnChunk(
+      ports,
+      chunkId,
+      { type: 'RecordFailed', code: error instanceof Error ? error.name : 'unknown', at: now },
+      now,
+    );
     throw error;
   }
   const counts = countsOf(outcomes, rows);
@@ -90,8 +110,15 @@ async function fetchOne(ports: FetchChunkPorts, settings: FetchChunkSettings, sh
  * sends their chunk again. Another team's chunk has no such keeper: it comes again later, under an id of the message in
  * hand, so that this may be repeated. Its lock's end tells the broker's time, late by minutes at most.
  */
-async function waitForProfile(ports: FetchChunkPorts, message: ChunkMessage, received: ReceivedMessage): Promise<Settlement> {
-  ports.telemetry.warn('a chunk waits, its biller has no valid profile', { billerId: message.billerId, messageId: received.messageId });
+async function waitForProfile(
+  ports: FetchChunkPorts,
+  message: ChunkMessage,
+  received: ReceivedMessage,
+): Promise<Settlement> {
+  ports.telemetry.warn('a chunk waits, its biller has no valid profile', {
+    billerId: message.billerId,
+    messageId: received.messageId,
+  });
   if (message.chunkId !== undefined) return { settle: 'complete' };
   const messageId = `wait-${ports.digest(`${received.messageId}#${received.sequenceNumber}`).slice(0, 32)}`;
   const traceparent = message.traceparent ?? newTraceparent(ports.chance);
@@ -102,20 +129,35 @@ async function waitForProfile(ports: FetchChunkPorts, message: ChunkMessage, rec
 
 /** Another team's chunk: its id is derived, its rows are found by range, and our claim is put on those not yet claimed. */
 async function foreignChunk(
-  ports: FetchChunkPorts, shard: Shard, message: ChunkMessage, received: ReceivedMessage,
+  ports: FetchChunkPorts,
+  shard: Shard,
+  message: ChunkMessage,
+  received: ReceivedMessage,
 ): Promise<{ chunkId: ChunkId; rows: DpRows }> {
   const chunkId = `foreign-${ports.digest(`${message.messageId}#${received.sequenceNumber}`).slice(0, 32)}` as ChunkId;
   const found = await shard.rowsInRange({
-    billerId: message.billerId, dataType: message.eventType, from: message.dpStart, to: message.dpEnd, max: FOREIGN_ROWS_MAX,
+    billerId: message.billerId,
+    dataType: message.eventType,
+    from: message.dpStart,
+    to: message.dpEnd,
+    max: FOREIGN_ROWS_MAX,
   });
   const unclaimed = found.filter((row) => row.status === 'New');
-  await shard.adopt(unclaimed.map((row) => row.dpId), chunkId);
+  await shard.adopt(
+    unclaimed.map((row) => row.dpId),
+    chunkId,
+  );
   const rows = found.map((row): DpRow => (row.status === 'New' ? { ...row, status: 'Queued', chunkId } : row));
   return { chunkId, rows: Object.assign(rows, { damaged: found.damaged ?? [] }) };
 }
 
 /** The chunk's own history is information: that it was published before does not stop a second fetch. */
-async function recordOnChunk(ports: FetchChunkPorts, chunkId: ChunkId, command: ChunkCommand, at: Instant): Promise<void> {
+async function recordOnChunk(
+  ports: FetchChunkPorts,
+  chunkId: ChunkId,
+  command: ChunkCommand,
+  at: Instant,
+): Promise<void> {
   await transact(async () => {
     const loaded = await ports.history.chunk(chunkId);
     const decision = chunkDecider.decide(command, loaded.state);
@@ -144,10 +186,12 @@ function limitBillers(billersMax: number) {
   return async <Result>(biller: BillerId, work: () => Promise<Result>): Promise<Result> => {
     while (!tails.has(biller) && tails.size >= billersMax) await new Promise<void>((resolve) => waiting.push(resolve));
     const turn = (tails.get(biller) ?? Promise.resolve()).then(work, work);
-    const tail = turn.catch(() => undefined).finally(() => {
-      if (tails.get(biller) === tail) tails.delete(biller);
-      waiting.shift()?.();
-    });
+    const tail = turn
+      .catch(() => undefined)
+      .finally(() => {
+        if (tails.get(biller) === tail) tails.delete(biller);
+        waiting.shift()?.();
+      });
     tails.set(biller, tail);
     return turn;
   };

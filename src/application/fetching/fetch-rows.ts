@@ -25,7 +25,6 @@ import { rowResultOf } from '../delivering/row-result';
 import { VALIDATION_ERRORS_TOPIC } from '../messaging/topology';
 import { transact } from '../history/transact';
 
-
 export interface FetchChunkPorts {
   readonly history: History;
   readonly shards: Shards;
@@ -68,11 +67,18 @@ export type RowOutcome =
 export const awaitsFetch = (row: DpRow): boolean => row.status === 'Queued' || row.status === 'New';
 
 /** Discover all, publish the valid ones, tell of the rejected ones, then mark the rows: in this order. */
-export async function fetchRows(ports: FetchChunkPorts, settings: FetchChunkSettings, context: FetchContext, rows: readonly DpRow[]): Promise<readonly RowOutcome[]> {
+export async function fetchRows(
+  ports: FetchChunkPorts,
+  settings: FetchChunkSettings,
+  context: FetchContext,
+  rows: readonly DpRow[],
+): Promise<readonly RowOutcome[]> {
   const unfetched = rows.filter(awaitsFetch);
   const outcomes = context.rowByRow
     ? await oneByOne(ports, context, unfetched)
-    : await Promise.all(unfetched.map(async (row) => discover(ports, context, row, verdictOf(row, context.profile, ports.digest)))).catch((error: unknown) => {
+    : await Promise.all(
+        unfetched.map(async (row) => discover(ports, context, row, verdictOf(row, context.profile, ports.digest))),
+      ).catch((error: unknown) => {
         if (!isDamage(error)) throw error;
         // One of them: the others are not to wait for it.
         return oneByOne(ports, context, unfetched);
@@ -104,14 +110,21 @@ async function oneByOne(ports: FetchChunkPorts, context: FetchContext, rows: rea
     } catch (error) {
       if (!isDamage(error)) throw error;
       // No verdict can be read or written: the row stays Queued, and the sweep's message ends with the reason.
-      ports.telemetry.error('a record cannot be read, going on with the others', error, { record: recordKey(row.billerId, row.dpId) });
+      ports.telemetry.error('a record cannot be read, going on with the others', error, {
+        record: recordKey(row.billerId, row.dpId),
+      });
     }
   }
   return outcomes;
 }
 
 /** A conflict without a stream behind it passes: the append is tried again, a bounded number of times, then the chunk. */
-async function discover(ports: FetchChunkPorts, context: FetchContext, row: DpRow, verdict: Verdict): Promise<RowOutcome> {
+async function discover(
+  ports: FetchChunkPorts,
+  context: FetchContext,
+  row: DpRow,
+  verdict: Verdict,
+): Promise<RowOutcome> {
   const key = recordKey(row.billerId, row.dpId);
   const command = { type: 'DiscoverDpRecord', discovery: discoveryOf(row, context.now), verdict } as const;
   const unknown: Loaded<DpRecord> = { state: dpRecordDecider.initialState, revision: 'new' };
@@ -128,7 +141,10 @@ async function discover(ports: FetchChunkPorts, context: FetchContext, row: DpRo
 
 /** A known record's stored verdict rules, unless the row now means another payment. Undefined: there is no stream yet. */
 async function storedOutcome(
-  ports: FetchChunkPorts, key: RecordKey, row: DpRow, command: Parameters<typeof dpRecordDecider.decide>[0],
+  ports: FetchChunkPorts,
+  key: RecordKey,
+  row: DpRow,
+  command: Parameters<typeof dpRecordDecider.decide>[0],
 ): Promise<RowOutcome | undefined> {
   const { state } = await ports.history.record(key);
   // Without a verdict nothing is published.
@@ -139,13 +155,20 @@ async function storedOutcome(
     return { kind: 'identity-conflict', row, open: state.status === 'pending' };
   }
   if (state.status === 'withdrawn') {
-    ports.telemetry.error('a row came back whose record was withdrawn while it was gone, it is not delivered', undefined, { record: key });
+    ports.telemetry.error(
+      'a row came back whose record was withdrawn while it was gone, it is not delivered',
+      undefined,
+      { record: key },
+    );
   }
-  return rowStatusOf(state) === undefined ? { kind: 'published', row } : { kind: 'already-finished', row, record: state };
+  return rowStatusOf(state) === undefined
+    ? { kind: 'published', row }
+    : { kind: 'already-finished', row, record: state };
 }
 
 function outcomeOf(row: DpRow, verdict: Verdict, state: DpRecord): RowOutcome {
-  if (state.status === 'rejected') return { kind: 'rejected', row, reasons: verdict.type === 'DpRecordRejected' ? verdict.data.reasons : [] };
+  if (state.status === 'rejected')
+    return { kind: 'rejected', row, reasons: verdict.type === 'DpRecordRejected' ? verdict.data.reasons : [] };
   return state.status === 'skipped' ? { kind: 'skipped', row } : { kind: 'published', row };
 }
 
@@ -153,17 +176,21 @@ const isOwedMessage = (outcome: RowOutcome): boolean =>
   outcome.kind === 'published' || (outcome.kind === 'identity-conflict' && outcome.open);
 
 function publication(context: FetchContext, row: DpRow): OutgoingMessage {
-  return recordMessage(
-    messageOf({ ...row, shard: context.shard.name, occurredAt: row.createdAt }),
-    { link: firstLink, tenant: tenantOf(row.billerId, context.profile), traceparent: context.traceparent, target: undefined },
-  );
+  return recordMessage(messageOf({ ...row, shard: context.shard.name, occurredAt: row.createdAt }), {
+    link: firstLink,
+    tenant: tenantOf(row.billerId, context.profile),
+    traceparent: context.traceparent,
+    target: undefined,
+  });
 }
 
 /** A person has to hear of them: a row that is gone for a while, as in a restored shard, is taken for withdrawn for ever. */
 function reasonsOf(outcome: RowOutcome): readonly string[] | undefined {
   if (outcome.kind === 'rejected') return outcome.reasons;
   if (outcome.kind === 'identity-conflict') return ['identity-conflict'];
-  return outcome.kind === 'already-finished' && outcome.record.status === 'withdrawn' ? ['withdrawn-before'] : undefined;
+  return outcome.kind === 'already-finished' && outcome.record.status === 'withdrawn'
+    ? ['withdrawn-before']
+    : undefined;
 }
 
 function noticeOf(context: FetchContext, outcome: RowOutcome): OutgoingMessage[] {
@@ -171,12 +198,22 @@ function noticeOf(context: FetchContext, outcome: RowOutcome): OutgoingMessage[]
   if (!reasons) return [];
   const { billerId, dpId, dataType } = outcome.row;
   const body: ValidationErrorMessage = {
-    billerId, dpId, eventType: dataType, occurredAt: context.now, version: 1, messageId: `${billerId}:${dpId}:rejected`, reasons,
+    billerId,
+    dpId,
+    eventType: dataType,
+    occurredAt: context.now,
+    version: 1,
+    messageId: `${billerId}:${dpId}:rejected`,
+    reasons,
   };
-  return [{
-    messageId: body.messageId, body, correlationId: billerId,
-    properties: { eventType: dataType, billerId, traceparent: context.traceparent },
-  }];
+  return [
+    {
+      messageId: body.messageId,
+      body,
+      correlationId: billerId,
+      properties: { eventType: dataType, billerId, traceparent: context.traceparent },
+    },
+  ];
 }
 
 /** A consumer may already have written its result: every status names the predecessors it may replace. */

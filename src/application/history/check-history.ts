@@ -49,7 +49,12 @@ export async function checkHistory(ports: CheckHistoryPorts): Promise<HistoryLoo
     [...shards, ...ports.witnesses].map(async (witness) => {
       try {
         const known = await witness.knownHistory();
-        const fault = await faultOf(ports, identity, known, shards.find((shard) => shard === witness));
+        const fault = await faultOf(
+          ports,
+          identity,
+          known,
+          shards.find((shard) => shard === witness),
+        );
         return { seen: { witness, known }, finding: fault && { witness: witness.name, fault, known } };
       } catch (error) {
         if (!isOutage(error) && !isDamage(error)) throw error;
@@ -66,9 +71,13 @@ export async function checkHistory(ports: CheckHistoryPorts): Promise<HistoryLoo
 }
 
 async function faultOf(
-  { eventStore }: CheckHistoryPorts, identity: StoreIdentity, known: KnownHistory | undefined, shard: Shard | undefined,
+  { eventStore }: CheckHistoryPorts,
+  identity: StoreIdentity,
+  known: KnownHistory | undefined,
+  shard: Shard | undefined,
 ): Promise<HistoryFault | undefined> {
-  if (known === undefined) return shard && (await hasClaimedRows(shard)) && (await isNew(eventStore)) ? 'new' : undefined;
+  if (known === undefined)
+    return shard && (await hasClaimedRows(shard)) && (await isNew(eventStore)) ? 'new' : undefined;
   if (known.loss) return 'unfinished';
   if (known.identity !== identity) return (await isNew(eventStore)) ? 'new' : 'other';
   return known.mark && !(await eventStore.holds(known.mark)) ? 'behind' : undefined;

@@ -39,16 +39,22 @@ export interface HistoryGuard {
   yield(): void;
 }
 
-const isReplaced = (error: unknown): error is PortFailure => error instanceof PortFailure && error.code === 'storage-replaced';
+const isReplaced = (error: unknown): error is PortFailure =>
+  error instanceof PortFailure && error.code === 'storage-replaced';
 
 /** What is said of an attempt that stands there already, and lets nobody call the biller. */
 const statesAnswer = (stream: StreamName, expected: ExpectedRevision, events: readonly NewEvent[]): boolean =>
-  expected !== 'new' && stream.startsWith('deliveryAttempt-') && events.every(({ type }) => type !== 'DeliveryAttemptResent');
+  expected !== 'new' &&
+  stream.startsWith('deliveryAttempt-') &&
+  events.every(({ type }) => type !== 'DeliveryAttemptResent');
 
 /** unknown → sound ⇄ suspect → lost (for ever); yielded appends anything. */
 export function createHistoryGuard(
   ports: HistoryGuardPorts,
-  { lookMs = HISTORY_LOOK_MS, leaseMs = HISTORY_LEASE_MS }: { readonly lookMs?: number; readonly leaseMs?: number } = {},
+  {
+    lookMs = HISTORY_LOOK_MS,
+    leaseMs = HISTORY_LEASE_MS,
+  }: { readonly lookMs?: number; readonly leaseMs?: number } = {},
 ): HistoryGuard {
   const { clock, eventStore } = ports;
   let lost: readonly HistoryFinding[] = [];
@@ -66,11 +72,19 @@ export function createHistoryGuard(
       const look = await checkHistory(ports);
       if (look.findings.length > 0) return lose(look.findings);
       for (const { witness } of look.seen) heard.add(witness);
-      const unheard = look.outOfReach.filter((witness) => !heard.has(witness)).map(({ name }) => name).join(', ');
+      const unheard = look.outOfReach
+        .filter((witness) => !heard.has(witness))
+        .map(({ name }) => name)
+        .join(', ');
       if (unheard !== '') {
-        throw new PortFailure(`failed to look whether the event store is the one that the shards know: ${unheard} is out of reach`, {
-          code: 'unavailable', retryable: true, facts: { witnesses: unheard },
-        });
+        throw new PortFailure(
+          `failed to look whether the event store is the one that the shards know: ${unheard} is out of reach`,
+          {
+            code: 'unavailable',
+            retryable: true,
+            facts: { witnesses: unheard },
+          },
+        );
       }
       await note(look, isLast);
     } catch (error) {
@@ -90,15 +104,22 @@ export function createHistoryGuard(
 
   function tell(findings: readonly HistoryFinding[]): void {
     const [{ witness, fault }] = findings as [HistoryFinding];
-    ports.telemetry.error('the event store is not the one that the shards know, nothing is appended any more', undefined, { witness, fault });
+    ports.telemetry.error(
+      'the event store is not the one that the shards know, nothing is appended any more',
+      undefined,
+      { witness, fault },
+    );
   }
 
   /** The head is read after the old mark was found in the store: so a mark never goes back, whoever writes it. */
   async function note({ identity, seen }: HistoryLook, atOnce: boolean): Promise<void> {
     const head = await eventStore.head();
     const now = clock.now();
-    const behind = seen.filter(({ known }) => known === undefined || (head !== undefined && head.id !== known.mark?.id));
-    const due = ({ known }: HistoryLook['seen'][number]): boolean => known === undefined || Math.abs(msBetween(known.notedAt, now)) >= lookMs;
+    const behind = seen.filter(
+      ({ known }) => known === undefined || (head !== undefined && head.id !== known.mark?.id),
+    );
+    const due = ({ known }: HistoryLook['seen'][number]): boolean =>
+      known === undefined || Math.abs(msBetween(known.notedAt, now)) >= lookMs;
     // All or none: a witness that remembers less than another was restored, or was out of reach.
     if (!atOnce && !behind.some(due)) return;
     for (const { witness, known } of behind) {
@@ -125,11 +146,21 @@ export function createHistoryGuard(
         cause = error;
       });
     }
-    if (!isSound()) throw new PortFailure('failed to append: the event store fails at each look at it', { code: 'unavailable', retryable: true, cause });
-    if (lost.length > 0) {
-      throw new PortFailure('failed to append: the event store is not the one that the shards know (docs/runbooks/history-lost.md)', {
-        code: 'history-lost', retryable: false, facts: { witness: lost[0]!.witness, fault: lost[0]!.fault },
+    if (!isSound())
+      throw new PortFailure('failed to append: the event store fails at each look at it', {
+        code: 'unavailable',
+        retryable: true,
+        cause,
       });
+    if (lost.length > 0) {
+      throw new PortFailure(
+        'failed to append: the event store is not the one that the shards know (docs/runbooks/history-lost.md)',
+        {
+          code: 'history-lost',
+          retryable: false,
+          facts: { witness: lost[0]!.witness, fault: lost[0]!.fault },
+        },
+      );
     }
   }
 
@@ -153,7 +184,9 @@ export function createHistoryGuard(
         // The last look notes what the work still did.
         const isLast = signal.aborted;
         const found = await (isLast ? lookNow(true) : look()).catch((error: unknown) => {
-          ports.telemetry.warn('failed to look whether the event store is the one that the shards know', { why: error instanceof PortFailure ? error.code : String(error) });
+          ports.telemetry.warn('failed to look whether the event store is the one that the shards know', {
+            why: error instanceof PortFailure ? error.code : String(error),
+          });
           return [];
         });
         if (found.length > 0 || isLast) return found;

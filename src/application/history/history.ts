@@ -8,12 +8,25 @@ import { type DeliveryAttempt } from '../../domain/delivery-attempt/delivery-att
 import { dpRecordDecider } from '../../domain/dp-record/dp-record.decider';
 import { type DpRecordEvent } from '../../domain/dp-record/dp-record.events';
 import { type DpRecord } from '../../domain/dp-record/dp-record.state';
-import { type ChunkId, deliveryAttemptStream, dpChunkStream, dpRecordStream, type RecordKey, type StreamName } from '../../domain/identifiers';
+import {
+  type ChunkId,
+  deliveryAttemptStream,
+  dpChunkStream,
+  dpRecordStream,
+  type RecordKey,
+  type StreamName,
+} from '../../domain/identifiers';
 import { type Instant } from '../../domain/instant';
 import { invariant } from '../../domain/invariant';
 import { type Chance } from '../ports/chance';
 import { type Clock } from '../ports/clock';
-import { type EventStore, type ExpectedRevision, type NewEvent, READ_EVENTS_MAX, type StoredEvent } from '../ports/event-store';
+import {
+  type EventStore,
+  type ExpectedRevision,
+  type NewEvent,
+  READ_EVENTS_MAX,
+  type StoredEvent,
+} from '../ports/event-store';
 import { isOutage } from '../ports/failures';
 import { evolved } from './evolve-stored';
 
@@ -49,9 +62,26 @@ export interface History {
   record(key: RecordKey): Promise<Loaded<DpRecord>>;
   attempt(key: RecordKey, attempt: number, patience?: Patience): Promise<Loaded<DeliveryAttempt>>;
   chunk(chunk: ChunkId): Promise<Loaded<Chunk>>;
-  appendToRecord(key: RecordKey, loaded: Loaded<DpRecord>, events: readonly DpRecordEvent[], at: Instant): Promise<Loaded<DpRecord>>;
-  appendToAttempt(key: RecordKey, attempt: number, loaded: Loaded<DeliveryAttempt>, events: readonly DeliveryAttemptEvent[], at: Instant, patience?: Patience): Promise<Loaded<DeliveryAttempt>>;
-  appendToChunk(chunk: ChunkId, loaded: Loaded<Chunk>, events: readonly ChunkEvent[], at: Instant): Promise<Loaded<Chunk>>;
+  appendToRecord(
+    key: RecordKey,
+    loaded: Loaded<DpRecord>,
+    events: readonly DpRecordEvent[],
+    at: Instant,
+  ): Promise<Loaded<DpRecord>>;
+  appendToAttempt(
+    key: RecordKey,
+    attempt: number,
+    loaded: Loaded<DeliveryAttempt>,
+    events: readonly DeliveryAttemptEvent[],
+    at: Instant,
+    patience?: Patience,
+  ): Promise<Loaded<DeliveryAttempt>>;
+  appendToChunk(
+    chunk: ChunkId,
+    loaded: Loaded<Chunk>,
+    events: readonly ChunkEvent[],
+    at: Instant,
+  ): Promise<Loaded<Chunk>>;
 }
 
 export function createHistory(ports: { eventStore: EventStore; chance: Chance; clock: Clock }, by: string): History {
@@ -86,14 +116,28 @@ export function createHistory(ports: { eventStore: EventStore; chance: Chance; c
     patience?: Patience,
   ): Promise<Loaded<State>> {
     if (events.length === 0) return loaded;
-    const batch: readonly NewEvent[] = events.map(({ type, data }) => ({ id: chance.uuid(), type, data, metadata: { by, at } }));
-    const { revision } = await appendRepeating(stream, loaded.revision, batch, patience === 'own-knowledge' ? OWN_KNOWLEDGE_REPEATS_MAX : APPEND_REPEATS_MAX);
+    const batch: readonly NewEvent[] = events.map(({ type, data }) => ({
+      id: chance.uuid(),
+      type,
+      data,
+      metadata: { by, at },
+    }));
+    const { revision } = await appendRepeating(
+      stream,
+      loaded.revision,
+      batch,
+      patience === 'own-knowledge' ? OWN_KNOWLEDGE_REPEATS_MAX : APPEND_REPEATS_MAX,
+    );
     return { state: events.reduce(decider.evolve, loaded.state), revision };
   }
 
   /** After an ambiguous failure the SAME batch at the SAME revision: it landed once or lands once. */
-  const appendRepeating = (stream: StreamName, expected: ExpectedRevision, batch: readonly NewEvent[], repeatsMax: number): Promise<{ revision: number }> =>
-    throughOutages(() => eventStore.append(stream, expected, batch), repeatsMax);
+  const appendRepeating = (
+    stream: StreamName,
+    expected: ExpectedRevision,
+    batch: readonly NewEvent[],
+    repeatsMax: number,
+  ): Promise<{ revision: number }> => throughOutages(() => eventStore.append(stream, expected, batch), repeatsMax);
 
   async function throughOutages<Answer>(ask: () => Promise<Answer>, repeatsMax: number): Promise<Answer> {
     for (let repeat = 0; ; repeat++) {

@@ -10,7 +10,9 @@ import { tenantOf } from './send-again';
  * the one named.
  */
 export async function strangeTenant(
-  profiles: Pick<BillerProfiles, 'tenants'>, profile: BillerProfile, { properties }: Pick<PeekedMessage, 'properties'>,
+  profiles: Pick<BillerProfiles, 'tenants'>,
+  profile: BillerProfile,
+  { properties }: Pick<PeekedMessage, 'properties'>,
 ): Promise<string | undefined> {
   const { tenant } = properties;
   const { billerId } = profile;

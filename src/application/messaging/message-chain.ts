@@ -23,7 +23,10 @@ export interface ChainLink {
 export const redriveChain = (ordinal: number): ChainLink => ({ chain: `r${ordinal}`, hop: 0 });
 export const sweepChain = (ordinal: number): ChainLink => ({ chain: `s${ordinal}`, hop: 0 });
 /** Where neither a redrive nor the row's own count names an id: eight digits keep the longest id within the broker's 128. */
-export const deadLetterChain = (sequenceNumber: string): ChainLink => ({ chain: `d${sequenceNumber.slice(-8)}`, hop: 0 });
+export const deadLetterChain = (sequenceNumber: string): ChainLink => ({
+  chain: `d${sequenceNumber.slice(-8)}`,
+  hop: 0,
+});
 export const firstLink: ChainLink = { chain: '', hop: 0 };
 
 export function messageIdOf(key: RecordKey, { chain, hop }: ChainLink): string {

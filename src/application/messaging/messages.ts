@@ -1,5 +1,12 @@
 import { type DataType } from '../../domain/biller/data-type';
-import { type BillerId, type ChunkId, type DpId, type RecordKey, recordKey, type ShardName } from '../../domain/identifiers';
+import {
+  type BillerId,
+  type ChunkId,
+  type DpId,
+  type RecordKey,
+  recordKey,
+  type ShardName,
+} from '../../domain/identifiers';
 import { type Instant } from '../../domain/instant';
 import { type PeekedMessage } from '../ports/message-bus';
 
@@ -43,7 +50,13 @@ export function messageOf(record: {
   const { billerId, dpId, dataType, shard, occurredAt } = record;
   const key = recordKey(billerId, dpId);
   return {
-    dpId, billerId, eventType: dataType, occurredAt, version: 1, traceId: key, messageId: key,
+    dpId,
+    billerId,
+    eventType: dataType,
+    occurredAt,
+    version: 1,
+    traceId: key,
+    messageId: key,
     source: { shard, table: SOURCE_TABLE },
   };
 }
@@ -74,5 +87,4 @@ export interface MessageContracts {
 }
 
 export type Checked<Message> =
-  | { readonly valid: true; readonly message: Message }
-  | { readonly valid: false; readonly problems: readonly string[] };
+  { readonly valid: true; readonly message: Message } | { readonly valid: false; readonly problems: readonly string[] };

@@ -97,7 +97,10 @@ async function handleOne(options: LoopInHand, message: ReceivedMessage, settling
     }
   } catch (error) {
     settling();
-    telemetry.error('failed to handle a message', error, { messageId: message.messageId, deliveryCount: message.deliveryCount });
+    telemetry.error('failed to handle a message', error, {
+      messageId: message.messageId,
+      deliveryCount: message.deliveryCount,
+    });
     if (isDamage(error)) {
       const why = { reason: 'StorageDamaged', description: error.message.slice(0, 1_000) };
       await settle(options, 'dead-letter', () => receiver.deadLetter(message, why));
@@ -133,14 +136,20 @@ async function handleThroughOutages(options: LoopInHand, message: ReceivedMessag
 class OutageTeller {
   private readonly toldAt = new Map<string, number>();
 
-  constructor(private readonly clock: Clock, private readonly telemetry: Telemetry) {}
+  constructor(
+    private readonly clock: Clock,
+    private readonly telemetry: Telemetry,
+  ) {}
 
   tell(failure: PortFailure, messageId: string): void {
     const now = this.clock.monotonicMs();
     const before = this.toldAt.get(failure.code);
     if (before !== undefined && now - before < OUTAGE_TELL_EVERY_MS) return;
     this.toldAt.set(failure.code, now);
-    this.telemetry.error('a port fails, holding messages under their locks until it works again', failure, { code: failure.code, messageId });
+    this.telemetry.error('a port fails, holding messages under their locks until it works again', failure, {
+      code: failure.code,
+      messageId,
+    });
   }
 }
 
@@ -159,7 +168,11 @@ async function settle(options: ReceiveLoopOptions, kind: string, work: () => Pro
  * Renews what is in hand for a third of its lock, so that a renewal that fails can be repeated while the lock holds.
  * Each stands alone: one that is not answered holds up no other.
  */
-async function renewLocks(options: ReceiveLoopOptions, inHand: Map<string, ReceivedMessage>, ended: AbortSignal): Promise<void> {
+async function renewLocks(
+  options: ReceiveLoopOptions,
+  inHand: Map<string, ReceivedMessage>,
+  ended: AbortSignal,
+): Promise<void> {
   const { clock, receiver, telemetry, lockMs } = options;
   /** When each lock in hand began, by the monotonic clock: the broker's instants are not compared with ours. */
   const heldSince = new WeakMap<ReceivedMessage, number>();
@@ -175,7 +188,10 @@ async function renewLocks(options: ReceiveLoopOptions, inHand: Map<string, Recei
       // A lost lock stays lost; whatever else failed is repeated at the next look.
       if (error instanceof PortFailure && error.code === 'lock-lost') heldSince.set(message, Infinity);
       telemetry.count('messages.renewal-failed');
-      telemetry.warn('failed to renew a lock, another consumer may get the message', { messageId: message.messageId, cause: causeChain(error) });
+      telemetry.warn('failed to renew a lock, another consumer may get the message', {
+        messageId: message.messageId,
+        cause: causeChain(error),
+      });
     } finally {
       underWay.delete(message);
     }

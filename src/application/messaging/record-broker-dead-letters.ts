@@ -79,7 +79,10 @@ export function recordBrokerDeadLetters(ports: RecordBrokerDeadLettersPorts, set
   function tellOnce({ messageId, correlationId }: PeekedMessage, known: string): void {
     if (told.has(known)) return;
     remember(told, known);
-    ports.telemetry.warn('a dead letter of the broker is of no shard here, it stays listed', { messageId, billerId: correlationId ?? '-' });
+    ports.telemetry.warn('a dead letter of the broker is of no shard here, it stays listed', {
+      messageId,
+      billerId: correlationId ?? '-',
+    });
   }
 }
 
@@ -91,7 +94,11 @@ function remember(letters: Set<string>, known: string): void {
 /** 'moved-too-often': other writers came in between each time; it is looked at again. */
 type Recorded = 'recorded' | 'nothing-to-record' | 'shard-unknown' | 'moved-too-often';
 
-async function recordOne(ports: RecordBrokerDeadLettersPorts, settings: EventsTopology, letter: PeekedMessage): Promise<Recorded> {
+async function recordOne(
+  ports: RecordBrokerDeadLettersPorts,
+  settings: EventsTopology,
+  letter: PeekedMessage,
+): Promise<Recorded> {
   const checked = ports.contracts.record(letter);
   if (!checked.valid) return 'nothing-to-record';
   const { message } = checked;
@@ -117,7 +124,12 @@ async function recordOne(ports: RecordBrokerDeadLettersPorts, settings: EventsTo
       return 'nothing-to-record';
     }
     await claimWithoutCall(ports.history, { key, record: state, attempt }, undefined, now, 'given-up-by-broker');
-    const end = { type: 'DeadLetterDpRecord', reason: 'DeadLetteredByBroker', description, attempt: state.nextAttempt } as const;
+    const end = {
+      type: 'DeadLetterDpRecord',
+      reason: 'DeadLetteredByBroker',
+      description,
+      attempt: state.nextAttempt,
+    } as const;
     const ended = await decideRecord(ports.history, { key, record }, [end], now);
     crashPoint('broker-dead-letters.after-stated');
     await confirm(ports, shard, { key, record: ended }, message, 'Failed', now);
@@ -131,8 +143,12 @@ async function recordOne(ports: RecordBrokerDeadLettersPorts, settings: EventsTo
 
 /** An earlier look, or the message's own handler, may have died between the stream and the row. */
 async function confirm(
-  ports: RecordBrokerDeadLettersPorts, shard: Shard, hand: { readonly key: RecordKey; readonly record: Loaded<DpRecord> },
-  { dpId }: RecordMessage, status: RowStatus, at: Instant,
+  ports: RecordBrokerDeadLettersPorts,
+  shard: Shard,
+  hand: { readonly key: RecordKey; readonly record: Loaded<DpRecord> },
+  { dpId }: RecordMessage,
+  status: RowStatus,
+  at: Instant,
 ): Promise<void> {
   await shard.reconcile(rowResultOf(hand.record.state, dpId, at));
   crashPoint('broker-dead-letters.after-row');
@@ -145,9 +161,17 @@ async function confirm(
  * already, or the row is gone. Only a message of its own brings the stream up; at the pace of a sweep, so that a record
  * that kills its handler does not do so without a pause.
  */
-async function wake(ports: RecordBrokerDeadLettersPorts, settings: EventsTopology, message: RecordMessage, letter: PeekedMessage, now: Instant): Promise<void> {
+async function wake(
+  ports: RecordBrokerDeadLettersPorts,
+  settings: EventsTopology,
+  message: RecordMessage,
+  letter: PeekedMessage,
+  now: Instant,
+): Promise<void> {
   const again = await recordAgainFor(ports.profiles, settings, message, {
-    link: deadLetterChain(letter.sequenceNumber), traceparent: traceparentOf(letter), scheduledFor: plusMs(now, WAKE_AFTER_MS),
+    link: deadLetterChain(letter.sequenceNumber),
+    traceparent: traceparentOf(letter),
+    scheduledFor: plusMs(now, WAKE_AFTER_MS),
   });
   await ports.bus.send(settings.eventsTopic, [again]);
 }

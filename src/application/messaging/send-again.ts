@@ -8,7 +8,8 @@ import { type OutgoingMessage, type PeekedMessage } from '../ports/message-bus';
 import { type EventsTopology } from './topology';
 
 /** The biller's tenant as its profile says now; a biller whose profile is gone is its own. */
-export const tenantOf = (billerId: BillerId, profile: Pick<BillerProfile, 'tenant'> | undefined): string => profile?.tenant ?? billerId;
+export const tenantOf = (billerId: BillerId, profile: Pick<BillerProfile, 'tenant'> | undefined): string =>
+  profile?.tenant ?? billerId;
 
 export interface Again {
   readonly link: ChainLink;
@@ -21,25 +22,40 @@ export interface Again {
  * never that of the message in hand, and it goes to its own consumer alone.
  */
 export const recordAgain = (
-  settings: EventsTopology, message: RecordMessage, profile: Pick<BillerProfile, 'tenant'> | undefined, again: Again,
+  settings: EventsTopology,
+  message: RecordMessage,
+  profile: Pick<BillerProfile, 'tenant'> | undefined,
+  again: Again,
 ): OutgoingMessage =>
-  recordMessage(message, { ...again, tenant: tenantOf(message.billerId, profile), target: settings.subscriptions[message.eventType] });
+  recordMessage(message, {
+    ...again,
+    tenant: tenantOf(message.billerId, profile),
+    target: settings.subscriptions[message.eventType],
+  });
 
 /** As above, by whoever holds no profile. */
 export const recordAgainFor = async (
-  profiles: Pick<BillerProfiles, 'current'>, settings: EventsTopology, message: RecordMessage, again: Again,
+  profiles: Pick<BillerProfiles, 'current'>,
+  settings: EventsTopology,
+  message: RecordMessage,
+  again: Again,
 ): Promise<OutgoingMessage> => recordAgain(settings, message, await profiles.current(message.billerId), again);
 
 /** The one way to send a chunk again, under an id that the caller has seen to be new. */
 export function chunkAgain(
-  body: ChunkMessage, again: { readonly messageId: string; readonly traceparent: string; readonly scheduledFor?: Instant },
+  body: ChunkMessage,
+  again: { readonly messageId: string; readonly traceparent: string; readonly scheduledFor?: Instant },
 ): OutgoingMessage {
   const { messageId, traceparent, scheduledFor } = again;
   return {
     messageId,
     body: { ...body, traceparent },
     correlationId: body.billerId,
-    properties: { ...(body.eventType === undefined ? {} : { eventType: body.eventType }), billerId: body.billerId, traceparent },
+    properties: {
+      ...(body.eventType === undefined ? {} : { eventType: body.eventType }),
+      billerId: body.billerId,
+      traceparent,
+    },
     ...(scheduledFor === undefined ? {} : { scheduledFor }),
   };
 }

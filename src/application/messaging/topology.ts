@@ -33,7 +33,12 @@ export function declareTopology(settings: TopologySettings): readonly TopicDecla
   });
   const { duplicateDetectionWindowMs } = settings;
   return [
-    { name: OUTBOX_TOPIC, duplicateDetectionWindowMs, timeToLiveMs: undefined, subscriptions: [subscription(FETCHER_SUBSCRIPTION, undefined)] },
+    {
+      name: OUTBOX_TOPIC,
+      duplicateDetectionWindowMs,
+      timeToLiveMs: undefined,
+      subscriptions: [subscription(FETCHER_SUBSCRIPTION, undefined)],
+    },
     {
       name: settings.eventsTopic,
       duplicateDetectionWindowMs,

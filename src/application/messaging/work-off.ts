@@ -10,7 +10,9 @@ const RECEIVE_BATCH_MAX = 100;
  * locks have lapsed, and no message is met twice in one order.
  */
 export async function workOff<Result>(
-  bus: MessageBus, source: MessageSource, max: number,
+  bus: MessageBus,
+  source: MessageSource,
+  max: number,
   deal: (message: ReceivedMessage) => Promise<{ readonly result: Result; readonly done: boolean }>,
 ): Promise<readonly Result[]> {
   const receiver = bus.receiver(source);
@@ -18,7 +20,10 @@ export async function workOff<Result>(
   const left = new Set<ReceivedMessage>();
   try {
     while (results.length < max) {
-      const batch = await receiver.receive({ max: Math.min(RECEIVE_BATCH_MAX, max - results.length), waitMs: RECEIVE_WAIT_MS });
+      const batch = await receiver.receive({
+        max: Math.min(RECEIVE_BATCH_MAX, max - results.length),
+        waitMs: RECEIVE_WAIT_MS,
+      });
       if (batch.length === 0) break;
       for (const message of batch) left.add(message);
       crashPoint('redrive.after-receive');

@@ -38,7 +38,12 @@ export interface ShardLoss {
   readonly shard: ShardName;
   /** It may have been restored too: a row that is New there may have been delivered in the time that is lost. */
   readonly restored: boolean;
-  readonly rows: readonly { readonly billerId: BillerId; readonly status: RowStatus; readonly count: number; readonly amount: Money }[];
+  readonly rows: readonly {
+    readonly billerId: BillerId;
+    readonly status: RowStatus;
+    readonly count: number;
+    readonly amount: Money;
+  }[];
 }
 
 export interface LossOrder extends OperatorOrder {
@@ -74,18 +79,29 @@ export async function planHistoryLoss(ports: AcceptHistoryLossPorts, restoredTo?
       };
     }),
   );
-  return { findings: look.findings, shards, acceptedAt: look.findings.length > 0 ? undefined : await concludedAt(ports, restoredTo) };
+  return {
+    findings: look.findings,
+    shards,
+    acceptedAt: look.findings.length > 0 ? undefined : await concludedAt(ports, restoredTo),
+  };
 }
 
 /** A witness that is out of reach would go on refusing what the others took for theirs. */
 async function checkAll(ports: AcceptHistoryLossPorts): Promise<HistoryLook> {
   const look = await checkHistory(ports);
-  const missing = [...ports.shards.all(), ...ports.witnesses].filter((each) => !look.seen.some(({ witness }) => witness === each));
+  const missing = [...ports.shards.all(), ...ports.witnesses].filter(
+    (each) => !look.seen.some(({ witness }) => witness === each),
+  );
   if (missing.length === 0) return look;
   const names = missing.map(({ name }) => name).join(', ');
-  throw new PortFailure(`failed to look what is lost: ${names} is out of reach or damaged; bring it back, then repeat the command`, {
-    code: 'unavailable', retryable: true, facts: { witnesses: names },
-  });
+  throw new PortFailure(
+    `failed to look what is lost: ${names} is out of reach or damaged; bring it back, then repeat the command`,
+    {
+      code: 'unavailable',
+      retryable: true,
+      facts: { witnesses: names },
+    },
+  );
 }
 
 /** Over the data types. */
@@ -94,27 +110,45 @@ function summed(rows: ShardLoss['rows'], { billerId, status, count, amount }: Sh
     row.billerId === billerId && row.status === status && row.amount.currency === amount.currency;
   const before = rows.find(same) ?? { count: 0, amount: { minorUnits: 0, currency: amount.currency } };
   const minorUnits = before.amount.minorUnits + amount.minorUnits;
-  return [...rows.filter((row) => !same(row)), { billerId, status, count: before.count + count, amount: { ...amount, minorUnits } }];
+  return [
+    ...rows.filter((row) => !same(row)),
+    { billerId, status, count: before.count + count, amount: { ...amount, minorUnits } },
+  ];
 }
 
 /** Nothing else remembers that a restore which nobody can see was dealt with. */
-async function concludedAt(ports: AcceptHistoryLossPorts, restoredTo: Instant | undefined): Promise<Instant | undefined> {
+async function concludedAt(
+  ports: AcceptHistoryLossPorts,
+  restoredTo: Instant | undefined,
+): Promise<Instant | undefined> {
   const events = await lossEvents(ports);
-  const accepted = events.findLastIndex(({ type, data }) => type === 'HistoryLossAccepted' && restoredTo !== undefined && data.restoredTo === restoredTo);
-  return accepted === -1 ? undefined : events.slice(accepted).find(({ type }) => type === 'HistoryLossConcluded')?.data.at;
+  const accepted = events.findLastIndex(
+    ({ type, data }) => type === 'HistoryLossAccepted' && restoredTo !== undefined && data.restoredTo === restoredTo,
+  );
+  return accepted === -1
+    ? undefined
+    : events.slice(accepted).find(({ type }) => type === 'HistoryLossConcluded')?.data.at;
 }
 
 const lossEvents = async ({ eventStore }: AcceptHistoryLossPorts): Promise<readonly HistoryLossEvent[]> =>
   (await eventStore.readStream(historyLossStream, { max: READ_EVENTS_MAX })) as unknown as readonly HistoryLossEvent[];
 
 /** A shard that stands in the store that is there, with everything it saw in it, has lost nothing. */
-const statusesToHold = (shard: Shard, restored: boolean, { findings }: Pick<HistoryLook, 'findings'>): readonly RowStatus[] => {
+const statusesToHold = (
+  shard: Shard,
+  restored: boolean,
+  { findings }: Pick<HistoryLook, 'findings'>,
+): readonly RowStatus[] => {
   if (restored) return ['New', ...HELD_STATUSES];
   return findings.some(({ witness }) => witness === shard.name) ? HELD_STATUSES : [];
 };
 
 /** Somebody else remembers more than this shard does, or it remembers nothing where others do: marks are noted together. */
-async function mayBeRestored({ eventStore }: AcceptHistoryLossPorts, shard: Shard, { seen }: HistoryLook): Promise<boolean> {
+async function mayBeRestored(
+  { eventStore }: AcceptHistoryLossPorts,
+  shard: Shard,
+  { seen }: HistoryLook,
+): Promise<boolean> {
   const known = seen.find(({ witness }) => witness === shard)?.known;
   if (known?.loss) return known.loss.restored;
   for (const other of seen) {
@@ -146,7 +180,10 @@ export async function acceptHistoryLoss(ports: AcceptHistoryLossPorts, order: Lo
   await append(ports, order, {
     type: 'HistoryLossAccepted',
     data: {
-      by: order.by, ...(order.claimedBy === undefined ? {} : { claimedBy: order.claimedBy }), reason: order.reason, at: since,
+      by: order.by,
+      ...(order.claimedBy === undefined ? {} : { claimedBy: order.claimedBy }),
+      reason: order.reason,
+      at: since,
       lost: look.findings.map(({ witness, fault }) => `${witness}: ${fault}`),
       restoredShards: [...restored].map(({ name }) => name),
       ...(order.restoredTo === undefined ? {} : { restoredTo: order.restoredTo }),
@@ -155,20 +192,32 @@ export async function acceptHistoryLoss(ports: AcceptHistoryLossPorts, order: Lo
   for (const { witness, known } of look.seen) {
     if (known?.loss) continue;
     const loss = { since, restored: restored.has(witness as Shard) };
-    await noteNext(witness, (standing) => ({ ...(standing ?? { identity: look.identity, mark: undefined, notedAt: since }), loss }));
+    await noteNext(witness, (standing) => ({
+      ...(standing ?? { identity: look.identity, mark: undefined, notedAt: since }),
+      loss,
+    }));
   }
   // Where nothing had told them before, processes may still be running.
   if (look.findings.length === 0) await ports.clock.sleep(HISTORY_LOOK_MS * LOOKS_WAITED);
   const result = { held: 0, finished: 0, known: 0, another: 0 };
   const unread: string[] = [];
-  for (const shard of ports.shards.all()) unread.push(...(await holdRows(ports, shard, statusesToHold(shard, restored.has(shard), look), result, order)));
+  for (const shard of ports.shards.all())
+    unread.push(...(await holdRows(ports, shard, statusesToHold(shard, restored.has(shard), look), result, order)));
   if (unread.length > 0) {
-    throw new PortFailure(`failed to hold every row, so nothing may run yet; restore these rows, then repeat the command: ${unread.join('; ')}`, {
-      code: 'storage-damaged', retryable: false, facts: { rows: unread.length },
-    });
+    throw new PortFailure(
+      `failed to hold every row, so nothing may run yet; restore these rows, then repeat the command: ${unread.join('; ')}`,
+      {
+        code: 'storage-damaged',
+        retryable: false,
+        facts: { rows: unread.length },
+      },
+    );
   }
   const { held, finished, known, another } = result;
-  await append(ports, order, { type: 'HistoryLossConcluded', data: { at: ports.clock.now(), held, finished, left: known + another } });
+  await append(ports, order, {
+    type: 'HistoryLossConcluded',
+    data: { at: ports.clock.now(), held, finished, left: known + another },
+  });
   await takeForTheirs(ports, look);
   return result;
 }
@@ -180,7 +229,11 @@ async function takeForTheirs({ eventStore, clock }: AcceptHistoryLossPorts, { se
 
 /** In words, the rows that cannot be read and so are not held. */
 async function holdRows(
-  ports: AcceptHistoryLossPorts, shard: Shard, statuses: readonly RowStatus[], result: Record<HeldRow, number>, { onProgress }: LossOrder,
+  ports: AcceptHistoryLossPorts,
+  shard: Shard,
+  statuses: readonly RowStatus[],
+  result: Record<HeldRow, number>,
+  { onProgress }: LossOrder,
 ): Promise<readonly string[]> {
   const now = await shard.now();
   if (statuses.length === 0) return [];
@@ -198,7 +251,10 @@ async function holdRows(
 }
 
 /** Nobody else notes while a loss is accepted, but whoever has not looked yet: then it is read again. */
-async function noteNext(witness: HistoryWitness, next: (standing: KnownHistory | undefined) => Omit<KnownHistory, 'ordinal'>): Promise<void> {
+async function noteNext(
+  witness: HistoryWitness,
+  next: (standing: KnownHistory | undefined) => Omit<KnownHistory, 'ordinal'>,
+): Promise<void> {
   for (let races = 0; races < NOTE_RACES_MAX; races++) {
     const standing = await witness.knownHistory();
     if (await witness.noteHistory({ ...next(standing), ordinal: (standing?.ordinal ?? 0) + 1 })) return;
@@ -206,7 +262,13 @@ async function noteNext(witness: HistoryWitness, next: (standing: KnownHistory |
   throw new Error(`${witness.name} is noted by others all the time: stop all processes, then repeat the command`);
 }
 
-async function append({ eventStore, chance }: AcceptHistoryLossPorts, { by }: LossOrder, { type, data }: HistoryLossEvent): Promise<void> {
+async function append(
+  { eventStore, chance }: AcceptHistoryLossPorts,
+  { by }: LossOrder,
+  { type, data }: HistoryLossEvent,
+): Promise<void> {
   const stored = (await eventStore.readStream(historyLossStream, { max: READ_EVENTS_MAX })).at(-1);
-  await eventStore.append(historyLossStream, stored?.revision ?? 'new', [{ id: chance.uuid(), type, data, metadata: { by, at: data.at } }]);
+  await eventStore.append(historyLossStream, stored?.revision ?? 'new', [
+    { id: chance.uuid(), type, data, metadata: { by, at: data.at } },
+  ]);
 }

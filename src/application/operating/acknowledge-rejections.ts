@@ -39,10 +39,14 @@ export function acknowledgeRejections(ports: AcknowledgePorts, settings: EventsT
       const source = { ...subscriptionOf(settings, 'Notices'), deadLetters };
       await workOff(ports.bus, source, order.max - acknowledged.length, async (notice) => {
         const record = rejectedRecordOf(notice);
-        if (record === undefined || (order.records && !order.records.has(record))) return { result: undefined, done: false };
+        if (record === undefined || (order.records && !order.records.has(record)))
+          return { result: undefined, done: false };
         const { by, claimedBy, reason, at } = order;
         const ids = parseRecordKey(record)!;
-        await ports.orders.state(ids.billerId, { type: 'RejectionAcknowledged', data: { ...ids, by, ...(claimedBy === undefined ? {} : { claimedBy }), reason, at } });
+        await ports.orders.state(ids.billerId, {
+          type: 'RejectionAcknowledged',
+          data: { ...ids, by, ...(claimedBy === undefined ? {} : { claimedBy }), reason, at },
+        });
         acknowledged.push(record);
         return { result: undefined, done: true };
       });

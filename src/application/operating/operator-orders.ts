@@ -22,7 +22,14 @@ export type OperatorOrderEvent =
     }
   | {
       readonly type: 'RejectionAcknowledged';
-      readonly data: { readonly billerId: BillerId; readonly dpId: DpId; readonly by: string; readonly claimedBy?: string; readonly reason: string; readonly at: Instant };
+      readonly data: {
+        readonly billerId: BillerId;
+        readonly dpId: DpId;
+        readonly by: string;
+        readonly claimedBy?: string;
+        readonly reason: string;
+        readonly at: Instant;
+      };
     };
 
 /** More orders than people give in the life of a biller. */
@@ -43,7 +50,10 @@ export interface OperatorOrders {
 }
 
 /** For one command: each biller's orders are read once, and again where somebody else adds to them. */
-export function createOperatorOrders(ports: { readonly eventStore: EventStore; readonly chance: Chance }): OperatorOrders {
+export function createOperatorOrders(ports: {
+  readonly eventStore: EventStore;
+  readonly chance: Chance;
+}): OperatorOrders {
   const known = new Map<BillerId, Stated>();
 
   async function read(biller: BillerId): Promise<Stated> {
@@ -67,7 +77,9 @@ export function createOperatorOrders(ports: { readonly eventStore: EventStore; r
         if (orders.has(subjectOf(event))) return;
         known.delete(biller);
         const { by, at } = event.data;
-        const appended = await ports.eventStore.append(operatorOrdersStream(biller), revision, [{ id: ports.chance.uuid(), ...event, metadata: { by, at } }]);
+        const appended = await ports.eventStore.append(operatorOrdersStream(biller), revision, [
+          { id: ports.chance.uuid(), ...event, metadata: { by, at } },
+        ]);
         known.set(biller, { revision: appended.revision, orders: orders.add(subjectOf(event)) });
       });
     },

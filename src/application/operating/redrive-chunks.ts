@@ -53,7 +53,11 @@ export function redriveChunks(ports: RedriveChunksPorts, settings: EventsTopolog
     });
 }
 
-async function redriveOne(ports: RedriveChunksPorts, order: RedriveChunksOrder, letter: ReceivedMessage): Promise<RedrivenChunk> {
+async function redriveOne(
+  ports: RedriveChunksPorts,
+  order: RedriveChunksOrder,
+  letter: ReceivedMessage,
+): Promise<RedrivenChunk> {
   const { messageId } = letter;
   const left = (why: string): RedrivenChunk => ({ messageId, result: 'left', why });
   if (order.messageIds && !order.messageIds.has(messageId)) return left('not in the order');
@@ -66,8 +70,13 @@ async function redriveOne(ports: RedriveChunksPorts, order: RedriveChunksOrder, 
   const newMessageId = redrivenId(message, letter);
   const { by, claimedBy, reason } = order;
   const at = await ports.shardClock.atLeast(shard);
-  await ports.orders.state(message.billerId, { type: 'ChunkRedriven', data: { messageId, newMessageId, rows, by, ...(claimedBy === undefined ? {} : { claimedBy }), reason, at } });
-  await ports.bus.send(OUTBOX_TOPIC, [chunkAgain(message, { messageId: newMessageId, traceparent: newTraceparent(ports.chance) })]);
+  await ports.orders.state(message.billerId, {
+    type: 'ChunkRedriven',
+    data: { messageId, newMessageId, rows, by, ...(claimedBy === undefined ? {} : { claimedBy }), reason, at },
+  });
+  await ports.bus.send(OUTBOX_TOPIC, [
+    chunkAgain(message, { messageId: newMessageId, traceparent: newTraceparent(ports.chance) }),
+  ]);
   return { messageId, result: 'redriven', newMessageId, rows };
 }
 

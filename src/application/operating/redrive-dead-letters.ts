@@ -40,10 +40,8 @@ export interface RedriveOrder extends OperatorOrder {
 }
 
 export type Redriven = { readonly messageId: string; readonly record: RecordKey | undefined } & (
-  | { readonly result: 'redriven'; readonly newMessageId: string }
-  | { readonly result: 'left'; readonly why: string }
+  { readonly result: 'redriven'; readonly newMessageId: string } | { readonly result: 'left'; readonly why: string }
 );
-
 
 /**
  * Rule 10: the stream first (only the next ordinal reopens the record), then the row, then a message under the
@@ -57,14 +55,27 @@ export function redriveDeadLetters(ports: RedrivePorts, settings: EventsTopology
     });
 }
 
-async function redriveOne(ports: RedrivePorts, settings: EventsTopology, order: RedriveOrder, letter: ReceivedMessage): Promise<Redriven> {
+async function redriveOne(
+  ports: RedrivePorts,
+  settings: EventsTopology,
+  order: RedriveOrder,
+  letter: ReceivedMessage,
+): Promise<Redriven> {
   const checked = ports.contracts.record(letter);
-  if (!checked.valid) return { messageId: letter.messageId, record: undefined, result: 'left', why: `breaks its contract: ${checked.problems.join('; ')}` };
+  if (!checked.valid)
+    return {
+      messageId: letter.messageId,
+      record: undefined,
+      result: 'left',
+      why: `breaks its contract: ${checked.problems.join('; ')}`,
+    };
   const { message } = checked;
   const record = message.traceId;
-  if (order.records && !order.records.has(record)) return { messageId: letter.messageId, record, result: 'left', why: 'not in the order' };
+  if (order.records && !order.records.has(record))
+    return { messageId: letter.messageId, record, result: 'left', why: 'not in the order' };
   const found = await findShard(ports.shards, { billerId: message.billerId, shard: message.source.shard });
-  if (!found) return { messageId: letter.messageId, record, result: 'left', why: `no shard holds biller ${message.billerId}` };
+  if (!found)
+    return { messageId: letter.messageId, record, result: 'left', why: `no shard holds biller ${message.billerId}` };
   const shard = shardOfRecord(ports.shards, (await ports.history.record(record)).state, found);
   const opened = await openRecord(ports, record, order, await ports.shardClock.atLeast(shard));
   if ('why' in opened) return { messageId: letter.messageId, record, result: 'left', why: opened.why };
@@ -73,7 +84,10 @@ async function redriveOne(ports: RedrivePorts, settings: EventsTopology, order: 
   crashPoint('redrive.after-row-reopened');
   // A record that is open already (an earlier redrive died, or its message broke) gets an id from the row's own count.
   const link = opened.redrive === undefined ? openLink(ordinal, letter) : redriveChain(opened.redrive);
-  const again = await recordAgainFor(ports.profiles, settings, message, { link, traceparent: traceparentOf(letter) ?? newTraceparent(ports.chance) });
+  const again = await recordAgainFor(ports.profiles, settings, message, {
+    link,
+    traceparent: traceparentOf(letter) ?? newTraceparent(ports.chance),
+  });
   await ports.bus.send(settings.eventsTopic, [again]);
   crashPoint('redrive.after-send');
   return { messageId: letter.messageId, record, result: 'redriven', newMessageId: messageIdOf(record, link) };
@@ -85,14 +99,27 @@ const openLink = (ordinal: number | undefined, letter: PeekedMessage): ChainLink
 
 /** `redrive`: the ordinal this order just opened the record under; undefined: it was open already. */
 async function openRecord(
-  ports: RedrivePorts, record: RecordKey, order: RedriveOrder, at: Instant,
+  ports: RedrivePorts,
+  record: RecordKey,
+  order: RedriveOrder,
+  at: Instant,
 ): Promise<{ readonly redrive: number | undefined } | { readonly why: string }> {
   return transact(async () => {
     const loaded = await ports.history.record(record);
     const { state } = loaded;
     if (state.status === 'unknown' || state.status === 'pending') return { redrive: undefined };
     const ordinal = state.redrives + 1;
-    const decision = dpRecordDecider.decide({ type: 'RedriveDpRecord', ordinal, by: order.by, ...(order.claimedBy === undefined ? {} : { claimedBy: order.claimedBy }), reason: order.reason, at }, state);
+    const decision = dpRecordDecider.decide(
+      {
+        type: 'RedriveDpRecord',
+        ordinal,
+        by: order.by,
+        ...(order.claimedBy === undefined ? {} : { claimedBy: order.claimedBy }),
+        reason: order.reason,
+        at,
+      },
+      state,
+    );
     if (decision.outcome === 'refused') return { why: `${decision.refusal}: the record is ${state.status}` };
     await ports.history.appendToRecord(record, loaded, decision.events, at);
     return { redrive: ordinal };

@@ -38,8 +38,7 @@ export interface OperatorResolution extends OperatorOrder {
 }
 
 export type ResolveResult =
-  | { readonly result: 'resolved'; readonly attempt: number }
-  | { readonly result: 'refused'; readonly why: string };
+  { readonly result: 'resolved'; readonly attempt: number } | { readonly result: 'refused'; readonly why: string };
 
 /**
  * A person closes the attempt, with evidence; the consumer draws the consequence. Resolving twice is resolving once: a
@@ -57,10 +56,22 @@ export function resolveByOperator(ports: ResolveByOperatorPorts, settings: Event
     if (early) return { result: 'refused', why: early };
     const evidence = `${order.evidence} (${order.reason})`;
     crashPoint('resolve.before-close');
-    await closeAttempt(ports, { key: order.record, number: state.attempt, attempt }, {
-      type: 'DeliveryAttemptResolvedByOperator',
-      data: { outcome: order.outcome, by: order.by, ...(order.claimedBy === undefined ? {} : { claimedBy: order.claimedBy }), evidence, ...(order.billerReference === undefined ? {} : { billerReference: order.billerReference }) },
-    }, now, resendsSeen);
+    await closeAttempt(
+      ports,
+      { key: order.record, number: state.attempt, attempt },
+      {
+        type: 'DeliveryAttemptResolvedByOperator',
+        data: {
+          outcome: order.outcome,
+          by: order.by,
+          ...(order.claimedBy === undefined ? {} : { claimedBy: order.claimedBy }),
+          evidence,
+          ...(order.billerReference === undefined ? {} : { billerReference: order.billerReference }),
+        },
+      },
+      now,
+      resendsSeen,
+    );
     crashPoint('resolve.after-close');
     await wake(ports, settings, shard, state, now);
     crashPoint('resolve.after-send');
@@ -69,24 +80,38 @@ export function resolveByOperator(ports: ResolveByOperatorPorts, settings: Event
 }
 
 /** "Not executed" frees the next attempt: a person may not say so while the call, or its late effect, may be on its way. */
-async function stillOwned(ports: Pick<ResolveByOperatorPorts, 'profiles'>, attempt: DeliveryAttempt, now: Instant): Promise<string | undefined> {
+async function stillOwned(
+  ports: Pick<ResolveByOperatorPorts, 'profiles'>,
+  attempt: DeliveryAttempt,
+  now: Instant,
+): Promise<string | undefined> {
   if (attempt.status !== 'open') return undefined;
   const { billerId, profileVersion, underLostHistory } = attempt.started;
-  const profile = (await ports.profiles.version(billerId, profileVersion)) ?? (underLostHistory ? await ports.profiles.current(billerId) : undefined);
+  const profile =
+    (await ports.profiles.version(billerId, profileVersion)) ??
+    (underLostHistory ? await ports.profiles.current(billerId) : undefined);
   if (!profile) return `profile version ${profileVersion} cannot be read, so nobody can say when the attempt is over`;
   const begins = doubtBeginsAt(attempt, { quarantineMs: profile.quarantineMs, capability: profile.capability });
-  return now < begins ? `until ${begins} the call or a late effect of it may still be on its way; say not-executed after that` : undefined;
+  return now < begins
+    ? `until ${begins} the call or a late effect of it may still be on its way; say not-executed after that`
+    : undefined;
 }
 
 /** The consequence is the consumer's work: it gets a message under an id from the row's own count. */
 async function wake(
-  ports: ResolveByOperatorPorts, settings: EventsTopology, shard: Shard,
-  state: Pick<RecordMessage, 'billerId' | 'dpId'> & { readonly dataType: RecordMessage['eventType'] }, now: RecordMessage['occurredAt'],
+  ports: ResolveByOperatorPorts,
+  settings: EventsTopology,
+  shard: Shard,
+  state: Pick<RecordMessage, 'billerId' | 'dpId'> & { readonly dataType: RecordMessage['eventType'] },
+  now: RecordMessage['occurredAt'],
 ): Promise<void> {
   const ordinal = await shard.reopen(state.dpId);
   if (ordinal === undefined) return;
   crashPoint('resolve.after-row-reopened');
   const message = messageOf({ ...state, shard: shard.name, occurredAt: now });
-  const again = await recordAgainFor(ports.profiles, settings, message, { link: sweepChain(ordinal), traceparent: newTraceparent(ports.chance) });
+  const again = await recordAgainFor(ports.profiles, settings, message, {
+    link: sweepChain(ordinal),
+    traceparent: newTraceparent(ports.chance),
+  });
   await ports.bus.send(settings.eventsTopic, [again]);
 }

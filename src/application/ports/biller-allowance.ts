@@ -9,5 +9,8 @@ import { type BillerId } from '../../domain/identifiers';
  *  3  Losing a process loses its unused allowance, never more.
  */
 export interface BillerAllowance {
-  take(biller: BillerId, request: { readonly perSecond: number; readonly wanted: number }): Promise<{ readonly granted: number; readonly retryAfterMs: number }>;
+  take(
+    biller: BillerId,
+    request: { readonly perSecond: number; readonly wanted: number },
+  ): Promise<{ readonly granted: number; readonly retryAfterMs: number }>;
 }

@@ -34,7 +34,10 @@ import { type InquiryAnswer } from '../../domain/policies/in-doubt-resolution';
 export interface BillerGateway {
   prepare(request: PrepareRequest): Promise<PreparedCall>;
   inquire(request: InquireRequest): Promise<InquiryAnswer>;
-  permit(profile: BillerProfile, options: { readonly waitMs: number; readonly ratePerSecond?: number; readonly signal?: AbortSignal }): Promise<Permit>;
+  permit(
+    profile: BillerProfile,
+    options: { readonly waitMs: number; readonly ratePerSecond?: number; readonly signal?: AbortSignal },
+  ): Promise<Permit>;
 }
 
 export interface InquireRequest {
@@ -70,4 +73,8 @@ export interface SendTiming {
 
 export type Permit =
   | { readonly granted: true; release(): void }
-  | { readonly granted: false; readonly cause: Extract<ParkCause, 'breaker-open' | 'allowance-used-up' | 'throttled' | 'token-unavailable'>; readonly retryAfterMs: number };
+  | {
+      readonly granted: false;
+      readonly cause: Extract<ParkCause, 'breaker-open' | 'allowance-used-up' | 'throttled' | 'token-unavailable'>;
+      readonly retryAfterMs: number;
+    };

@@ -40,8 +40,15 @@ export const READ_EVENTS_MAX = 1_000;
  *     and itself.
  */
 export interface EventStore {
-  append(stream: StreamName, expected: ExpectedRevision, events: readonly NewEvent[]): Promise<{ readonly revision: number }>;
-  readStream(stream: StreamName, options?: { readonly fromRevision?: number; readonly max?: number }): Promise<readonly StoredEvent[]>;
+  append(
+    stream: StreamName,
+    expected: ExpectedRevision,
+    events: readonly NewEvent[],
+  ): Promise<{ readonly revision: number }>;
+  readStream(
+    stream: StreamName,
+    options?: { readonly fromRevision?: number; readonly max?: number },
+  ): Promise<readonly StoredEvent[]>;
   readAll(options: {
     /** Exclusive; undefined: from the beginning. */
     readonly after?: Position;

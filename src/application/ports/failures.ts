@@ -14,13 +14,16 @@ export class PortFailure extends Error {
   /** Ids and numbers that help a person; never secrets, names or account numbers. */
   readonly facts: Readonly<Record<string, string | number | boolean>>;
 
-  constructor(step: string, options: {
-    readonly code: PortFailureCode;
-    readonly retryable: boolean;
-    readonly retryAfterMs?: number;
-    readonly facts?: Readonly<Record<string, string | number | boolean>>;
-    readonly cause?: unknown;
-  }) {
+  constructor(
+    step: string,
+    options: {
+      readonly code: PortFailureCode;
+      readonly retryable: boolean;
+      readonly retryAfterMs?: number;
+      readonly facts?: Readonly<Record<string, string | number | boolean>>;
+      readonly cause?: unknown;
+    },
+  ) {
     super(step, { cause: options.cause });
     this.code = options.code;
     this.retryable = options.retryable;
@@ -31,8 +34,15 @@ export class PortFailure extends Error {
 
 /** What somebody has to mend outside: the same call succeeds afterwards, whatever it was about. */
 const MENDED_OUTSIDE: ReadonlySet<PortFailureCode> = new Set([
-  'not-authorized', 'not-allowed', 'secret-missing', 'storage-foreign', 'storage-from-older-version',
-  'storage-from-newer-version', 'profile-missing', 'storage-replaced', 'history-lost',
+  'not-authorized',
+  'not-allowed',
+  'secret-missing',
+  'storage-foreign',
+  'storage-from-older-version',
+  'storage-from-newer-version',
+  'profile-missing',
+  'storage-replaced',
+  'history-lost',
 ]);
 
 /** The world fails, not the message or the row in hand: to be held and tried again, never to be set aside for it. */
@@ -85,7 +95,9 @@ export class VersionConflict extends Error {
     /** Revision of the newest event, or `new` where the stream does not exist. */
     readonly actual: 'new' | number,
   ) {
-    super(`stream ${stream} stands at ${actual === 'new' ? 'no event' : `revision ${actual}`}, expected ${expected === 'new' ? 'no event' : `revision ${expected}`}`);
+    super(
+      `stream ${stream} stands at ${actual === 'new' ? 'no event' : `revision ${actual}`}, expected ${expected === 'new' ? 'no event' : `revision ${expected}`}`,
+    );
   }
 }
 

@@ -61,7 +61,10 @@ export interface MessageBus {
   send(topic: string, messages: readonly OutgoingMessage[]): Promise<void>;
   receiver(source: MessageSource): MessageReceiver;
   /** Looks without locking, oldest first, after a sequence number. */
-  peek(source: MessageSource, options: { readonly after?: string; readonly max: number }): Promise<readonly PeekedMessage[]>;
+  peek(
+    source: MessageSource,
+    options: { readonly after?: string; readonly max: number },
+  ): Promise<readonly PeekedMessage[]>;
   depth(source: { readonly topic: string; readonly subscription: string }): Promise<SubscriptionDepth>;
 }
 
@@ -81,7 +84,11 @@ export interface OutgoingMessage {
 }
 
 export interface MessageReceiver {
-  receive(options: { readonly max: number; readonly waitMs: number; readonly signal?: AbortSignal }): Promise<readonly ReceivedMessage[]>;
+  receive(options: {
+    readonly max: number;
+    readonly waitMs: number;
+    readonly signal?: AbortSignal;
+  }): Promise<readonly ReceivedMessage[]>;
   complete(message: ReceivedMessage): Promise<void>;
   abandon(message: ReceivedMessage): Promise<void>;
   deadLetter(message: ReceivedMessage, why: { readonly reason: string; readonly description: string }): Promise<void>;

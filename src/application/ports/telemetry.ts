@@ -6,7 +6,11 @@ export interface Telemetry {
   /** Adds up; stages of the pipeline count records and milliseconds here. */
   count(name: string, by?: number, labels?: Readonly<Record<string, string>>): void;
   /** Runs the work inside a span; W3C traceparent in and out. */
-  span<T>(name: string, options: { readonly traceparent?: string; readonly attributes?: Fields }, work: () => Promise<T>): Promise<T>;
+  span<T>(
+    name: string,
+    options: { readonly traceparent?: string; readonly attributes?: Fields },
+    work: () => Promise<T>,
+  ): Promise<T>;
 }
 
 export type Fields = Readonly<Record<string, string | number | boolean | undefined>>;

@@ -37,14 +37,31 @@ export function causesFirst(histories: Histories): readonly StoredEvent[] {
 }
 
 const CONCLUDING: ReadonlySet<string> = new Set<DpRecordEvent['type']>([
-  'DpRecordDelivered', 'DpRecordDeclined', 'DpRecordRetryScheduled', 'DpRecordDeadLettered', 'DpRecordParked',
+  'DpRecordDelivered',
+  'DpRecordDeclined',
+  'DpRecordRetryScheduled',
+  'DpRecordDeadLettered',
+  'DpRecordParked',
 ]);
 /** Also what ends a record without a call follows on an attempt that was taken for it. */
-const ENDING_WITHOUT_CALL: ReadonlySet<string> = new Set<DpRecordEvent['type']>(['DpRecordWithdrawn', 'DpRecordRejected', 'DpRecordSkipped']);
-const VERDICTS: ReadonlySet<string> = new Set<DpRecordEvent['type']>(['DpRecordValidated', 'DpRecordRejected', 'DpRecordSkipped']);
+const ENDING_WITHOUT_CALL: ReadonlySet<string> = new Set<DpRecordEvent['type']>([
+  'DpRecordWithdrawn',
+  'DpRecordRejected',
+  'DpRecordSkipped',
+]);
+const VERDICTS: ReadonlySet<string> = new Set<DpRecordEvent['type']>([
+  'DpRecordValidated',
+  'DpRecordRejected',
+  'DpRecordSkipped',
+]);
 const CLOSING: ReadonlySet<string> = new Set<DeliveryAttemptEvent['type']>([
-  'DeliveryAttemptAccepted', 'DeliveryAttemptDeclined', 'DeliveryAttemptThrottled', 'DeliveryAttemptNotExecuted',
-  'DeliveryAttemptNotSent', 'DeliveryAttemptResolvedByInquiry', 'DeliveryAttemptResolvedByOperator',
+  'DeliveryAttemptAccepted',
+  'DeliveryAttemptDeclined',
+  'DeliveryAttemptThrottled',
+  'DeliveryAttemptNotExecuted',
+  'DeliveryAttemptNotSent',
+  'DeliveryAttemptResolvedByInquiry',
+  'DeliveryAttemptResolvedByOperator',
 ]);
 
 /** Causes that stand in another stream; its own predecessors an event follows anyway. */
@@ -56,8 +73,16 @@ function causesOf({ chunk, record, attempts }: Histories): ReadonlyMap<StoredEve
   const discovered = record[0];
   const published = chunk.find(({ type }) => type === 'ChunkPublished');
   // A row has a chunk's id from the claim on. Fetched, it need not be: a consumer may meet the record first.
-  add(discovered, chunk.find(({ type }) => type === 'ChunkPlanned'));
-  add(discovered, chunk.find((event) => event.type === 'ChunkFetchStarted' && discovered !== undefined && notAfter(event, discovered)));
+  add(
+    discovered,
+    chunk.find(({ type }) => type === 'ChunkPlanned'),
+  );
+  add(
+    discovered,
+    chunk.find(
+      (event) => event.type === 'ChunkFetchStarted' && discovered !== undefined && notAfter(event, discovered),
+    ),
+  );
   if (discovered && published && notAfter(discovered, published)) add(published, verdictOf(record));
   attempts.forEach((attempt, index) => {
     const number = index + 1;
@@ -65,10 +90,14 @@ function causesOf({ chunk, record, attempts }: Histories): ReadonlyMap<StoredEve
     add(attempt[0], verdictOf(record), reopeningOf(record, number - 1));
     for (const event of record) {
       if (attemptOf(event) === number) add(event, ...(CONCLUDING.has(event.type) ? [closing] : heldBy(event, attempt)));
-      if (ENDING_WITHOUT_CALL.has(event.type) && number === attempts.length && record.indexOf(event) > 1) add(event, closing);
+      if (ENDING_WITHOUT_CALL.has(event.type) && number === attempts.length && record.indexOf(event) > 1)
+        add(event, closing);
     }
     if (closing?.type === 'DeliveryAttemptResolvedByOperator')
-      add(closing, record.find((event) => event.type === 'DpRecordHeldInDoubt' && attemptOf(event) === number));
+      add(
+        closing,
+        record.find((event) => event.type === 'DpRecordHeldInDoubt' && attemptOf(event) === number),
+      );
   });
   return causes;
 }

@@ -7,7 +7,16 @@ import { type RecordProjection, type RecordStatus } from '../ports/record-projec
 import { type Shards } from '../ports/shard';
 
 /** The ends a record can have; `open` is everything on its way. */
-export const ENDS = ['delivered', 'declined', 'rejected', 'skipped', 'withdrawn', 'deadLettered', 'inDoubt', 'open'] as const;
+export const ENDS = [
+  'delivered',
+  'declined',
+  'rejected',
+  'skipped',
+  'withdrawn',
+  'deadLettered',
+  'inDoubt',
+  'open',
+] as const;
 export type End = (typeof ENDS)[number];
 
 export interface Tally {
@@ -34,12 +43,26 @@ export interface ControlTotals {
 }
 
 const END_OF_ROW: Record<RowStatus, End> = {
-  New: 'open', Queued: 'open', Published: 'open', Delivered: 'delivered', Declined: 'declined', Failed: 'deadLettered',
-  InDoubt: 'inDoubt', Rejected: 'rejected', Skipped: 'skipped', Withdrawn: 'withdrawn',
+  New: 'open',
+  Queued: 'open',
+  Published: 'open',
+  Delivered: 'delivered',
+  Declined: 'declined',
+  Failed: 'deadLettered',
+  InDoubt: 'inDoubt',
+  Rejected: 'rejected',
+  Skipped: 'skipped',
+  Withdrawn: 'withdrawn',
 };
 const END_OF_RECORD: Record<RecordStatus, End> = {
-  pending: 'open', delivered: 'delivered', declined: 'declined', 'dead-lettered': 'deadLettered', 'in-doubt': 'inDoubt',
-  rejected: 'rejected', skipped: 'skipped', withdrawn: 'withdrawn',
+  pending: 'open',
+  delivered: 'delivered',
+  declined: 'declined',
+  'dead-lettered': 'deadLettered',
+  'in-doubt': 'inDoubt',
+  rejected: 'rejected',
+  skipped: 'skipped',
+  withdrawn: 'withdrawn',
 };
 
 export const endOfRow = (status: RowStatus): End => END_OF_ROW[status];
@@ -64,10 +87,18 @@ export function controlTotals(ports: { readonly shards: Shards; readonly project
     for (const total of await ports.projection.totals()) {
       const end = Object.hasOwn(END_OF_RECORD, total.status) ? END_OF_RECORD[total.status] : undefined;
       if (end && isDataType(total.dataType)) fromEventStore.add({ ...total, end });
-      else unread.push(`record projection: ${total.count} records of biller ${total.billerId} have a status or a type that is none: stop what uses its file and delete it, it is built anew`);
+      else
+        unread.push(
+          `record projection: ${total.count} records of biller ${total.billerId} have a status or a type that is none: stop what uses its file and delete it, it is built anew`,
+        );
     }
     unread.push(...(await ports.projection.unread()));
-    return { shards: fromShards.all(), eventStore: fromEventStore.all(), unread, differences: compare(fromShards, fromEventStore) };
+    return {
+      shards: fromShards.all(),
+      eventStore: fromEventStore.all(),
+      unread,
+      differences: compare(fromShards, fromEventStore),
+    };
   };
 }
 
@@ -77,7 +108,9 @@ class Lines {
   add(total: { billerId: BillerId; dataType: DataType; end: End; count: number; amount: Money | undefined }): void {
     const name = `${total.billerId} ${total.dataType}`;
     const line = this.lines.get(name) ?? {
-      billerId: total.billerId, dataType: total.dataType, eligible: emptyTally(),
+      billerId: total.billerId,
+      dataType: total.dataType,
+      eligible: emptyTally(),
       ends: Object.fromEntries(ENDS.map((end) => [end, emptyTally()])) as Record<End, Tally>,
     };
     addTo(line.ends[total.end], total);
@@ -86,7 +119,9 @@ class Lines {
   }
 
   all(): readonly ControlLine[] {
-    return [...this.lines.values()].sort((a, b) => a.billerId.localeCompare(b.billerId, 'en', { numeric: true }) || a.dataType.localeCompare(b.dataType));
+    return [...this.lines.values()].sort(
+      (a, b) => a.billerId.localeCompare(b.billerId, 'en', { numeric: true }) || a.dataType.localeCompare(b.dataType),
+    );
   }
 
   names(): IterableIterator<string> {
@@ -102,11 +137,15 @@ export const emptyTally = (): Tally => ({ count: 0, amounts: {} });
 
 export function addTo(tally: Tally, { count, amount }: { count: number; amount: Money | undefined }): void {
   tally.count += count;
-  if (amount && amount.minorUnits !== 0) tally.amounts[amount.currency] = (tally.amounts[amount.currency] ?? 0) + amount.minorUnits;
+  if (amount && amount.minorUnits !== 0)
+    tally.amounts[amount.currency] = (tally.amounts[amount.currency] ?? 0) + amount.minorUnits;
 }
 
 export const sameTally = (a: Tally, b: Tally): boolean =>
-  a.count === b.count && [...Object.keys(a.amounts), ...Object.keys(b.amounts)].every((currency) => a.amounts[currency] === b.amounts[currency]);
+  a.count === b.count &&
+  [...Object.keys(a.amounts), ...Object.keys(b.amounts)].every(
+    (currency) => a.amounts[currency] === b.amounts[currency],
+  );
 
 /** `12 (340.50 USD)`. */
 export function tallyText(tally: Tally): string {
@@ -117,7 +156,9 @@ export function tallyText(tally: Tally): string {
 /** Rows that no stream knows yet (New, or claimed a moment ago) are open in the shard alone: only ends must agree. */
 function compare(shards: Lines, eventStore: Lines): readonly string[] {
   return [...new Set([...shards.names(), ...eventStore.names()])].flatMap((name) =>
-    ENDS.filter((end) => end !== 'open' && !sameTally(shards.tally(name, end), eventStore.tally(name, end)))
-      .map((end) => `${name} ${end}: shards ${tallyText(shards.tally(name, end))}, event store ${tallyText(eventStore.tally(name, end))}`),
+    ENDS.filter((end) => end !== 'open' && !sameTally(shards.tally(name, end), eventStore.tally(name, end))).map(
+      (end) =>
+        `${name} ${end}: shards ${tallyText(shards.tally(name, end))}, event store ${tallyText(eventStore.tally(name, end))}`,
+    ),
   );
 }

@@ -5,7 +5,15 @@ import { dpRecordDecider } from '../../domain/dp-record/dp-record.decider';
 import { type DpRecordEvent } from '../../domain/dp-record/dp-record.events';
 import { type DpRecord } from '../../domain/dp-record/dp-record.state';
 import { type DpRow } from '../../domain/dp-record/dp-row';
-import { type ChunkId, deliveryAttemptStream, dpChunkStream, dpRecordStream, parseRecordKey, type RecordKey, type StreamName } from '../../domain/identifiers';
+import {
+  type ChunkId,
+  deliveryAttemptStream,
+  dpChunkStream,
+  dpRecordStream,
+  parseRecordKey,
+  type RecordKey,
+  type StreamName,
+} from '../../domain/identifiers';
 import { type Instant } from '../../domain/instant';
 import { type AnswerSnippets } from '../ports/answer-snippets';
 import { causesFirst } from './causes-first';
@@ -57,7 +65,10 @@ export interface ExplainRecordPorts {
 
 /** Joins the three kinds of stream into one story; reads only. */
 export function explainRecord(ports: ExplainRecordPorts) {
-  return async (key: RecordKey, { now, asOf }: { readonly now: Instant; readonly asOf?: Instant | undefined }): Promise<Explanation> => {
+  return async (
+    key: RecordKey,
+    { now, asOf }: { readonly now: Instant; readonly asOf?: Instant | undefined },
+  ): Promise<Explanation> => {
     // A stream is cut, never thinned: a state folded from events with a gap between them never was.
     const before = (events: readonly StoredEvent[]): readonly StoredEvent[] => {
       const end = asOf === undefined ? -1 : events.findIndex((event) => event.metadata.at > asOf);
@@ -67,8 +78,18 @@ export function explainRecord(ports: ExplainRecordPorts) {
     const tell = (damage: string): void => void unread.add(damage);
     const recordEvents = before(await readWhole(ports.eventStore, dpRecordStream(key), tell));
     const { state, since } = foldedWithSince(recordEvents, tell);
-    const attempts = await attemptsOf(ports.eventStore, key, state.status === 'unknown' ? 0 : state.nextAttempt - 1, before, tell);
-    const newestAttempt = foldStored<DeliveryAttempt, DeliveryAttemptEvent>(deliveryAttemptDecider, attempts.at(-1) ?? [], tell);
+    const attempts = await attemptsOf(
+      ports.eventStore,
+      key,
+      state.status === 'unknown' ? 0 : state.nextAttempt - 1,
+      before,
+      tell,
+    );
+    const newestAttempt = foldStored<DeliveryAttempt, DeliveryAttemptEvent>(
+      deliveryAttemptDecider,
+      attempts.at(-1) ?? [],
+      tell,
+    );
     const row = await findRow(ports.shards, key).catch((error: unknown) => {
       if (!isDamage(error)) throw error;
       tell(error.message);
@@ -76,16 +97,23 @@ export function explainRecord(ports: ExplainRecordPorts) {
     });
     const chunkEvents = before(await chunkEventsOf(ports.eventStore, recordEvents, row, tell));
     const entries = causesFirst({ chunk: chunkEvents, record: recordEvents, attempts }).map(entryOf);
-    const next = unread.size > 0
-      ? { what: 'nothing before what is damaged is restored: no step is decided on it', at: undefined }
-      : await nextStep(ports.profiles, { state, attempt: newestAttempt, row, asOf, moment: asOf ?? now });
+    const next =
+      unread.size > 0
+        ? { what: 'nothing before what is damaged is restored: no step is decided on it', at: undefined }
+        : await nextStep(ports.profiles, { state, attempt: newestAttempt, row, asOf, moment: asOf ?? now });
     // After the step: no step stands on a masked answer.
     const timeline = await Promise.all(entries.map((entry) => withAnswer(ports, entry, tell)));
     return { record: key, asOf, state, newestAttempt, since, timeline, row, next, unread: [...unread] };
   };
 }
 
-async function attemptsOf(eventStore: EventStore, key: RecordKey, newest: number, before: (events: readonly StoredEvent[]) => readonly StoredEvent[], tell: (damage: string) => void): Promise<readonly (readonly StoredEvent[])[]> {
+async function attemptsOf(
+  eventStore: EventStore,
+  key: RecordKey,
+  newest: number,
+  before: (events: readonly StoredEvent[]) => readonly StoredEvent[],
+  tell: (damage: string) => void,
+): Promise<readonly (readonly StoredEvent[])[]> {
   const attempts: (readonly StoredEvent[])[] = [];
   for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
     const events = before(await readWhole(eventStore, deliveryAttemptStream(key, attempt), tell));
@@ -103,14 +131,22 @@ async function findRow(shards: Shards, key: RecordKey): Promise<DpRow | undefine
   return home?.findRow(ids.dpId);
 }
 
-async function chunkEventsOf(eventStore: EventStore, recordEvents: readonly StoredEvent[], row: DpRow | undefined, tell: (damage: string) => void): Promise<readonly StoredEvent[]> {
+async function chunkEventsOf(
+  eventStore: EventStore,
+  recordEvents: readonly StoredEvent[],
+  row: DpRow | undefined,
+  tell: (damage: string) => void,
+): Promise<readonly StoredEvent[]> {
   const discovered = recordEvents[0]?.data as { chunkId?: ChunkId } | undefined;
   const chunkId = discovered?.chunkId ?? row?.chunkId;
   return chunkId === undefined ? [] : readWhole(eventStore, dpChunkStream(chunkId), tell);
 }
 
 /** A state lasts while its status, and what it waits for, stay. */
-function foldedWithSince(events: readonly StoredEvent[], tell: (damage: string) => void): { readonly state: DpRecord; readonly since: Instant | undefined } {
+function foldedWithSince(
+  events: readonly StoredEvent[],
+  tell: (damage: string) => void,
+): { readonly state: DpRecord; readonly since: Instant | undefined } {
   let state: DpRecord = dpRecordDecider.initialState;
   let since: Instant | undefined;
   for (const event of events) {
@@ -122,7 +158,11 @@ function foldedWithSince(events: readonly StoredEvent[], tell: (damage: string) 
 }
 
 const nameOf = (state: DpRecord): string =>
-  state.status === 'pending' ? `pending ${state.parked ?? ''}` : state.status === 'in-doubt' ? `in-doubt ${state.attempt} ${state.cause}` : state.status;
+  state.status === 'pending'
+    ? `pending ${state.parked ?? ''}`
+    : state.status === 'in-doubt'
+      ? `in-doubt ${state.attempt} ${state.cause}`
+      : state.status;
 
 const entryOf = (event: StoredEvent): TimelineEntry => ({
   at: event.metadata.at,
@@ -133,7 +173,11 @@ const entryOf = (event: StoredEvent): TimelineEntry => ({
   by: event.metadata.by,
 });
 
-async function withAnswer(ports: ExplainRecordPorts, entry: TimelineEntry, tell: (damage: string) => void): Promise<TimelineEntry> {
+async function withAnswer(
+  ports: ExplainRecordPorts,
+  entry: TimelineEntry,
+  tell: (damage: string) => void,
+): Promise<TimelineEntry> {
   const { snippet } = entry.data;
   if (entry.type !== 'DeliveryAttemptOutcomeUnknown' || typeof snippet !== 'string' || !ports.snippets) return entry;
   try {

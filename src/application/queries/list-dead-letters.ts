@@ -1,6 +1,12 @@
 import { DATA_TYPES, type DataType } from '../../domain/biller/data-type';
 import { type MessageBus, type MessageSource, type PeekedMessage } from '../ports/message-bus';
-import { type EventsTopology, FETCHER_SUBSCRIPTION, OUTBOX_TOPIC, VALIDATION_ERRORS_SUBSCRIPTION, VALIDATION_ERRORS_TOPIC } from '../messaging/topology';
+import {
+  type EventsTopology,
+  FETCHER_SUBSCRIPTION,
+  OUTBOX_TOPIC,
+  VALIDATION_ERRORS_SUBSCRIPTION,
+  VALIDATION_ERRORS_TOPIC,
+} from '../messaging/topology';
 
 /** Whose dead letters: a data type's records, the fetcher's chunks, or the notices of rejected rows. */
 export type LetterKind = DataType | 'Chunks' | 'Notices';
@@ -14,7 +20,10 @@ export function subscriptionOf(settings: EventsTopology, kind: LetterKind): Mess
   return { topic: settings.eventsTopic, subscription: settings.subscriptions[kind] };
 }
 
-export const lettersOf = (settings: EventsTopology, kind: LetterKind): MessageSource => ({ ...subscriptionOf(settings, kind), deadLetters: true });
+export const lettersOf = (settings: EventsTopology, kind: LetterKind): MessageSource => ({
+  ...subscriptionOf(settings, kind),
+  deadLetters: true,
+});
 
 export interface Looked {
   readonly found: readonly PeekedMessage[];
@@ -28,13 +37,19 @@ export interface Looked {
  * the bound on what is looked at are two, so that what does not match never hides what does.
  */
 export async function lookThrough(
-  bus: MessageBus, source: MessageSource, bounds: { readonly foundMax: number; readonly lookMax: number }, matches: (message: PeekedMessage) => boolean,
+  bus: MessageBus,
+  source: MessageSource,
+  bounds: { readonly foundMax: number; readonly lookMax: number },
+  matches: (message: PeekedMessage) => boolean,
 ): Promise<Looked> {
   const found: PeekedMessage[] = [];
   let lookedAt = 0;
   let after: string | undefined;
   while (lookedAt < bounds.lookMax) {
-    const page = await bus.peek(source, { max: Math.min(PEEK_MAX, bounds.lookMax - lookedAt), ...(after === undefined ? {} : { after }) });
+    const page = await bus.peek(source, {
+      max: Math.min(PEEK_MAX, bounds.lookMax - lookedAt),
+      ...(after === undefined ? {} : { after }),
+    });
     if (page.length === 0) return { found, lookedAt, complete: true };
     for (const message of page) {
       if (found.length === bounds.foundMax) return { found, lookedAt, complete: false };
@@ -48,9 +63,16 @@ export async function lookThrough(
 }
 
 /** Whose a message is, by everything that says so: a message that contradicts itself is found under each. */
-export function billersNamedBy({ body, properties, correlationId }: Pick<PeekedMessage, 'body' | 'properties' | 'correlationId'>): readonly string[] {
-  const inBody = typeof body === 'object' && body !== null ? (body as { readonly billerId?: unknown }).billerId : undefined;
-  const said = [inBody, properties['billerId'], correlationId].filter((each) => typeof each === 'string' || typeof each === 'number');
+export function billersNamedBy({
+  body,
+  properties,
+  correlationId,
+}: Pick<PeekedMessage, 'body' | 'properties' | 'correlationId'>): readonly string[] {
+  const inBody =
+    typeof body === 'object' && body !== null ? (body as { readonly billerId?: unknown }).billerId : undefined;
+  const said = [inBody, properties['billerId'], correlationId].filter(
+    (each) => typeof each === 'string' || typeof each === 'number',
+  );
   return [...new Set(said.map(String))];
 }
 
@@ -62,7 +84,9 @@ export interface LetterCount {
 }
 
 /** How many there are by biller and reason, most first. */
-export function countLetters(letters: readonly { readonly kind: LetterKind; readonly billerId: string; readonly reason: string }[]): readonly LetterCount[] {
+export function countLetters(
+  letters: readonly { readonly kind: LetterKind; readonly billerId: string; readonly reason: string }[],
+): readonly LetterCount[] {
   const counts = new Map<string, LetterCount>();
   for (const { kind, billerId, reason } of letters) {
     const key = JSON.stringify([kind, billerId, reason]);

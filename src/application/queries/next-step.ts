@@ -46,11 +46,26 @@ export async function nextStep(profiles: BillerProfiles, seen: Seen): Promise<Ne
     case 'pending':
       if (attempt.status === 'open') {
         const { number, at } = await endOfAttempt(profiles, attempt, state.billerId);
-        return by(`attempt ${number} is answered by then, or its doubt is resolved`, `attempt ${number} should have been answered`, at, moment);
+        return by(
+          `attempt ${number} is answered by then, or its doubt is resolved`,
+          `attempt ${number} should have been answered`,
+          at,
+          moment,
+        );
       }
       return state.parked
-        ? by(`waiting (${state.parked}), looked at again`, `waiting (${state.parked}); it should have been looked at again`, state.dueAt, moment)
-        : by(`attempt ${state.nextAttempt} is made`, `attempt ${state.nextAttempt} should have been made`, state.dueAt, moment);
+        ? by(
+            `waiting (${state.parked}), looked at again`,
+            `waiting (${state.parked}); it should have been looked at again`,
+            state.dueAt,
+            moment,
+          )
+        : by(
+            `attempt ${state.nextAttempt} is made`,
+            `attempt ${state.nextAttempt} should have been made`,
+            state.dueAt,
+            moment,
+          );
   }
 }
 
@@ -60,7 +75,11 @@ const never = (what: string): NextStep => ({ what, at: undefined });
 function by(due: string, late: string, at: Instant | undefined, moment: Instant): NextStep {
   if (at === undefined) return never(due);
   if (at > moment) return { what: due, at };
-  return { what: `${late} by ${at.replace('T', ' ')}: a consumer does when it gets to it, else the sweep sends it again`, at: undefined, overdueSince: at };
+  return {
+    what: `${late} by ${at.replace('T', ' ')}: a consumer does when it gets to it, else the sweep sends it again`,
+    at: undefined,
+    overdueSince: at,
+  };
 }
 
 async function endOfAttempt(
@@ -69,7 +88,9 @@ async function endOfAttempt(
   biller: Parameters<BillerProfiles['version']>[0],
 ): Promise<{ readonly number: number; readonly at: Instant }> {
   const profile = await profiles.version(biller, attempt.started.profileVersion);
-  const at = profile ? doubtBeginsAt(attempt, { quarantineMs: profile.quarantineMs, capability: profile.capability }) : attempt.ownedUntil;
+  const at = profile
+    ? doubtBeginsAt(attempt, { quarantineMs: profile.quarantineMs, capability: profile.capability })
+    : attempt.ownedUntil;
   return { number: attempt.started.attempt, at };
 }
 
@@ -79,7 +100,9 @@ async function ofUnknown(profiles: BillerProfiles, row: DpRow): Promise<string> 
     case 'New': {
       const profile = await profiles.current(row.billerId);
       if (profile?.rollout === 'live') return 'the scanner claims the row';
-      const lacks = profile ? `the profile of biller ${row.billerId} is ${profile.rollout}, not live` : `biller ${row.billerId} has no profile`;
+      const lacks = profile
+        ? `the profile of biller ${row.billerId} is ${profile.rollout}, not live`
+        : `biller ${row.billerId} has no profile`;
       return `nothing: ${lacks}, so no scan claims the row (datapump biller list)`;
     }
     case 'Queued':

@@ -38,7 +38,11 @@ export function projectRecords({ eventStore, projection }: ProjectRecordsPorts) 
     if ((await projection.unread()).length > 0) await projection.reset();
     for (;;) {
       const after = await projection.position();
-      const page = await eventStore.readAll({ max: READ_EVENTS_MAX, categories: [CATEGORY], ...(after === undefined ? {} : { after }) });
+      const page = await eventStore.readAll({
+        max: READ_EVENTS_MAX,
+        categories: [CATEGORY],
+        ...(after === undefined ? {} : { after }),
+      });
       if (page.next !== undefined && page.next !== after) {
         const { entries, unread } = await applied(projection, page.events);
         await projection.advance(entries, page.next, [...(page.damaged ?? []), ...unread]);
@@ -58,7 +62,9 @@ async function applied(projection: RecordProjection, events: readonly StoredEven
     const key = event.stream.slice(STREAM_PREFIX_LENGTH) as RecordKey;
     const entry = isKnown(event) ? applyOne(entries.get(key), event) : 'unknown';
     if (entry === 'unknown') {
-      unread.push(`event ${event.revision} of stream ${event.stream} (position ${event.position}) is damaged, or of a newer datapump: its type or its members are unknown`);
+      unread.push(
+        `event ${event.revision} of stream ${event.stream} (position ${event.position}) is damaged, or of a newer datapump: its type or its members are unknown`,
+      );
     } else if (entry) entries.set(key, entry);
   }
   return { entries: keys.flatMap((key) => entries.get(key) ?? []), unread };
@@ -69,12 +75,22 @@ const isKnown = (event: StoredEvent): event is StoredEvent & DpRecordEvent => Ob
 function applyOne(entry: ProjectedRecord | undefined, event: DpRecordEvent): ProjectedRecord | 'unknown' | undefined {
   if (event.type === 'DpRecordDiscovered') {
     const { billerId, dpId, dataType, amount } = event.data;
-    if (typeof billerId !== 'string' || typeof dpId !== 'string' || !isDataType(dataType) || !isMoney(amount)) return 'unknown';
-    return { record: recordKey(billerId, dpId), billerId, dataType, status: 'pending', amount: carriesMoney(dataType) ? amount : undefined };
+    if (typeof billerId !== 'string' || typeof dpId !== 'string' || !isDataType(dataType) || !isMoney(amount))
+      return 'unknown';
+    return {
+      record: recordKey(billerId, dpId),
+      billerId,
+      dataType,
+      status: 'pending',
+      amount: carriesMoney(dataType) ? amount : undefined,
+    };
   }
   if (!entry) return undefined;
   if (event.type === 'DpRecordValidated' && !isMoney(event.data.amount)) return 'unknown';
-  const amount = event.type === 'DpRecordValidated' && event.data.amount && carriesMoney(entry.dataType) ? event.data.amount : entry.amount;
+  const amount =
+    event.type === 'DpRecordValidated' && event.data.amount && carriesMoney(entry.dataType)
+      ? event.data.amount
+      : entry.amount;
   return { ...entry, amount, status: STATUS_AFTER[event.type] ?? entry.status };
 }
 

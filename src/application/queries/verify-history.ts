@@ -1,5 +1,12 @@
 import { type Instant } from '../../domain/instant';
-import { digestOfSeal, firstDifference, FIRST_PREVIOUS, isSealStream, type Seal, type SealCopy } from '../history/history-seal';
+import {
+  digestOfSeal,
+  firstDifference,
+  FIRST_PREVIOUS,
+  isSealStream,
+  type Seal,
+  type SealCopy,
+} from '../history/history-seal';
 import { type EventLog, LOG_PAGE_EVENTS_MAX } from '../ports/event-log';
 import { type EventStore, type Position } from '../ports/event-store';
 import { causeChain, isOutage } from '../ports/failures';

@@ -37,7 +37,10 @@ export function relayOutbox(ports: RelayOutboxPorts): RelayOutbox {
       crashPoint('relay.before-plan');
       await Promise.all(chunks.map((chunk) => recordPlan(ports, chunk)));
       crashPoint('relay.after-plan');
-      await ports.bus.send(OUTBOX_TOPIC, chunks.map((chunk) => chunkMessage(chunk, chunk.chunkId, newTraceparent(ports.chance))));
+      await ports.bus.send(
+        OUTBOX_TOPIC,
+        chunks.map((chunk) => chunkMessage(chunk, chunk.chunkId, newTraceparent(ports.chance))),
+      );
       crashPoint('relay.after-publish');
       await shard.markPublished(chunks.map((chunk) => chunk.chunkId));
       crashPoint('relay.after-mark');
@@ -50,7 +53,10 @@ export function relayOutbox(ports: RelayOutboxPorts): RelayOutbox {
 async function recordPlan(ports: RelayOutboxPorts, chunk: OutboxChunk): Promise<void> {
   const { chunkId, billerId, dataType, shard, dpStart, dpEnd, rows } = chunk;
   const loaded = { state: chunkDecider.initialState, revision: 'new' as const };
-  const decision = chunkDecider.decide({ type: 'PlanChunk', plan: { chunkId, billerId, dataType, shard, dpStart, dpEnd, rows } }, loaded.state);
+  const decision = chunkDecider.decide(
+    { type: 'PlanChunk', plan: { chunkId, billerId, dataType, shard, dpStart, dpEnd, rows } },
+    loaded.state,
+  );
   invariant(decision.outcome === 'accepted', `planning the unplanned chunk ${chunkId} cannot be refused`);
   try {
     await ports.history.appendToChunk(chunkId, loaded, decision.events, ports.clock.now());

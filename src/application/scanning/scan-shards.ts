@@ -46,10 +46,17 @@ const CLAIMS_PER_PASS_MAX = 20;
 export function scanShards(ports: ScanShardsPorts, settings: ScanShardsSettings) {
   return async (signal?: AbortSignal): Promise<ScanResult> => {
     const billers = await liveBillers(ports.profiles);
-    const results = await eachBounded(ports.shards.all(), settings.concurrentShards, (shard) => scanOne(ports, settings, shard, billers, signal));
-    return results.reduce((sum, one) => ({
-      chunks: sum.chunks + one.chunks, rows: sum.rows + one.rows, failedShards: sum.failedShards + one.failedShards,
-    }), { chunks: 0, rows: 0, failedShards: 0 });
+    const results = await eachBounded(ports.shards.all(), settings.concurrentShards, (shard) =>
+      scanOne(ports, settings, shard, billers, signal),
+    );
+    return results.reduce(
+      (sum, one) => ({
+        chunks: sum.chunks + one.chunks,
+        rows: sum.rows + one.rows,
+        failedShards: sum.failedShards + one.failedShards,
+      }),
+      { chunks: 0, rows: 0, failedShards: 0 },
+    );
   };
 }
 
@@ -58,7 +65,11 @@ async function liveBillers(profiles: BillerProfiles): Promise<readonly BillerId[
 }
 
 async function scanOne(
-  ports: ScanShardsPorts, settings: ScanShardsSettings, shard: Shard, billers: readonly BillerId[], signal: AbortSignal | undefined,
+  ports: ScanShardsPorts,
+  settings: ScanShardsSettings,
+  shard: Shard,
+  billers: readonly BillerId[],
+  signal: AbortSignal | undefined,
 ): Promise<ScanResult> {
   let chunks = 0;
   let rows = 0;
@@ -91,7 +102,11 @@ async function scanOne(
   }
 }
 
-export async function eachBounded<Item, Result>(items: readonly Item[], concurrency: number, work: (item: Item) => Promise<Result>): Promise<Result[]> {
+export async function eachBounded<Item, Result>(
+  items: readonly Item[],
+  concurrency: number,
+  work: (item: Item) => Promise<Result>,
+): Promise<Result[]> {
   const results: Result[] = new Array<Result>(items.length);
   let next = 0;
   const worker = async (): Promise<void> => {
@@ -100,4 +115,3 @@ export async function eachBounded<Item, Result>(items: readonly Item[], concurre
   await Promise.all(Array.from({ length: Math.min(concurrency, items.length) }, worker));
   return results;
 }
-

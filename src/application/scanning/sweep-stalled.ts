@@ -48,7 +48,10 @@ export function sweepStalled(ports: SweepStalledPorts, settings: SweepStalledSet
 
 async function sweepOne(ports: SweepStalledPorts, settings: SweepStalledSettings, shard: Shard): Promise<number> {
   const now = await shard.now();
-  const stalled = await shard.takeStalled({ before: instantFromMs(msOf(now) - settings.afterMs), max: settings.rowsPerPassMax });
+  const stalled = await shard.takeStalled({
+    before: instantFromMs(msOf(now) - settings.afterMs),
+    max: settings.rowsPerPassMax,
+  });
   if (stalled.length === 0) return 0;
   crashPoint('sweep.after-take');
   ports.telemetry.warn('rows stalled, sending them again', { shard: shard.name, rows: stalled.length });
@@ -56,7 +59,11 @@ async function sweepOne(ports: SweepStalledPorts, settings: SweepStalledSettings
   const published = stalled.filter((row) => row.status !== 'Queued' || row.chunkId === undefined);
   if (unfetched.length > 0) await ports.bus.send(OUTBOX_TOPIC, chunksAgain(ports.chance, shard, unfetched));
   if (unfetched.length > 0) crashPoint('sweep.after-chunks-sent');
-  if (published.length > 0) await ports.bus.send(settings.eventsTopic, await Promise.all(published.map((row) => sweptRecord(ports, settings, shard, row, now))));
+  if (published.length > 0)
+    await ports.bus.send(
+      settings.eventsTopic,
+      await Promise.all(published.map((row) => sweptRecord(ports, settings, shard, row, now))),
+    );
   if (published.length > 0) crashPoint('sweep.after-records-sent');
   return stalled.length;
 }
@@ -67,15 +74,27 @@ function chunksAgain(chance: Chance, shard: Shard, rows: readonly StalledRow[]):
   return [...byChunk].map(([chunkId, members]) => {
     const first = members[0]!;
     const chunk: OutboxChunk = {
-      chunkId, shard: shard.name, billerId: first.billerId, dataType: first.dataType,
-      dpStart: first.dpId, dpEnd: members.at(-1)!.dpId, rows: members.length,
+      chunkId,
+      shard: shard.name,
+      billerId: first.billerId,
+      dataType: first.dataType,
+      dpStart: first.dpId,
+      dpEnd: members.at(-1)!.dpId,
+      rows: members.length,
     };
     const ordinal = Math.max(...members.map((row) => row.ordinal));
     return chunkMessage(chunk, `${chunkId}:s${ordinal}`, newTraceparent(chance));
   });
 }
 
-const sweptRecord = (ports: SweepStalledPorts, settings: SweepStalledSettings, shard: Shard, row: StalledRow, now: Instant): Promise<OutgoingMessage> =>
+const sweptRecord = (
+  ports: SweepStalledPorts,
+  settings: SweepStalledSettings,
+  shard: Shard,
+  row: StalledRow,
+  now: Instant,
+): Promise<OutgoingMessage> =>
   recordAgainFor(ports.profiles, settings, messageOf({ ...row, shard: shard.name, occurredAt: now }), {
-    link: sweepChain(row.ordinal), traceparent: newTraceparent(ports.chance),
+    link: sweepChain(row.ordinal),
+    traceparent: newTraceparent(ports.chance),
   });

@@ -121,7 +121,9 @@ function tellEnd(options: RunAllOptions, totals: readonly ShardTotal[], end: Run
 async function totalsOf(container: Container): Promise<readonly ShardTotal[]> {
   const shards = container.get(TOKENS.shards).all();
   const totals = await Promise.all(shards.map((shard) => shard.totals()));
-  const damaged = totals.flatMap((each, index) => (each.damaged ?? []).map((what) => `shard ${shards[index]!.name}: ${what}`));
+  const damaged = totals.flatMap((each, index) =>
+    (each.damaged ?? []).map((what) => `shard ${shards[index]!.name}: ${what}`),
+  );
   if (damaged.length > 0) printer.complain(damaged.map((what) => `datapump: ${what}; see: datapump status`));
   return totals.flat();
 }

@@ -4,6 +4,7 @@ import { hostPatterns } from './allowed-hosts-setting';
 import { choice, flag, listOf, optional, type SettingKind, text, url, wholeNumber } from './setting-kinds';
 import { shardAddresses } from './shard-registry-setting';
 import { DEFAULT_SUBSCRIPTIONS, subscriptionNames } from './subscriptions-setting';
+import { path, shardNames } from './visible-kinds';
 
 export interface Declaration<Value = unknown> {
   readonly kind: SettingKind<Value>;
@@ -15,7 +16,6 @@ export interface Declaration<Value = unknown> {
 }
 
 const declare = <Value>(declaration: Declaration<Value>): Declaration<Value> => declaration;
-const path = text('a path of visible characters', /^(?!\s*$)[^\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]+$/u);
 const secretName = text('the name of a secret', /^[0-9A-Za-z._-]{1,127}$/);
 const number = (min: number, max: number) => wholeNumber({ min, max });
 
@@ -75,7 +75,7 @@ export const DECLARATIONS = {
       'File that remembers how far the event store had come, outside of every backup; best on another disk. Empty: history/witness.sqlite in Data:Folder.',
   }),
   'Shards:Names': declare({
-    kind: listOf('shard names, each the name of a file without slashes', /^(?!\.)[^\s:/\\\p{Cc}\p{Cf}\p{Cs}\p{Default_Ignorable_Code_Point}\u2800]{1,56}$/u),
+    kind: shardNames,
     default: [],
     sentence: 'Shards this installation works on; empty: every shard whose file lies in Data:Folder.',
   }),

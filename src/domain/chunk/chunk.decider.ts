@@ -18,11 +18,16 @@ export const chunkDecider: Decider<Chunk, ChunkCommand, ChunkEvent, ChunkRefusal
   decide(command, state) {
     switch (command.type) {
       case 'PlanChunk':
-        return state.status === 'unplanned' ? accepted<ChunkEvent>({ type: 'ChunkPlanned', data: command.plan }) : alreadySo;
+        return state.status === 'unplanned'
+          ? accepted<ChunkEvent>({ type: 'ChunkPlanned', data: command.plan })
+          : alreadySo;
       case 'StartFetch':
         if (state.status === 'fetching' && state.rowByRow === command.rowByRow) return alreadySo;
         if (state.status === 'published') return refused('chunk-published');
-        return accepted<ChunkEvent>({ type: 'ChunkFetchStarted', data: { at: command.at, rowByRow: command.rowByRow } });
+        return accepted<ChunkEvent>({
+          type: 'ChunkFetchStarted',
+          data: { at: command.at, rowByRow: command.rowByRow },
+        });
       case 'RecordPublished':
         if (state.status === 'published') return alreadySo;
         if (state.status !== 'fetching') return refused('fetch-not-started');

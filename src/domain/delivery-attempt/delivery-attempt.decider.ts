@@ -1,11 +1,26 @@
 import { accepted, alreadySo, type Decider, type Decision, refused } from '../decider';
 import { type Instant } from '../instant';
 import {
-  type DeliveryAttemptAccepted, type DeliveryAttemptDeclined, type DeliveryAttemptEvent, type DeliveryAttemptInquired,
-  type DeliveryAttemptNotExecuted, type DeliveryAttemptNotSent, type DeliveryAttemptOutcomeUnknown, type DeliveryAttemptResolvedByInquiry,
-  type DeliveryAttemptResolvedByOperator, type DeliveryAttemptStarted, type DeliveryAttemptThrottled, type ResolvedOutcome,
+  type DeliveryAttemptAccepted,
+  type DeliveryAttemptDeclined,
+  type DeliveryAttemptEvent,
+  type DeliveryAttemptInquired,
+  type DeliveryAttemptNotExecuted,
+  type DeliveryAttemptNotSent,
+  type DeliveryAttemptOutcomeUnknown,
+  type DeliveryAttemptResolvedByInquiry,
+  type DeliveryAttemptResolvedByOperator,
+  type DeliveryAttemptStarted,
+  type DeliveryAttemptThrottled,
+  type ResolvedOutcome,
 } from './delivery-attempt.events';
-import { absentAttempt, type ClosedAttempt, type DeliveryAttempt, effectOf, evolveDeliveryAttempt } from './delivery-attempt.state';
+import {
+  absentAttempt,
+  type ClosedAttempt,
+  type DeliveryAttempt,
+  effectOf,
+  evolveDeliveryAttempt,
+} from './delivery-attempt.state';
 
 /** The events that may close an attempt; the first to be appended wins, every other becomes a late observation. */
 export type ClosingEvent =
@@ -18,7 +33,10 @@ export type ClosingEvent =
   | DeliveryAttemptResolvedByOperator;
 
 /** Members of the event; absent where there was no answer. */
-export type ObservedAnswer = Pick<DeliveryAttemptOutcomeUnknown['data'], 'httpStatus' | 'contentType' | 'snippet' | 'retryAfterMs'>;
+export type ObservedAnswer = Pick<
+  DeliveryAttemptOutcomeUnknown['data'],
+  'httpStatus' | 'contentType' | 'snippet' | 'retryAfterMs'
+>;
 
 export type DeliveryAttemptCommand =
   | { readonly type: 'StartAttempt'; readonly start: DeliveryAttemptStarted['data'] }
@@ -28,15 +46,32 @@ export type DeliveryAttemptCommand =
    */
   | { readonly type: 'CloseAttempt'; readonly closing: ClosingEvent; readonly resendsSeen?: number }
   /** `observation` is one more than what this caller saw before, so that telling it twice is telling it once. */
-  | { readonly type: 'ObserveUnknown'; readonly code: string; readonly at: Instant; readonly observation: number; readonly answer?: ObservedAnswer }
-  | { readonly type: 'RecordInquiry'; readonly answer: DeliveryAttemptInquired['data']['answer']; readonly at: Instant; readonly observation: number }
+  | {
+      readonly type: 'ObserveUnknown';
+      readonly code: string;
+      readonly at: Instant;
+      readonly observation: number;
+      readonly answer?: ObservedAnswer;
+    }
+  | {
+      readonly type: 'RecordInquiry';
+      readonly answer: DeliveryAttemptInquired['data']['answer'];
+      readonly at: Instant;
+      readonly observation: number;
+    }
   | { readonly type: 'StateResend'; readonly at: Instant; readonly notAfter: Instant; readonly ordinal: number };
 
-export type DeliveryAttemptRefusal = 'attempt-absent' | 'attempt-owned' | 'attempt-resent' | 'attempt-closed' | 'ordinal-out-of-order';
+export type DeliveryAttemptRefusal =
+  'attempt-absent' | 'attempt-owned' | 'attempt-resent' | 'attempt-closed' | 'ordinal-out-of-order';
 
 type Result = Decision<DeliveryAttemptEvent, DeliveryAttemptRefusal>;
 
-export const deliveryAttemptDecider: Decider<DeliveryAttempt, DeliveryAttemptCommand, DeliveryAttemptEvent, DeliveryAttemptRefusal> = {
+export const deliveryAttemptDecider: Decider<
+  DeliveryAttempt,
+  DeliveryAttemptCommand,
+  DeliveryAttemptEvent,
+  DeliveryAttemptRefusal
+> = {
   initialState: absentAttempt,
   evolve: evolveDeliveryAttempt,
   isTerminal: (state) => state.status === 'closed',
@@ -46,25 +81,35 @@ export const deliveryAttemptDecider: Decider<DeliveryAttempt, DeliveryAttemptCom
     switch (command.type) {
       case 'CloseAttempt':
         if (state.status === 'closed') return observeLate(command.closing, state);
-        if (outcomeOf(command.closing) === 'not-executed' && state.resends > (command.resendsSeen ?? 0)) return refused('attempt-resent');
+        if (outcomeOf(command.closing) === 'not-executed' && state.resends > (command.resendsSeen ?? 0))
+          return refused('attempt-resent');
         return accepted<DeliveryAttemptEvent>(command.closing);
       case 'ObserveUnknown':
         if (state.status === 'closed' || state.unknowns >= command.observation) return alreadySo;
         if (command.observation !== state.unknowns + 1) return refused('ordinal-out-of-order');
-        return accepted<DeliveryAttemptEvent>({ type: 'DeliveryAttemptOutcomeUnknown', data: { code: command.code, at: command.at, ...command.answer } });
+        return accepted<DeliveryAttemptEvent>({
+          type: 'DeliveryAttemptOutcomeUnknown',
+          data: { code: command.code, at: command.at, ...command.answer },
+        });
       case 'RecordInquiry': {
         if (state.status === 'closed') return alreadySo;
         const { pending, cannotTell, unavailable } = state.inquiries;
         const inquired = pending + cannotTell + unavailable;
         if (inquired >= command.observation) return alreadySo;
         if (command.observation !== inquired + 1) return refused('ordinal-out-of-order');
-        return accepted<DeliveryAttemptEvent>({ type: 'DeliveryAttemptInquired', data: { answer: command.answer, at: command.at } });
+        return accepted<DeliveryAttemptEvent>({
+          type: 'DeliveryAttemptInquired',
+          data: { answer: command.answer, at: command.at },
+        });
       }
       case 'StateResend':
         if (state.status === 'closed') return refused('attempt-closed');
         if (command.ordinal <= state.resends) return refused('attempt-owned');
         if (command.ordinal !== state.resends + 1) return refused('ordinal-out-of-order');
-        return accepted<DeliveryAttemptEvent>({ type: 'DeliveryAttemptResent', data: { at: command.at, notAfter: command.notAfter } });
+        return accepted<DeliveryAttemptEvent>({
+          type: 'DeliveryAttemptResent',
+          data: { at: command.at, notAfter: command.notAfter },
+        });
     }
   },
 };
@@ -99,8 +144,13 @@ function observeLate(closing: ClosingEvent, state: ClosedAttempt): Result {
 /** Two acceptances under different references of the biller are two effects. */
 function isAnotherEffect(closing: ClosingEvent, state: ClosedAttempt): boolean {
   const reference = referenceOf(closing).billerReference;
-  return outcomeOf(closing) === 'accepted' && state.closing.as === 'accepted'
-    && reference !== undefined && state.closing.billerReference !== undefined && reference !== state.closing.billerReference;
+  return (
+    outcomeOf(closing) === 'accepted' &&
+    state.closing.as === 'accepted' &&
+    reference !== undefined &&
+    state.closing.billerReference !== undefined &&
+    reference !== state.closing.billerReference
+  );
 }
 
 function outcomeOf(closing: ClosingEvent): ResolvedOutcome {

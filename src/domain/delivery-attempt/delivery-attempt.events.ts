@@ -66,7 +66,8 @@ export interface DeliveryAttemptNotSent {
     /** What kept the request from leaving, whatever the time. */
     readonly code?: string;
     /** Why no call was to be made; absent: its time was over, or an older version took it. */
-    readonly why?: 'row-withdrawn' | 'row-not-valid' | 'cannot-prepare' | 'given-up-by-broker' | 'too-old' | 'identity-conflict';
+    readonly why?:
+      'row-withdrawn' | 'row-not-valid' | 'cannot-prepare' | 'given-up-by-broker' | 'too-old' | 'identity-conflict';
   };
 }
 /** Observed; does not close the attempt. */

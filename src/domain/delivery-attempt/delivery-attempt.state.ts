@@ -1,4 +1,8 @@
-import { type DeliveryAttemptEvent, type DeliveryAttemptStarted, type ResolvedOutcome } from './delivery-attempt.events';
+import {
+  type DeliveryAttemptEvent,
+  type DeliveryAttemptStarted,
+  type ResolvedOutcome,
+} from './delivery-attempt.events';
 import { latest, type Instant, plusMs } from '../instant';
 
 /** absent → open → closed. An open attempt may be observed, inquired and resent any bounded number of times. */
@@ -42,8 +46,12 @@ export const effectOf = (closing: Closing): ResolvedOutcome =>
 export function evolveDeliveryAttempt(state: DeliveryAttempt, event: DeliveryAttemptEvent): DeliveryAttempt {
   if (event.type === 'DeliveryAttemptStarted') {
     return {
-      status: 'open', started: event.data, ownedUntil: event.data.notAfter, unknowns: 0,
-      inquiries: { pending: 0, cannotTell: 0, unavailable: 0 }, resends: 0,
+      status: 'open',
+      started: event.data,
+      ownedUntil: event.data.notAfter,
+      unknowns: 0,
+      inquiries: { pending: 0, cannotTell: 0, unavailable: 0 },
+      resends: 0,
     };
   }
   if (state.status === 'absent') return state;
@@ -107,13 +115,21 @@ function closed(state: OpenAttempt, closing: Closing): ClosedAttempt {
   return { status: 'closed', started: state.started, closing, lateOutcomes: [], doublePostSuspected: false };
 }
 
-function resolved(outcome: ResolvedOutcome, billerReference: string | undefined, code: string | undefined, why: string): Closing {
+function resolved(
+  outcome: ResolvedOutcome,
+  billerReference: string | undefined,
+  code: string | undefined,
+  why: string,
+): Closing {
   if (outcome === 'accepted') return { as: 'accepted', billerReference };
   if (outcome === 'declined') return { as: 'declined', code };
   return { as: 'not-executed', code: why };
 }
 
-function counted(inquiries: OpenAttempt['inquiries'], answer: 'pending' | 'cannot-tell' | 'unavailable'): OpenAttempt['inquiries'] {
+function counted(
+  inquiries: OpenAttempt['inquiries'],
+  answer: 'pending' | 'cannot-tell' | 'unavailable',
+): OpenAttempt['inquiries'] {
   switch (answer) {
     case 'pending':
       return { ...inquiries, pending: inquiries.pending + 1 };

@@ -2,8 +2,14 @@ import { accepted, alreadySo, type Decider, type Decision, refused } from '../de
 import { type Instant } from '../instant';
 import { sameMoney } from '../money';
 import {
-  type DeadLetterReason, type DoubtCause, type DpRecordDiscovered, type DpRecordEvent, type DpRecordRejected,
-  type DpRecordSkipped, type DpRecordValidated, type ParkCause,
+  type DeadLetterReason,
+  type DoubtCause,
+  type DpRecordDiscovered,
+  type DpRecordEvent,
+  type DpRecordRejected,
+  type DpRecordSkipped,
+  type DpRecordValidated,
+  type ParkCause,
 } from './dp-record.events';
 import { type DpRecord, evolveDpRecord, type KnownDpRecord, unknownDpRecord } from './dp-record.state';
 import { type RowStatus } from './row-status';
@@ -15,15 +21,40 @@ export type DpRecordCommand =
   | { readonly type: 'DiscoverDpRecord'; readonly discovery: DpRecordDiscovered['data']; readonly verdict: Verdict }
   | { readonly type: 'RevalidateDpRecord'; readonly verdict: Verdict }
   | { readonly type: 'WithdrawDpRecord'; readonly at: Instant }
-  | { readonly type: 'ParkDpRecord'; readonly cause: ParkCause; readonly until: Instant; readonly attempt?: number; readonly keyFirstUsedAt?: Instant }
-  | { readonly type: 'ScheduleRetry'; readonly attempt: number; readonly at: Instant; readonly spent: boolean; readonly keyFirstUsedAt?: Instant }
+  | {
+      readonly type: 'ParkDpRecord';
+      readonly cause: ParkCause;
+      readonly until: Instant;
+      readonly attempt?: number;
+      readonly keyFirstUsedAt?: Instant;
+    }
+  | {
+      readonly type: 'ScheduleRetry';
+      readonly attempt: number;
+      readonly at: Instant;
+      readonly spent: boolean;
+      readonly keyFirstUsedAt?: Instant;
+    }
   | { readonly type: 'HoldInDoubt'; readonly attempt: number; readonly cause: DoubtCause }
   /** The store that knew its attempts is lost; `attempt` is above every one that anything still tells of. */
   | { readonly type: 'HoldUnderLostHistory'; readonly discovery: DpRecordDiscovered['data']; readonly attempt: number }
   | { readonly type: 'RecordDelivered'; readonly attempt: number; readonly billerReference?: string }
   | { readonly type: 'RecordDeclined'; readonly attempt: number; readonly code?: string }
-  | { readonly type: 'DeadLetterDpRecord'; readonly reason: DeadLetterReason; readonly description: string; readonly attempt?: number; readonly keyFirstUsedAt?: Instant }
-  | { readonly type: 'RedriveDpRecord'; readonly ordinal: number; readonly by: string; readonly claimedBy?: string; readonly reason: string; readonly at: Instant }
+  | {
+      readonly type: 'DeadLetterDpRecord';
+      readonly reason: DeadLetterReason;
+      readonly description: string;
+      readonly attempt?: number;
+      readonly keyFirstUsedAt?: Instant;
+    }
+  | {
+      readonly type: 'RedriveDpRecord';
+      readonly ordinal: number;
+      readonly by: string;
+      readonly claimedBy?: string;
+      readonly reason: string;
+      readonly at: Instant;
+    }
   | { readonly type: 'ConfirmReconciled'; readonly status: RowStatus };
 
 export type DpRecordRefusal =
@@ -41,7 +72,13 @@ export type DpRecordRefusal =
 type Result = Decision<DpRecordEvent, DpRecordRefusal>;
 type CommandOf<T extends DpRecordCommand['type']> = Extract<DpRecordCommand, { type: T }>;
 
-const TERMINAL: ReadonlySet<DpRecord['status']> = new Set(['delivered', 'declined', 'rejected', 'skipped', 'withdrawn'] as const);
+const TERMINAL: ReadonlySet<DpRecord['status']> = new Set([
+  'delivered',
+  'declined',
+  'rejected',
+  'skipped',
+  'withdrawn',
+] as const);
 
 export const isFinished = (state: DpRecord): boolean => TERMINAL.has(state.status);
 
@@ -102,16 +139,19 @@ export const dpRecordDecider: Decider<DpRecord, DpRecordCommand, DpRecordEvent, 
 };
 
 function discover({ discovery, verdict }: CommandOf<'DiscoverDpRecord'>, state: DpRecord): Result {
-  if (state.status === 'unknown') return accepted<DpRecordEvent>({ type: 'DpRecordDiscovered', data: discovery }, verdict);
+  if (state.status === 'unknown')
+    return accepted<DpRecordEvent>({ type: 'DpRecordDiscovered', data: discovery }, verdict);
   return isAnother(discovery, state) ? refused('identity-conflict') : alreadySo;
 }
 
 /** Where there is no payment to compare, the customer tells: an id used again must not pass for what it was. */
 export const isAnother = (
-  discovery: Pick<KnownDpRecord, 'dataType' | 'customerId'> & Partial<Pick<KnownDpRecord, 'paymentId'>>, state: KnownDpRecord,
+  discovery: Pick<KnownDpRecord, 'dataType' | 'customerId'> & Partial<Pick<KnownDpRecord, 'paymentId'>>,
+  state: KnownDpRecord,
 ): boolean =>
-  state.paymentId !== discovery.paymentId || state.dataType !== discovery.dataType
-  || (state.paymentId === undefined && state.customerId !== discovery.customerId);
+  state.paymentId !== discovery.paymentId ||
+  state.dataType !== discovery.dataType ||
+  (state.paymentId === undefined && state.customerId !== discovery.customerId);
 
 /** Found and held in one: no verdict, since it was judged under the history that is lost. */
 function holdUnderLostHistory({ discovery, attempt }: CommandOf<'HoldUnderLostHistory'>, state: DpRecord): Result {
@@ -125,7 +165,12 @@ function holdUnderLostHistory({ discovery, attempt }: CommandOf<'HoldUnderLostHi
 }
 
 function revalidate({ verdict }: CommandOf<'RevalidateDpRecord'>, state: KnownDpRecord): Result {
-  if (verdict.type === 'DpRecordValidated' && state.status === 'pending' && state.validatedHash === verdict.data.validatedHash) return alreadySo;
+  if (
+    verdict.type === 'DpRecordValidated' &&
+    state.status === 'pending' &&
+    state.validatedHash === verdict.data.validatedHash
+  )
+    return alreadySo;
   if (verdict.type === 'DpRecordRejected' && state.status === 'rejected') return alreadySo;
   if (verdict.type === 'DpRecordSkipped' && state.status === 'skipped') return alreadySo;
   return whilePending(state, verdict);
@@ -145,7 +190,8 @@ function park({ cause, until, attempt, keyFirstUsedAt }: CommandOf<'ParkDpRecord
   const parked: DpRecordEvent = {
     type: 'DpRecordParked',
     data: {
-      cause, until,
+      cause,
+      until,
       ...(attempt === undefined ? {} : { attempt }),
       ...(keyFirstUsedAt === undefined ? {} : { keyFirstUsedAt }),
     },
@@ -153,7 +199,10 @@ function park({ cause, until, attempt, keyFirstUsedAt }: CommandOf<'ParkDpRecord
   return concludes ? concludeNotExecuted(state, parked) : whilePending(state, parked);
 }
 
-function scheduleRetry({ attempt, at, spent, keyFirstUsedAt }: CommandOf<'ScheduleRetry'>, state: KnownDpRecord): Result {
+function scheduleRetry(
+  { attempt, at, spent, keyFirstUsedAt }: CommandOf<'ScheduleRetry'>,
+  state: KnownDpRecord,
+): Result {
   if (attempt < state.nextAttempt) return alreadySo;
   if (attempt > state.nextAttempt) return refused('attempt-out-of-order');
   return concludeNotExecuted(state, {
@@ -178,7 +227,10 @@ function recordDelivered({ attempt, billerReference }: CommandOf<'RecordDelivere
 
 function recordDeclined({ attempt, code }: CommandOf<'RecordDeclined'>, state: KnownDpRecord): Result {
   if (state.status === 'declined') return alreadySo;
-  return resultOf(attempt, state, { type: 'DpRecordDeclined', data: { attempt, ...(code === undefined ? {} : { code }) } });
+  return resultOf(attempt, state, {
+    type: 'DpRecordDeclined',
+    data: { attempt, ...(code === undefined ? {} : { code }) },
+  });
 }
 
 /** A result may come while the record is under way or held in doubt, and only from the newest attempt. */
@@ -189,14 +241,18 @@ function resultOf(attempt: number, state: KnownDpRecord, event: DpRecordEvent): 
   return accepted(event);
 }
 
-function deadLetter({ reason, description, attempt, keyFirstUsedAt }: CommandOf<'DeadLetterDpRecord'>, state: KnownDpRecord): Result {
+function deadLetter(
+  { reason, description, attempt, keyFirstUsedAt }: CommandOf<'DeadLetterDpRecord'>,
+  state: KnownDpRecord,
+): Result {
   if (state.status === 'dead-lettered') return alreadySo;
   if (attempt !== undefined && attempt < state.nextAttempt) return alreadySo;
   if (attempt !== undefined && attempt > state.nextAttempt) return refused('attempt-out-of-order');
   const deadLettered: DpRecordEvent = {
     type: 'DpRecordDeadLettered',
     data: {
-      reason, description,
+      reason,
+      description,
       ...(attempt === undefined ? {} : { attempt }),
       ...(keyFirstUsedAt === undefined ? {} : { keyFirstUsedAt }),
     },
@@ -208,7 +264,10 @@ function redrive({ ordinal, by, claimedBy, reason, at }: CommandOf<'RedriveDpRec
   if (ordinal <= state.redrives) return alreadySo;
   if (state.status !== 'dead-lettered') return refused('record-not-dead-lettered');
   if (ordinal !== state.redrives + 1) return refused('ordinal-out-of-order');
-  return accepted<DpRecordEvent>({ type: 'DpRecordRedriven', data: { ordinal, by, ...(claimedBy === undefined ? {} : { claimedBy }), reason, at } });
+  return accepted<DpRecordEvent>({
+    type: 'DpRecordRedriven',
+    data: { ordinal, by, ...(claimedBy === undefined ? {} : { claimedBy }), reason, at },
+  });
 }
 
 function confirmReconciled({ status }: CommandOf<'ConfirmReconciled'>, state: KnownDpRecord): Result {

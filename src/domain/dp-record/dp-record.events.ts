@@ -4,7 +4,14 @@
  * numbers, since the store cannot forget.
  */
 import { type DataType } from '../biller/data-type';
-import { type BillerId, type ChunkId, type CustomerId, type DpId, type PaymentId, type ShardName } from '../identifiers';
+import {
+  type BillerId,
+  type ChunkId,
+  type CustomerId,
+  type DpId,
+  type PaymentId,
+  type ShardName,
+} from '../identifiers';
 import { type Instant } from '../instant';
 import { type Money } from '../money';
 import { type RowStatus } from './row-status';
@@ -155,7 +162,8 @@ export interface DpRecordDeadLettered {
   };
 }
 
-export type DeadLetterReason = 'AttemptsUsedUp' | 'TooOld' | 'DeadLetteredByBroker' | 'CannotPrepare' | 'IdentityConflict';
+export type DeadLetterReason =
+  'AttemptsUsedUp' | 'TooOld' | 'DeadLetteredByBroker' | 'CannotPrepare' | 'IdentityConflict';
 
 export interface DpRecordRedriven {
   readonly type: 'DpRecordRedriven';

@@ -13,12 +13,20 @@ export type DpRecord =
   | { readonly status: 'unknown' }
   | Pending
   | ({ readonly status: 'in-doubt'; readonly attempt: number; readonly cause: DoubtCause } & Known)
-  | ({ readonly status: 'delivered' | 'declined'; readonly attempt: number; readonly result: string | undefined } & Known)
+  | ({
+      readonly status: 'delivered' | 'declined';
+      readonly attempt: number;
+      readonly result: string | undefined;
+    } & Known)
   | ({ readonly status: 'rejected' | 'skipped' | 'withdrawn' } & Known)
   | ({ readonly status: 'dead-lettered'; readonly reason: DeadLetterReason } & Known);
 
 export type KnownDpRecord = Exclude<DpRecord, { status: 'unknown' }>;
-export type Pending = { readonly status: 'pending'; readonly parked: ParkCause | undefined; readonly dueAt: Instant | undefined } & Known;
+export type Pending = {
+  readonly status: 'pending';
+  readonly parked: ParkCause | undefined;
+  readonly dueAt: Instant | undefined;
+} & Known;
 
 interface Known {
   readonly billerId: BillerId;
@@ -47,10 +55,23 @@ export function evolveDpRecord(state: DpRecord, event: DpRecordEvent): DpRecord 
   if (event.type === 'DpRecordDiscovered') {
     const { billerId, dpId, shard, dataType, customerId, paymentId, amount, at } = event.data;
     return {
-      status: 'pending', parked: undefined, dueAt: undefined,
-      billerId, dpId, shard, dataType, customerId, paymentId, amount,
-      validatedHash: undefined, openedAt: at, nextAttempt: 1, spentTries: 0,
-      keyFirstUsedAt: undefined, redrives: 0, reconciled: false,
+      status: 'pending',
+      parked: undefined,
+      dueAt: undefined,
+      billerId,
+      dpId,
+      shard,
+      dataType,
+      customerId,
+      paymentId,
+      amount,
+      validatedHash: undefined,
+      openedAt: at,
+      nextAttempt: 1,
+      spentTries: 0,
+      keyFirstUsedAt: undefined,
+      redrives: 0,
+      reconciled: false,
     };
   }
   return state.status === 'unknown' ? state : evolveKnown(state, event);
@@ -60,8 +81,14 @@ function evolveKnown(state: KnownDpRecord, event: Exclude<DpRecordEvent, { type:
   const known: Known = state.reconciled ? { ...state, reconciled: false } : state;
   switch (event.type) {
     case 'DpRecordValidated':
-      return { ...known, status: 'pending', parked: undefined, dueAt: undefined,
-        validatedHash: event.data.validatedHash, amount: event.data.amount ?? state.amount };
+      return {
+        ...known,
+        status: 'pending',
+        parked: undefined,
+        dueAt: undefined,
+        validatedHash: event.data.validatedHash,
+        amount: event.data.amount ?? state.amount,
+      };
     case 'DpRecordRejected':
       return { ...known, status: 'rejected' };
     case 'DpRecordSkipped':
@@ -69,29 +96,58 @@ function evolveKnown(state: KnownDpRecord, event: Exclude<DpRecordEvent, { type:
     case 'DpRecordWithdrawn':
       return { ...known, status: 'withdrawn' };
     case 'DpRecordParked':
-      return { ...known, status: 'pending', parked: event.data.cause, dueAt: event.data.until,
-        nextAttempt: event.data.cause === 'throttled' && event.data.attempt !== undefined
-          ? event.data.attempt + 1 : state.nextAttempt,
-        keyFirstUsedAt: state.keyFirstUsedAt ?? event.data.keyFirstUsedAt };
+      return {
+        ...known,
+        status: 'pending',
+        parked: event.data.cause,
+        dueAt: event.data.until,
+        nextAttempt:
+          event.data.cause === 'throttled' && event.data.attempt !== undefined
+            ? event.data.attempt + 1
+            : state.nextAttempt,
+        keyFirstUsedAt: state.keyFirstUsedAt ?? event.data.keyFirstUsedAt,
+      };
     case 'DpRecordRetryScheduled':
-      return { ...known, status: 'pending', parked: undefined, dueAt: event.data.at,
+      return {
+        ...known,
+        status: 'pending',
+        parked: undefined,
+        dueAt: event.data.at,
         nextAttempt: event.data.attempt + 1,
         spentTries: state.spentTries + (event.data.spent ? 1 : 0),
-        keyFirstUsedAt: state.keyFirstUsedAt ?? event.data.keyFirstUsedAt };
+        keyFirstUsedAt: state.keyFirstUsedAt ?? event.data.keyFirstUsedAt,
+      };
     case 'DpRecordHeldInDoubt':
       // Where history was lost, the attempt in doubt may not be the next one by what is left of the stream.
-      return { ...known, status: 'in-doubt', attempt: event.data.attempt, cause: event.data.cause, nextAttempt: event.data.attempt };
+      return {
+        ...known,
+        status: 'in-doubt',
+        attempt: event.data.attempt,
+        cause: event.data.cause,
+        nextAttempt: event.data.attempt,
+      };
     case 'DpRecordDelivered':
       return { ...known, status: 'delivered', attempt: event.data.attempt, result: event.data.billerReference };
     case 'DpRecordDeclined':
       return { ...known, status: 'declined', attempt: event.data.attempt, result: event.data.code };
     case 'DpRecordDeadLettered':
-      return { ...known, status: 'dead-lettered', reason: event.data.reason,
+      return {
+        ...known,
+        status: 'dead-lettered',
+        reason: event.data.reason,
         nextAttempt: event.data.attempt === undefined ? state.nextAttempt : event.data.attempt + 1,
-        keyFirstUsedAt: state.keyFirstUsedAt ?? event.data.keyFirstUsedAt };
+        keyFirstUsedAt: state.keyFirstUsedAt ?? event.data.keyFirstUsedAt,
+      };
     case 'DpRecordRedriven':
-      return { ...known, status: 'pending', parked: undefined, dueAt: undefined,
-        openedAt: event.data.at, spentTries: 0, redrives: event.data.ordinal };
+      return {
+        ...known,
+        status: 'pending',
+        parked: undefined,
+        dueAt: undefined,
+        openedAt: event.data.at,
+        spentTries: 0,
+        redrives: event.data.ordinal,
+      };
     case 'DpRecordReconciled':
       return { ...state, reconciled: true };
   }

@@ -1,5 +1,12 @@
 import { type DataType } from '../biller/data-type';
-import { type BillerId, type ChunkId, type CustomerId, type DpId, type PaymentId, type ShardName } from '../identifiers';
+import {
+  type BillerId,
+  type ChunkId,
+  type CustomerId,
+  type DpId,
+  type PaymentId,
+  type ShardName,
+} from '../identifiers';
 import { type Instant } from '../instant';
 import { type Money } from '../money';
 import { type RowStatus } from './row-status';

@@ -10,7 +10,16 @@
  * between the two stores, a slow writer) must not keep the record's end from being written for ever.
  */
 export const ROW_STATUSES = [
-  'New', 'Queued', 'Published', 'Delivered', 'Declined', 'Failed', 'InDoubt', 'Rejected', 'Skipped', 'Withdrawn',
+  'New',
+  'Queued',
+  'Published',
+  'Delivered',
+  'Declined',
+  'Failed',
+  'InDoubt',
+  'Rejected',
+  'Skipped',
+  'Withdrawn',
 ] as const;
 export type RowStatus = (typeof ROW_STATUSES)[number];
 

@@ -69,7 +69,10 @@ function maskNumbers(text: string): string {
     for (const [first, last] of cardsIn(run)) {
       while (opaque[0] && opaque[0].to < run[last]!.to) opaque.shift();
       if (opaque[0] && opaque[0].from <= run[first]!.from) continue;
-      const tail = run.slice(last - LEFT_READABLE + 1, last + 1).map(({ value }) => value).join('');
+      const tail = run
+        .slice(last - LEFT_READABLE + 1, last + 1)
+        .map(({ value }) => value)
+        .join('');
       // The bracket is no separator: what is left joins with nothing around it to a number again.
       masked += `${text.slice(kept, run[first]!.from)}[card ****${tail}]`;
       kept = run[last]!.to;
@@ -131,7 +134,10 @@ function lastOfCard(run: readonly Digit[], first: number, endsGroup: (index: num
 }
 
 function isCard(run: readonly Digit[], first: number, length: number): boolean {
-  const prefix = run.slice(first, first + 4).map(({ value }) => value).join('');
+  const prefix = run
+    .slice(first, first + 4)
+    .map(({ value }) => value)
+    .join('');
   const issued = ISSUERS.some(({ from, to, lengths }) => {
     const start = prefix.slice(0, from.length);
     return start >= from && start <= to && lengths.includes(length);

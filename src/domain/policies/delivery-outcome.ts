@@ -28,15 +28,22 @@ export interface UnclearAnswer {
 export const RETRY_AFTER_MIN_MS = 1_000;
 export const RETRY_AFTER_MAX_MS = 3_600_000;
 
-export const saneRetryAfterMs = (askedMs: number): number => Math.min(RETRY_AFTER_MAX_MS, Math.max(RETRY_AFTER_MIN_MS, askedMs));
+export const saneRetryAfterMs = (askedMs: number): number =>
+  Math.min(RETRY_AFTER_MAX_MS, Math.max(RETRY_AFTER_MIN_MS, askedMs));
 
 /** The event that closes the attempt; undefined where nothing may close it yet. */
 export function closingEventOf(outcome: CallOutcome): ClosingEvent | undefined {
   switch (outcome.kind) {
     case 'accepted':
-      return { type: 'DeliveryAttemptAccepted', data: { httpStatus: outcome.httpStatus, ...optional('billerReference', outcome.billerReference) } };
+      return {
+        type: 'DeliveryAttemptAccepted',
+        data: { httpStatus: outcome.httpStatus, ...optional('billerReference', outcome.billerReference) },
+      };
     case 'declined':
-      return { type: 'DeliveryAttemptDeclined', data: { httpStatus: outcome.httpStatus, ...optional('code', outcome.code) } };
+      return {
+        type: 'DeliveryAttemptDeclined',
+        data: { httpStatus: outcome.httpStatus, ...optional('code', outcome.code) },
+      };
     case 'throttled':
       return {
         type: 'DeliveryAttemptThrottled',
@@ -45,7 +52,10 @@ export function closingEventOf(outcome: CallOutcome): ClosingEvent | undefined {
     case 'not-executed':
       return { type: 'DeliveryAttemptNotExecuted', data: { code: outcome.code } };
     case 'not-sent':
-      return { type: 'DeliveryAttemptNotSent', data: { lateByMs: outcome.lateByMs, ...optional('code', outcome.code) } };
+      return {
+        type: 'DeliveryAttemptNotSent',
+        data: { lateByMs: outcome.lateByMs, ...optional('code', outcome.code) },
+      };
     case 'unknown':
       return undefined;
   }

@@ -43,7 +43,8 @@ export function nextDeliveryStep({ record, attempt, row, doubtTerms, gate, now }
 
   const settledStatus = rowStatusOf(record);
   if (settledStatus !== undefined) {
-    if (record.status === 'in-doubt' && attempt.status === 'closed') return { step: 'conclude', attempt: record.attempt };
+    if (record.status === 'in-doubt' && attempt.status === 'closed')
+      return { step: 'conclude', attempt: record.attempt };
     // A slow redrive may have reopened the row after the record was held or dead-lettered: it must be listed again.
     const rowAgrees = row === undefined || row.status === settledStatus;
     return record.reconciled && rowAgrees ? { step: 'complete' } : { step: 'reconcile-row', status: settledStatus };
@@ -68,7 +69,8 @@ const waitsForTime = (record: DpRecord): boolean =>
 
 /** Only a record with a stream gets one of the later statuses: without its stream, its attempts are unknown too. */
 const rowIsOurs = (row: DeliveryFacts['row']): boolean =>
-  rowIsAhead(row) || (row !== undefined && row.status !== 'New' && row.status !== 'Queued' && row.status !== 'Published');
+  rowIsAhead(row) ||
+  (row !== undefined && row.status !== 'New' && row.status !== 'Queued' && row.status !== 'Published');
 
 const ENDS: ReadonlySet<RowStatus> = new Set<RowStatus>(['Delivered', 'Declined', 'Rejected', 'Skipped', 'Withdrawn']);
 

@@ -23,8 +23,12 @@ export const isOpen = (windows: readonly DeliveryWindow[], at: Instant): boolean
 function contains(window: DeliveryWindow, at: Instant): boolean {
   const local = localTime(at, window.timeZone);
   const dayBefore = WEEKDAYS[(WEEKDAYS.indexOf(local.day) + 6) % 7]!;
-  if (window.from < window.to) return window.days.includes(local.day) && local.time >= window.from && local.time < window.to;
-  return (window.days.includes(local.day) && local.time >= window.from) || (window.days.includes(dayBefore) && local.time < window.to);
+  if (window.from < window.to)
+    return window.days.includes(local.day) && local.time >= window.from && local.time < window.to;
+  return (
+    (window.days.includes(local.day) && local.time >= window.from) ||
+    (window.days.includes(dayBefore) && local.time < window.to)
+  );
 }
 
 const formatters = new Map<string, Intl.DateTimeFormat>();
@@ -32,7 +36,13 @@ const formatters = new Map<string, Intl.DateTimeFormat>();
 function localTime(at: Instant, timeZone: string): { day: Weekday; time: string } {
   let formatter = formatters.get(timeZone);
   if (!formatter) {
-    formatter = new Intl.DateTimeFormat('en-GB', { timeZone, weekday: 'short', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
+    formatter = new Intl.DateTimeFormat('en-GB', {
+      timeZone,
+      weekday: 'short',
+      hour: '2-digit',
+      minute: '2-digit',
+      hourCycle: 'h23',
+    });
     formatters.set(timeZone, formatter);
   }
   const parts = Object.fromEntries(formatter.formatToParts(new Date(at)).map(({ type, value }) => [type, value]));

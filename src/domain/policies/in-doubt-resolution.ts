@@ -32,7 +32,8 @@ export type DoubtStep =
   | { readonly step: 'operator'; readonly cause: DoubtCause };
 
 /** Until then the attempt's owner may be alive or its effect late: nobody else touches it. */
-export const doubtBeginsAt = (attempt: OpenAttempt, terms: DoubtTerms): Instant => plusMs(attempt.ownedUntil, terms.quarantineMs);
+export const doubtBeginsAt = (attempt: OpenAttempt, terms: DoubtTerms): Instant =>
+  plusMs(attempt.ownedUntil, terms.quarantineMs);
 
 /** The one rule for an open attempt: what to do next about its doubt. */
 export function resolveDoubt(attempt: OpenAttempt, terms: DoubtTerms, now: Instant): DoubtStep {
@@ -90,7 +91,12 @@ export type InquiryJudgement =
   | { readonly judged: 'operator'; readonly cause: DoubtCause };
 
 /** `askedAt`: when the question left, since an answer speaks of the past. */
-export function judgeInquiry(answer: InquiryAnswer, attempt: OpenAttempt, terms: DoubtTerms, askedAt: Instant): InquiryJudgement {
+export function judgeInquiry(
+  answer: InquiryAnswer,
+  attempt: OpenAttempt,
+  terms: DoubtTerms,
+  askedAt: Instant,
+): InquiryJudgement {
   switch (answer.answer) {
     case 'delivered':
       return answer.amount && attempt.started.amount && !sameMoney(answer.amount, attempt.started.amount)
@@ -102,7 +108,9 @@ export function judgeInquiry(answer: InquiryAnswer, attempt: OpenAttempt, terms:
       // It knew of the call before: an answer that contradicts itself is for a person.
       if (attempt.inquiries.pending > 0) return { judged: 'operator', cause: 'inquiry-contradicts-itself' };
       const trustedFrom = plusMs(doubtBeginsAt(attempt, terms), terms.capability.inquiry?.lagMs ?? 0);
-      return askedAt < trustedFrom ? { judged: 'too-early', until: trustedFrom } : { judged: 'closed', outcome: 'not-executed' };
+      return askedAt < trustedFrom
+        ? { judged: 'too-early', until: trustedFrom }
+        : { judged: 'closed', outcome: 'not-executed' };
     }
     case 'pending':
     case 'cannot-tell':

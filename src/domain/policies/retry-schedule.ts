@@ -2,7 +2,11 @@ import { type RetrySchedule } from '../biller/biller-profile';
 import { type Instant, msBetween, plusMs } from '../instant';
 
 /** Where a profile names none. */
-export const DEFAULT_RETRY_SCHEDULE: RetrySchedule = { kind: 'fixed', waitsMs: [1_000, 3_000, 5_000, 7_000], maxAgeMs: 24 * 3_600_000 };
+export const DEFAULT_RETRY_SCHEDULE: RetrySchedule = {
+  kind: 'fixed',
+  waitsMs: [1_000, 3_000, 5_000, 7_000],
+  maxAgeMs: 24 * 3_600_000,
+};
 
 const THROTTLED_AGAIN_FIRST_MS = 1_000;
 const THROTTLED_AGAIN_MAX_MS = 60_000;

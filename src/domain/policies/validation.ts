@@ -16,7 +16,8 @@ export type Validation =
 /** Every reason at once, so that a person mends a row in one go. A rejected row is never merely skipped. */
 export function validateRow(row: DpRow, profile: BillerProfile): Validation {
   const reasons = [...billerReasons(row, profile), ...customerReasons(row), ...paymentReasons(row)];
-  if (!isPlausible(row.createdAt) || (row.payment && !isPlausible(row.payment.paidAt))) reasons.push('date-implausible');
+  if (!isPlausible(row.createdAt) || (row.payment && !isPlausible(row.payment.paidAt)))
+    reasons.push('date-implausible');
   if (reasons.length > 0) return { verdict: 'rejected', reasons };
   const { allowedInvoiceTypes, skipNocs } = profile.constraints;
   if (row.payment && allowedInvoiceTypes && !allowedInvoiceTypes.includes(row.payment.invoiceType)) {
@@ -60,12 +61,22 @@ function* paymentReasons(row: DpRow): Generator<RejectionReason> {
  */
 export function validatedFields(row: DpRow): string {
   return JSON.stringify([
-    row.billerId, row.dataType, row.customerId, row.paymentId ?? null,
+    row.billerId,
+    row.dataType,
+    row.customerId,
+    row.paymentId ?? null,
     row.biller ? row.biller.active : null,
     row.customer ? [row.customer.billerId, row.customer.paperless, row.customer.autoPay] : null,
     row.payment
-      ? [row.payment.customerId, row.payment.billerId, row.payment.amount.minorUnits, row.payment.amount.currency,
-         row.payment.invoiceType, row.payment.achReturnCode ?? null, row.payment.paidAt]
+      ? [
+          row.payment.customerId,
+          row.payment.billerId,
+          row.payment.amount.minorUnits,
+          row.payment.amount.currency,
+          row.payment.invoiceType,
+          row.payment.achReturnCode ?? null,
+          row.payment.paidAt,
+        ]
       : null,
   ]);
 }

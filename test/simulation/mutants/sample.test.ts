@@ -44,17 +44,21 @@ it('draws the same places by the same seed, each once, over the parts by turns',
   expect(draw(sources, { ...options, seed: 4 })).not.toEqual(drawn);
 });
 
-it('finds drawn defects of the domain, and says by what', () => {
-  const { status, stdout } = spawnSync(
-    process.execPath,
-    [resolve(__dirname, '../simulate.cjs'), '--mutants', '--sample', '3', '--parts', 'src/domain', '--json'],
-    { encoding: 'utf8' },
-  );
-  const { scores, judged } = JSON.parse(stdout) as {
-    scores: readonly { of: number }[];
-    judged: readonly { judgement: object }[];
-  };
-  expect(scores).toMatchObject([{ part: 'src/domain', holds: true }]);
-  expect(judged.length).toBeGreaterThan(0);
-  expect(status).toBe(0);
-}, WHOLE_RUN_MS);
+it(
+  'finds drawn defects of the domain, and says by what',
+  () => {
+    const { status, stdout } = spawnSync(
+      process.execPath,
+      [resolve(__dirname, '../simulate.cjs'), '--mutants', '--sample', '3', '--parts', 'src/domain', '--json'],
+      { encoding: 'utf8' },
+    );
+    const { scores, judged } = JSON.parse(stdout) as {
+      scores: readonly { of: number }[];
+      judged: readonly { judgement: object }[];
+    };
+    expect(scores).toMatchObject([{ part: 'src/domain', holds: true }]);
+    expect(judged.length).toBeGreaterThan(0);
+    expect(status).toBe(0);
+  },
+  WHOLE_RUN_MS,
+);

@@ -1,6 +1,13 @@
 import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
-import { type CorrectionOrder, type CustomerCorrection, type ImportFate, type ImportResult, type PaymentImport, type PaymentReference } from '../../../src/application/ports/payment-imports';
+import {
+  type CorrectionOrder,
+  type CustomerCorrection,
+  type ImportFate,
+  type ImportResult,
+  type PaymentImport,
+  type PaymentReference,
+} from '../../../src/application/ports/payment-imports';
 import { ROWS_PER_CALL_MAX, type Shard } from '../../../src/application/ports/shard';
 import { type ClaimRequest, type OutboxChunk } from '../../../src/application/ports/shard-claims';
 import { type RowResult, type StalledRow, type StatusChange } from '../../../src/application/ports/shard-results';

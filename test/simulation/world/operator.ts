@@ -150,7 +150,9 @@ export class Operator {
   }
 
   private async order(container: Container, biller: BillerId, type: 'PauseBiller' | 'ResumeBiller'): Promise<void> {
-    await container.get(TOKENS.control).order(biller, { type, ordered: { ...BY, at: container.get(TOKENS.clock).now() } });
+    await container
+      .get(TOKENS.control)
+      .order(biller, { type, ordered: { ...BY, at: container.get(TOKENS.clock).now() } });
   }
 
   private add(name: string, run: Task['run']): void {
