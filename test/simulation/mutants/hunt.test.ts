@@ -30,8 +30,8 @@ it(
   'fails where a name fits no mutant',
   () => {
     const { status, stdout, stderr } = hunt('--named', 'no such name');
-    expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
-    expect(stderr).toContain('no mutant\'s name holds "no such name"');
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+    expect(stderr).toContain("--named: found no such name, which no mutant's name or rule holds");
   },
   WHOLE_RUN_MS,
 );
