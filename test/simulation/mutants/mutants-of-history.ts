@@ -83,8 +83,9 @@ export const MUTANTS_OF_HISTORY: readonly Mutant[] = [
     file: HOLD,
     find: 'record = await ports.history.appendToRecord(key, record, decision.events, now);\n  await shard.reconcile(rowResultOf(record.state, row.dpId, now));',
     replace: 'record = await ports.history.appendToRecord(key, record, decision.events, now);',
-    shows: /^(lost|replay|stuck)/,
-    ...AIM,
+    // Whoever meets such a record in the swarm puts its row right: seeds showed it in one of hundreds.
+    shows: /a row .* is held/,
+    suites: ['test/application/accept-history-loss'],
   },
   {
     name: 'ends the acceptance without a shard that is out of reach',
