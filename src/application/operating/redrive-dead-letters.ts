@@ -4,7 +4,7 @@ import { type RecordKey } from '../../domain/identifiers';
 import { type Instant } from '../../domain/instant';
 import { crashPoint } from '../crash-point';
 import { type History } from '../history/history';
-import { type ChainLink, deadLetterChain, messageIdOf, redriveChain, sweepChain } from '../messaging/message-chain';
+import { deadLetterChain, messageIdOf, redriveChain } from '../messaging/message-chain';
 import { type MessageContracts } from '../messaging/messages';
 import { findShard, shardOfRecord } from '../messaging/find-shard';
 import { recordAgainFor, traceparentOf } from '../messaging/send-again';
@@ -14,7 +14,7 @@ import { lettersOf } from '../queries/list-dead-letters';
 import { type OperatorOrder } from './operator-order';
 import { type Chance } from '../ports/chance';
 import { VersionConflict } from '../ports/failures';
-import { type MessageBus, type PeekedMessage, type ReceivedMessage } from '../ports/message-bus';
+import { type MessageBus, type ReceivedMessage } from '../ports/message-bus';
 import { type Shards } from '../ports/shard';
 import { newTraceparent } from '../scanning/relay-outbox';
 import { type ShardClock } from '../shard-clock';
@@ -39,20 +39,34 @@ export interface RedriveOrder extends OperatorOrder {
   readonly max: number;
 }
 
-export type Redriven = { readonly messageId: string; readonly record: RecordKey | undefined } & (
-  { readonly result: 'redriven'; readonly newMessageId: string } | { readonly result: 'left'; readonly why: string }
-);
+export type Redriven =
+  | {
+      readonly messageId: string;
+      readonly record: RecordKey;
+      readonly result: 'redriven';
+      readonly newMessageId: string;
+    }
+  | {
+      readonly messageId: string;
+      readonly record: RecordKey | undefined;
+      readonly result: 'left';
+      readonly why: string;
+    };
 
 /**
  * Rule 10: the stream first (only the next ordinal reopens the record), then the row, then a message under the
- * ordinal's own id, then the dead letter is taken away. Repeated after a crash anywhere, it ends in the same place.
+ * ordinal's own id, then the dead letter is taken away. Repeated after a crash anywhere, it ends in the same place. An
+ * order sends a record once: what dies again while it runs waits for the next.
  */
 export function redriveDeadLetters(ports: RedrivePorts, settings: EventsTopology) {
-  return (order: RedriveOrder): Promise<readonly Redriven[]> =>
-    workOff(ports.bus, lettersOf(settings, order.dataType), order.max, async (letter) => {
-      const result = await redriveOne(ports, settings, order, letter);
+  return (order: RedriveOrder): Promise<readonly Redriven[]> => {
+    const sent = new Set<RecordKey>();
+    return workOff(ports.bus, lettersOf(settings, order.dataType), order.max, async (letter) => {
+      const result = await redriveOne(ports, settings, order, letter, sent);
+      if (result.result === 'redriven') sent.add(result.record);
       return { result, done: result.result === 'redriven' };
     });
+  };
 }
 
 async function redriveOne(
@@ -60,6 +74,7 @@ async function redriveOne(
   settings: EventsTopology,
   order: RedriveOrder,
   letter: ReceivedMessage,
+  sent: ReadonlySet<RecordKey>,
 ): Promise<Redriven> {
   const checked = ports.contracts.record(letter);
   if (!checked.valid)
@@ -73,6 +88,9 @@ async function redriveOne(
   const record = message.traceId;
   if (order.records && !order.records.has(record))
     return { messageId: letter.messageId, record, result: 'left', why: 'not in the order' };
+  // What dies again at once would be sent by one order until its `max` is used up.
+  if (sent.has(record))
+    return { messageId: letter.messageId, record, result: 'left', why: 'this order sent the record already' };
   const found = await findShard(ports.shards, { billerId: message.billerId, shard: message.source.shard });
   if (!found)
     return { messageId: letter.messageId, record, result: 'left', why: `no shard holds biller ${message.billerId}` };
@@ -80,10 +98,11 @@ async function redriveOne(
   const opened = await openRecord(ports, record, order, await ports.shardClock.atLeast(shard));
   if ('why' in opened) return { messageId: letter.messageId, record, result: 'left', why: opened.why };
   crashPoint('redrive.after-opened');
-  const ordinal = await shard.reopen(message.dpId);
+  await shard.reopen(message.dpId);
   crashPoint('redrive.after-row-reopened');
-  // A record that is open already (an earlier redrive died, or its message broke) gets an id from the row's own count.
-  const link = opened.redrive === undefined ? openLink(ordinal, letter) : redriveChain(opened.redrive);
+  // A record that is open already (an earlier redrive died, or its message broke) is sent under the letter's own number:
+  // the row's count starts anew with a row that was laid anew or restored, and the broker drops an id it knows.
+  const link = opened.redrive === undefined ? deadLetterChain(letter.sequenceNumber) : redriveChain(opened.redrive);
   const again = await recordAgainFor(ports.profiles, settings, message, {
     link,
     traceparent: traceparentOf(letter) ?? newTraceparent(ports.chance),
@@ -92,10 +111,6 @@ async function redriveOne(
   crashPoint('redrive.after-send');
   return { messageId: letter.messageId, record, result: 'redriven', newMessageId: messageIdOf(record, link) };
 }
-
-/** A row that has its result already takes no ordinal: then the letter itself names the id. */
-const openLink = (ordinal: number | undefined, letter: PeekedMessage): ChainLink =>
-  ordinal === undefined ? deadLetterChain(letter.sequenceNumber) : sweepChain(ordinal);
 
 /** `redrive`: the ordinal this order just opened the record under; undefined: it was open already. */
 async function openRecord(

@@ -51,6 +51,7 @@ export class Watch {
   private readonly heldAt = new Map<string, number>();
   private readonly reopenedAt = new Map<string, number>();
   private readonly newestSend = new Map<string, number>();
+  private readonly seenEvents = new Set<string>();
   /** By process, life and attempt: when a biller's definite answer reached it. */
   private readonly answers = new Map<string, number>();
   private callsJudgedFrom = 0;
@@ -240,8 +241,15 @@ export class Watch {
   }
 
   /** Events stand in the store now. */
-  appended(life: string, stream: string, events: readonly { readonly type: string; readonly data: unknown }[]): void {
-    for (const { type, data } of events) {
+  appended(
+    life: string,
+    stream: string,
+    events: readonly { readonly id: string; readonly type: string; readonly data: unknown }[],
+  ): void {
+    for (const { id, type, data } of events) {
+      // An append whose answer was lost is repeated, and the store takes it for the one it was.
+      if (this.seenEvents.has(id)) continue;
+      this.seenEvents.add(id);
       if (type === 'BillerRateSet')
         this.laws.slowed(stream.slice('billerControl-'.length), (data as { readonly perSecond?: number }).perSecond);
       if (stream.startsWith('billerControl-') && (type === 'BillerPaused' || type === 'BillerResumed'))

@@ -78,7 +78,7 @@ export function planDisaster(world: World, operator: Operator, processes: readon
     const busBack = struck('bus-restored');
     if (!storeGone && restored.length === 0 && !busBack) return;
     world.heldBack = true;
-    world.wire.outages.clear();
+    world.wire.sever();
     for (const process of [...processes, operator.process]) process.crash();
     if (storeGone && dice.fraction('store lost') < 0.4) store.become(new MemoryEventStore('store-2' as StoreIdentity));
     else if (storeGone) backup.store();

@@ -93,6 +93,8 @@ const CLOCK_SETTINGS = 40;
  * of it is on its way to the biller: a result that comes meanwhile would be written to whatever stands there.
  */
 function useIdAgain(world: World, about: string): void {
+  // No rule says whose an id is when its stream came back from a backup of before it was used again.
+  if (world.hasDisaster) return;
   const planned = someRow(world, about);
   if (!planned) return;
   const { record, home, row, seed } = planned;

@@ -49,6 +49,8 @@ export class Wire {
   /** Folds every call and answer of the run: two runs of a seed must end with the same. */
   traceHash = 0;
   calls = 0;
+  /** Connections of before a disaster: what was on its way over them never arrives. */
+  private era = 0;
   private readonly occurrences = new Map<string, { question: number; count: number }>();
 
   constructor(
@@ -60,6 +62,7 @@ export class Wire {
 
   call<Answer>(process: SimulatedProcess, epoch: number, call: Call<Answer>): Promise<Answer> {
     if (process.epoch !== epoch) return never;
+    const { era } = this;
     const about = `${process.name} ${call.name}`;
     const asked = this.ask(about);
     this.calls++;
@@ -97,6 +100,7 @@ export class Wire {
         });
       };
       this.timeline.after(this.latency(asked, 'there', call) + slowThereMs, () => {
+        if (era !== this.era && portOf(call.site) !== undefined) return false;
         const answer = this.arrive(process.name, call, fault, asked.question);
         if (answer instanceof Promise) return answer.then(answered);
         answered(answer);
@@ -146,6 +150,12 @@ export class Wire {
     } catch (error) {
       return { error };
     }
+  }
+
+  /** Stores that come back from backups know no connection of before: neither an outage of it nor a call on its way. */
+  sever(): void {
+    this.outages.clear();
+    this.era++;
   }
 
   /** Whether a process cannot reach what others can. */
