@@ -1,3 +1,4 @@
+import { withoutMinutes } from '../support/row-counts';
 import {
   resolveByOperator,
   type OperatorResolution,
@@ -50,7 +51,7 @@ describe('a person resolves a doubt (issue 9, no 16)', () => {
     expect(await bench.rowStatus()).toBe('Published');
     const [message] = await bench.bus.peek(PAYMENTS, { max: 10 });
     expect(message).toMatchObject({
-      messageId: '12:100:s1.0',
+      messageId: expect.stringMatching(/^12:100:s1\d{5}\.0$/),
       properties: { target: 'payments', traceparent: expect.stringMatching(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/) },
       body: { traceId: KEY, occurredAt: bench.clock.now(), source: { shard: 'Shard-1' } },
     });
@@ -122,7 +123,7 @@ describe('a person resolves a doubt (issue 9, no 16)', () => {
       { result: 'resolved', attempt: 1 },
       { result: 'resolved', attempt: 1 },
     ]);
-    expect(await waiting()).toEqual(['12:100:s1.0', '12:100:s2.0']);
+    expect((await waiting()).map(withoutMinutes)).toEqual(['12:100:s1.0', '12:100:s2.0']);
     const closings = async () => (await attempt()).filter(({ type }) => type === 'DeliveryAttemptResolvedByOperator');
     expect(await closings()).toHaveLength(1);
     expect(lines).toEqual([]);

@@ -1,3 +1,4 @@
+import { withoutMinutes } from '../support/row-counts';
 import { type MessageBus } from '../../src/application/ports/message-bus';
 import { type Shard } from '../../src/application/ports/shard';
 import { sweepStalled, type SweepStalledSettings } from '../../src/application/scanning/sweep-stalled';
@@ -40,8 +41,8 @@ describe('the sweep (issue 9, no 16)', () => {
     stalled();
     expect(await sweep()).toBe(2);
     const messages = await bench.messages(PAPERLESS);
-    expect(messages.map(({ messageId }) => messageId).sort()).toEqual(['water:1:s1.0', 'water:2:s1.0']);
-    expect(messages.find(({ messageId }) => messageId === 'water:1:s1.0')).toMatchObject({
+    expect(messages.map(({ messageId }) => withoutMinutes(messageId)).sort()).toEqual(['water:1:s1.0', 'water:2:s1.0']);
+    expect(messages.find(({ messageId }) => messageId.startsWith('water:1:'))).toMatchObject({
       correlationId: 'water',
       properties: {
         eventType: 'Paperless',
@@ -75,7 +76,19 @@ describe('the sweep (issue 9, no 16)', () => {
     expect(await sweep()).toBe(0);
     stalled(1);
     expect(await sweep()).toBe(1);
-    expect(await bench.idsIn(PAPERLESS)).toEqual(['water:1:s1.0', 'water:1:s2.0']);
+    expect((await bench.idsIn(PAPERLESS)).map(withoutMinutes)).toEqual(['water:1:s1.0', 'water:1:s2.0']);
+  });
+
+  it('a row that was restored, or put there anew, counts anew, and its message has an id of its own all the same', async () => {
+    for (const dataset of [bench.one, bench.two]) {
+      await dataset.seed({ rows: [bench.row('1', { status: 'Published' })] });
+      stalled();
+      // The first: what the row was before. The second: the same row as of a backup, with the same count.
+      expect(await sweep({}, { shards: [dataset] })).toBe(1);
+    }
+    const ids = await bench.idsIn(PAPERLESS);
+    expect(ids.map(withoutMinutes)).toEqual(['water:1:s1.0', 'water:1:s1.0']);
+    expect(new Set(ids).size).toBe(2);
   });
 
   it('rows that nobody fetched go again as their chunks, one message a chunk, under the highest count of its rows', async () => {
@@ -92,11 +105,11 @@ describe('the sweep (issue 9, no 16)', () => {
     stalled();
     expect(await sweep()).toBe(4);
     const [first, ...both] = await bench.messages(OUTBOX);
-    expect(first!.messageId).toMatch(/^k[12]:s1$/);
+    expect(withoutMinutes(first!.messageId)).toMatch(/^k[12]:s1$/);
     const swept = Object.fromEntries(
       both.map(({ messageId, body, correlationId }) => [
         messageId.split(':')[0],
-        { messageId, correlationId, body: body as Record<string, string> },
+        { messageId: withoutMinutes(messageId), correlationId, body: body as Record<string, string> },
       ]),
     );
     expect(Object.keys(swept).sort()).toEqual(['k1', 'k2']);
@@ -124,7 +137,8 @@ describe('the sweep (issue 9, no 16)', () => {
     await bench.one.seed({ rows: [bench.row('1', { status: 'Queued' })] });
     stalled();
     expect(await sweep()).toBe(1);
-    expect([await bench.idsIn(OUTBOX), await bench.idsIn(PAPERLESS)]).toEqual([[], ['water:1:s1.0']]);
+    expect(await bench.idsIn(OUTBOX)).toEqual([]);
+    expect((await bench.idsIn(PAPERLESS)).map(withoutMinutes)).toEqual(['water:1:s1.0']);
   });
 
   it('takes at most so many rows of each shard, and adds up what it took', async () => {
@@ -159,7 +173,7 @@ describe('the sweep (issue 9, no 16)', () => {
     ]);
     stalled();
     expect(await sweep()).toBe(2);
-    expect([...(await bench.idsIn(PAPERLESS))].sort()).toEqual([
+    expect((await bench.idsIn(PAPERLESS)).map(withoutMinutes).sort()).toEqual([
       'water:Shard-1-1:s2.0',
       'water:Shard-2-1:s1.0',
       'water:Shard-2-1:s2.0',

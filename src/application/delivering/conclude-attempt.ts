@@ -94,7 +94,7 @@ export function concludeAttempt(ports: DeliverRecordPorts, moves: RecordMoves) {
     const decided = await moves.decide(visit, [command], now);
     crashPoint('consumer.after-retry-stated');
     if (isHeld && ordinal === undefined) return withdraw(knownVisit(decided), now);
-    await moves.sendSuccessor(decided, next.at, ordinal === undefined ? undefined : sweepChain(ordinal));
+    await moves.sendSuccessor(decided, next.at, ordinal === undefined ? undefined : sweepChain(ordinal, now));
     return COMPLETED;
   }
 

@@ -1,5 +1,5 @@
 import { type RecordKey } from '../../domain/identifiers';
-import { type Instant } from '../../domain/instant';
+import { msOf, type Instant } from '../../domain/instant';
 import { type OutgoingMessage, type PeekedMessage } from '../ports/message-bus';
 import { type RecordMessage } from './messages';
 
@@ -9,7 +9,7 @@ import { type RecordMessage } from './messages';
  *
  *   first publication  billerId:dpId          then billerId:dpId:1, billerId:dpId:2 …
  *   redrive k          billerId:dpId:rk.0     then billerId:dpId:rk.1 …
- *   sweep k            billerId:dpId:sk.0     then billerId:dpId:sk.1 …
+ *   row's count k      billerId:dpId:sk.0     then billerId:dpId:sk.1 …   (k: the count, then five digits of its minute)
  *   dead letter n      billerId:dpId:dn.0     then billerId:dpId:dn.1 …   (n: last digits of its sequence number)
  *
  * Should a second copy of one chain send the same hop, the broker drops it: then that hop was accepted before, and the
@@ -20,8 +20,22 @@ export interface ChainLink {
   readonly hop: number;
 }
 
+const MINUTES_AGAIN = 100_000;
+
 export const redriveChain = (ordinal: number): ChainLink => ({ chain: `r${ordinal}`, hop: 0 });
-export const sweepChain = (ordinal: number): ChainLink => ({ chain: `s${ordinal}`, hop: 0 });
+/** `ordinal`: what the row has just counted up to, at an instant of its shard's clock. */
+export const sweepChain = (ordinal: number, at: Instant): ChainLink => ({
+  chain: `s${newNumber(ordinal, at)}`,
+  hop: 0,
+});
+
+/**
+ * A row that was restored, or put there anew, counts anew, so its count alone would name an id that the broker may still
+ * know. Five digits of minutes begin again after 69 days; a broker remembers an id for 7 at most.
+ */
+export const newNumber = (ordinal: number, at: Instant): number =>
+  ordinal * MINUTES_AGAIN + (Math.floor(msOf(at) / 60_000) % MINUTES_AGAIN);
+
 /** Where neither a redrive nor the row's own count names an id: eight digits keep the longest id within the broker's 128. */
 export const deadLetterChain = (sequenceNumber: string): ChainLink => ({
   chain: `d${sequenceNumber.slice(-8)}`,

@@ -110,7 +110,7 @@ async function wake(
   crashPoint('resolve.after-row-reopened');
   const message = messageOf({ ...state, shard: shard.name, occurredAt: now });
   const again = await recordAgainFor(ports.profiles, settings, message, {
-    link: sweepChain(ordinal),
+    link: sweepChain(ordinal, now),
     traceparent: newTraceparent(ports.chance),
   });
   await ports.bus.send(settings.eventsTopic, [again]);

@@ -1,7 +1,7 @@
 import { instantFromMs, msOf, type Instant } from '../../domain/instant';
 import { type ChunkId } from '../../domain/identifiers';
 import { crashPoint } from '../crash-point';
-import { sweepChain } from '../messaging/message-chain';
+import { newNumber, sweepChain } from '../messaging/message-chain';
 import { messageOf } from '../messaging/messages';
 import { recordAgainFor } from '../messaging/send-again';
 import { type BillerProfiles } from '../ports/biller-profiles';
@@ -57,7 +57,7 @@ async function sweepOne(ports: SweepStalledPorts, settings: SweepStalledSettings
   ports.telemetry.warn('rows stalled, sending them again', { shard: shard.name, rows: stalled.length });
   const unfetched = stalled.filter((row) => row.status === 'Queued' && row.chunkId !== undefined);
   const published = stalled.filter((row) => row.status !== 'Queued' || row.chunkId === undefined);
-  if (unfetched.length > 0) await ports.bus.send(OUTBOX_TOPIC, chunksAgain(ports.chance, shard, unfetched));
+  if (unfetched.length > 0) await ports.bus.send(OUTBOX_TOPIC, chunksAgain(ports.chance, shard, unfetched, now));
   if (unfetched.length > 0) crashPoint('sweep.after-chunks-sent');
   if (published.length > 0)
     await ports.bus.send(
@@ -68,7 +68,7 @@ async function sweepOne(ports: SweepStalledPorts, settings: SweepStalledSettings
   return stalled.length;
 }
 
-function chunksAgain(chance: Chance, shard: Shard, rows: readonly StalledRow[]): OutgoingMessage[] {
+function chunksAgain(chance: Chance, shard: Shard, rows: readonly StalledRow[], now: Instant): OutgoingMessage[] {
   const byChunk = new Map<ChunkId, StalledRow[]>();
   for (const row of rows) byChunk.set(row.chunkId!, [...(byChunk.get(row.chunkId!) ?? []), row]);
   return [...byChunk].map(([chunkId, members]) => {
@@ -83,7 +83,7 @@ function chunksAgain(chance: Chance, shard: Shard, rows: readonly StalledRow[]):
       rows: members.length,
     };
     const ordinal = Math.max(...members.map((row) => row.ordinal));
-    return chunkMessage(chunk, `${chunkId}:s${ordinal}`, newTraceparent(chance));
+    return chunkMessage(chunk, `${chunkId}:s${newNumber(ordinal, now)}`, newTraceparent(chance));
   });
 }
 
@@ -95,6 +95,6 @@ const sweptRecord = (
   now: Instant,
 ): Promise<OutgoingMessage> =>
   recordAgainFor(ports.profiles, settings, messageOf({ ...row, shard: shard.name, occurredAt: now }), {
-    link: sweepChain(row.ordinal),
+    link: sweepChain(row.ordinal, now),
     traceparent: newTraceparent(ports.chance),
   });

@@ -56,7 +56,7 @@ const MUTANTS_OF_PROTOCOL: readonly Mutant[] = [
     name: 'retries without a successor',
     rule: 'rule 0',
     file: 'src/application/delivering/conclude-attempt.ts',
-    find: 'await moves.sendSuccessor(decided, next.at, ordinal === undefined ? undefined : sweepChain(ordinal));',
+    find: 'await moves.sendSuccessor(decided, next.at, ordinal === undefined ? undefined : sweepChain(ordinal, now));',
     replace: '',
     shows: /rule 0/,
   },

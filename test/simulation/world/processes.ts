@@ -110,6 +110,8 @@ async function guarded(world: World, container: Container, signal: AbortSignal, 
   });
 }
 
+const DOWN_MAX_MS = 40_000;
+
 type Work = (container: Container, signal: AbortSignal) => Promise<void>;
 
 export function createProcess(world: World, name: string, work: Work): SimulatedProcess {
@@ -124,7 +126,11 @@ export function createProcess(world: World, name: string, work: Work): Simulated
         ? guarded(world, container, signal, work)
         : work(container, signal);
     },
-    downMs: (epoch) => (faults.isHealed ? 100 : dice.between(200, 40_000, `${name} is down`, epoch)),
+    // As a supervisor does, it waits longer each time: one that is stopped at each start would use up the run's steps.
+    downMs: (epoch, shortLives) =>
+      faults.isHealed
+        ? Math.min(100 * 2 ** shortLives, DOWN_MAX_MS)
+        : dice.between(200, DOWN_MAX_MS, `${name} is down`, epoch),
     skewMs: (epoch) => {
       const struck = faults.strike(`clock of ${name}`, dice.question(`clock of ${name}`), epoch, ['clock-skew']);
       return struck

@@ -5,6 +5,8 @@ import { type Timeline } from './timeline';
 /** The world begins on this day; the timeline counts milliseconds from then. */
 export const WORLD_BEGINS_MS = Date.parse('2026-11-20T07:48:00.000Z');
 
+const SHORT_LIFE_MS = 5_000;
+
 /**
  * down → running (a new epoch each time) → crashed or stopped → down. Code of an older epoch never runs again: it
  * waits for answers that nobody gives.
@@ -15,6 +17,8 @@ export class SimulatedProcess {
   pausedUntil = 0;
   skewMs = 0;
   crashes = 0;
+  private startedAt = 0;
+  private shortLives = 0;
   private stopping = new AbortController();
 
   constructor(
@@ -23,7 +27,8 @@ export class SimulatedProcess {
       readonly timeline: Timeline;
       /** Runs the process' code; resolves when it has stopped in good order. */
       readonly work: (process: SimulatedProcess, epoch: number, signal: AbortSignal) => Promise<void>;
-      readonly downMs: (epoch: number) => number;
+      /** `shortLives`: how many in a row ended soon after their start, as one does that the history guard stops. */
+      readonly downMs: (epoch: number, shortLives: number) => number;
       readonly skewMs: (epoch: number) => number;
       readonly slowness?: number;
       readonly onEnd?: (error: unknown) => void;
@@ -34,6 +39,7 @@ export class SimulatedProcess {
     const { work } = this.options;
     const epoch = ++this.epoch;
     this.running = true;
+    this.startedAt = this.options.timeline.now;
     this.pausedUntil = 0;
     this.skewMs = this.options.skewMs(epoch);
     this.stopping = new AbortController();
@@ -99,8 +105,10 @@ export class SimulatedProcess {
 
   private goDown(): void {
     const epoch = ++this.epoch;
+    const { timeline, downMs } = this.options;
     this.running = false;
-    this.options.timeline.after(this.options.downMs(epoch), () => {
+    this.shortLives = timeline.now - this.startedAt < SHORT_LIFE_MS ? this.shortLives + 1 : 0;
+    timeline.after(downMs(epoch, this.shortLives), () => {
       if (!this.running) this.start();
     });
   }
