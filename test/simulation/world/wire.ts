@@ -31,7 +31,8 @@ type Told<Answer> = { readonly value: Answer } | { readonly error: unknown };
 
 const PROCESS_KINDS = Object.keys(PROCESS_FAULTS) as ProcessFault[];
 const LATENCY_MAX_MS = 12;
-const never = new Promise<never>(() => undefined);
+/** A new one each time: one for all would keep whoever waits for it, hence every world of a long run. */
+const never = (): Promise<never> => new Promise(() => undefined);
 
 /** A port, or one of several shards. */
 export const LINKS = ['shard', 'bus', 'store', 'biller'] as const;
@@ -61,7 +62,7 @@ export class Wire {
   ) {}
 
   call<Answer>(process: SimulatedProcess, epoch: number, call: Call<Answer>): Promise<Answer> {
-    if (process.epoch !== epoch) return never;
+    if (process.epoch !== epoch) return never();
     const { era } = this;
     const about = `${process.name} ${call.name}`;
     const asked = this.ask(about);
@@ -72,7 +73,7 @@ export class Wire {
     this.narrate?.(`${process.name}#${epoch} ${call.name} ${fault ?? ''} ${processFault ?? ''}`);
     if (processFault === 'process-crash-before-effect') {
       process.crash();
-      return never;
+      return never();
     }
     if (processFault === 'process-pause')
       process.pause(this.dice.between(2_000, 150_000, asked.question, asked.occurrence));
