@@ -100,6 +100,7 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
     ...verdict.other.map((what) => `other: ${what}`),
     ...(stuck ? [] : world.permitsHeld().map((what) => `permits: ${what}`)),
   ];
+  for (const process of [...processes, operator.process]) process.letGo();
   await world.close();
   return {
     seed: options.seed,

@@ -173,7 +173,7 @@ export class SimulatedBus implements MessageBus {
         };
         const waiter: Waiter = { process, epoch, tryAgain: () => world.wire.answer(process, epoch, 1, wake) };
         world.waiting.wait(source, waiter);
-        signal?.addEventListener('abort', wake);
+        signal?.addEventListener('abort', wake, { once: true });
         world.wire.answer(process, epoch, endsAt - world.timeline.now, wake);
       });
     }

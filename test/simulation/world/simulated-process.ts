@@ -20,6 +20,7 @@ export class SimulatedProcess {
   private startedAt = 0;
   private shortLives = 0;
   private stopping = new AbortController();
+  private readonly signals: AbortController[] = [];
 
   constructor(
     readonly name: string,
@@ -43,6 +44,7 @@ export class SimulatedProcess {
     this.pausedUntil = 0;
     this.skewMs = this.options.skewMs(epoch);
     this.stopping = new AbortController();
+    this.signals.push(this.stopping);
     work(this, epoch, this.stopping.signal).then(
       () => this.ended(epoch),
       (error: unknown) => {
@@ -71,6 +73,12 @@ export class SimulatedProcess {
     });
   }
 
+  /** After the run: Node keeps whoever listens to a signal made of others for as long as these may still strike. */
+  letGo(): void {
+    this.epoch++;
+    for (const signal of this.signals) signal.abort();
+  }
+
   /** A clock of this process, bound to its present life. */
   clock(epoch: number, wakeAfter: (ms: number, wake: () => boolean) => void): Clock {
     const { timeline } = this.options;
@@ -88,7 +96,7 @@ export class SimulatedProcess {
             resolve();
             return true;
           };
-          signal?.addEventListener('abort', wake);
+          signal?.addEventListener('abort', wake, { once: true });
           wakeAfter(Math.ceil(ms), wake);
         }),
     };
