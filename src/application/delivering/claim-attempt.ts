@@ -8,7 +8,6 @@ import { type KnownDpRecord } from '../../domain/dp-record/dp-record.state';
 import { type ProfileVersion, type RecordKey } from '../../domain/identifiers';
 import { type Instant } from '../../domain/instant';
 import { invariant } from '../../domain/invariant';
-import { crashPoint } from '../crash-point';
 import { type History, type Loaded } from '../history/history';
 
 /** No request was built for an attempt that is claimed and never sent. */
@@ -52,7 +51,5 @@ export async function claimWithoutCall(
     events.push(...decision.events);
     state = decision.events.reduce(deliveryAttemptDecider.evolve, state);
   }
-  const claimed = await history.appendToAttempt(key, number, attempt, events, at);
-  crashPoint('consumer.after-claim-without-call');
-  return claimed;
+  return history.appendToAttempt(key, number, attempt, events, at);
 }

@@ -8,7 +8,6 @@ import {
   type RetryDecision,
   waitAfterThrottle,
 } from '../../domain/policies/retry-schedule';
-import { crashPoint } from '../crash-point';
 import { sweepChain } from '../messaging/message-chain';
 import { type DeliverRecordPorts } from './deliver-record.ports';
 import { type RecordMoves } from './record-moves';
@@ -48,7 +47,6 @@ export function concludeAttempt(ports: DeliverRecordPorts, moves: RecordMoves) {
     const billerReference = closing.as === 'accepted' ? closing.billerReference : undefined;
     const code = closing.as === 'declined' ? closing.code : undefined;
     const result = resultOfAttempt(message.dpId, { attempt, outcome: to, billerReference, code, recordedAt: now });
-    crashPoint('consumer.before-result-row');
     let written = await moves.writeRow(visit, {
       ...result,
       from: result.from.filter((status) => status !== 'InDoubt'),
@@ -62,10 +60,8 @@ export function concludeAttempt(ports: DeliverRecordPorts, moves: RecordMoves) {
       throw new InvariantViolation(`the row of ${key} refuses status ${to}, its present one allows no such change`);
     if (written === 'row-missing')
       ports.telemetry.warn('row missing while recording a result', { record: key, status: to });
-    crashPoint('consumer.after-result-row');
     // Result and confirmation in one append: the shard already says the same.
     await moves.decide(visit, [command, { type: 'ConfirmReconciled', status: to }], now);
-    crashPoint('consumer.after-result-stated');
     ports.telemetry.count('delivery.results', 1, { status: to });
     return COMPLETED;
   }
@@ -80,19 +76,15 @@ export function concludeAttempt(ports: DeliverRecordPorts, moves: RecordMoves) {
       const code = closing.as !== 'throttled' && closing.code !== undefined ? ` (${closing.code})` : '';
       const description = `attempt ${attempt} was ${closing.as}${code}, tries are bounded`;
       const end = { type: 'DeadLetterDpRecord', reason: next.reason, description, attempt, ...keyFirstUsedAt } as const;
-      const decided = await moves.decide(visit, [end], now);
-      crashPoint('consumer.after-dead-letter-stated');
-      return lookAgain(decided);
+      return lookAgain(await moves.decide(visit, [end], now));
     }
     // Row first: should this process die now, the sweep finds it. Its ordinal names a message id nobody has used.
     const ordinal = isHeld ? await visit.shard.reopen(visit.message.dpId) : undefined;
-    if (isHeld) crashPoint('consumer.after-row-reopened');
     const command: DpRecordCommand =
       closing.as === 'throttled' && !isHeld
         ? { type: 'ParkDpRecord', cause: 'throttled', until: next.at, attempt, ...keyFirstUsedAt }
         : { type: 'ScheduleRetry', attempt, at: next.at, spent: spendsTry(closing), ...keyFirstUsedAt };
     const decided = await moves.decide(visit, [command], now);
-    crashPoint('consumer.after-retry-stated');
     if (isHeld && ordinal === undefined) return withdraw(knownVisit(decided), now);
     await moves.sendSuccessor(decided, next.at, ordinal === undefined ? undefined : sweepChain(ordinal, now));
     return COMPLETED;

@@ -2,7 +2,6 @@ import { type Instant, msBetween, plusMs } from '../../domain/instant';
 import { InvariantViolation } from '../../domain/invariant';
 import { type RowStatus } from '../../domain/dp-record/row-status';
 import { nextDeliveryStep } from '../../domain/policies/delivery-step';
-import { crashPoint } from '../crash-point';
 import { strangeTenant } from '../messaging/check-tenant';
 import { findShard } from '../messaging/find-shard';
 import { COMPLETE, type Settlement } from '../messaging/settlement';
@@ -42,7 +41,6 @@ export function deliverRecord(ports: DeliverRecordPorts, settings: DeliverRecord
     const hand = await takeInHand(ports, received);
     if ('settle' in hand) return hand;
     let visit = await read(hand);
-    crashPoint('consumer.after-load');
     const strange = visit.profile && (await strangeTenant(ports.profiles, visit.profile, received));
     if (strange !== undefined) return { settle: 'dead-letter', reason: 'InvalidContract', description: strange };
     for (let steps = 0; steps < STEPS_MAX; steps++) {
@@ -109,9 +107,7 @@ export function deliverRecord(ports: DeliverRecordPorts, settings: DeliverRecord
       throw new InvariantViolation(`the row of ${key} refuses status ${status}, its present one allows no such change`);
     if (result === 'row-missing' && status !== 'Withdrawn')
       ports.telemetry.warn('row missing while reconciling', { record: key, status });
-    crashPoint('consumer.after-row-reconciled');
     const confirmed = await moves.decide(visit, [{ type: 'ConfirmReconciled', status }], now);
-    crashPoint('consumer.after-row-confirmed');
     return lookAgain({ ...confirmed, row: result === 'row-missing' || !row ? undefined : { ...row, status } });
   }
 

@@ -1,7 +1,6 @@
 import { dpRecordDecider } from '../../domain/dp-record/dp-record.decider';
 import { type Instant, plusMs } from '../../domain/instant';
 import { invariant } from '../../domain/invariant';
-import { crashPoint } from '../crash-point';
 import { discoveryOf, judgedAlone, PROFILE_LOOK_AGAIN_MS, verdictOf } from '../fetching/discovery';
 import { type DeliverRecordPorts } from './deliver-record.ports';
 import { type RecordMoves } from './record-moves';
@@ -29,7 +28,6 @@ export function discoverRecord(ports: DeliverRecordPorts, moves: RecordMoves) {
     const decision = dpRecordDecider.decide({ type: 'DiscoverDpRecord', discovery, verdict }, unknown.state);
     invariant(decision.outcome === 'accepted', `discovering the unknown record ${key} cannot be refused`);
     const record = await ports.history.appendToRecord(key, unknown, decision.events, now);
-    crashPoint('consumer.after-discovered');
     if (row.status === 'New') await shard.changeStatuses([{ dpId: row.dpId, to: 'Queued', from: ['New'] }]);
     return lookAgain({ ...visit, record });
   };

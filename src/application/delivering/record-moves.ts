@@ -3,7 +3,6 @@ import { type KnownDpRecord } from '../../domain/dp-record/dp-record.state';
 import { type DpRow } from '../../domain/dp-record/dp-row';
 import { allowedPredecessors } from '../../domain/dp-record/row-status';
 import { type Instant, msBetween, plusMs } from '../../domain/instant';
-import { crashPoint } from '../crash-point';
 import { decideRecord } from '../history/decide-record';
 import { type ChainLink, linkOf, nextHop } from '../messaging/message-chain';
 import { recordAgain, traceparentOf } from '../messaging/send-again';
@@ -59,11 +58,8 @@ export function recordMoves(ports: DeliverRecordPorts, settings: DeliverRecordSe
       traceparent: traceparentOf(received),
       scheduledFor: plusMs(brokerNow(visit), waitMs),
     });
-    crashPoint('consumer.before-successor');
     await ports.bus.send(settings.eventsTopic, [successor]);
-    crashPoint('consumer.after-successor');
     await shard.noteProgress(message.dpId, until);
-    crashPoint('consumer.after-progress-noted');
   };
 
   return {
@@ -84,7 +80,6 @@ export function recordMoves(ports: DeliverRecordPorts, settings: DeliverRecordSe
     },
     async park(visit, { cause, until }, now) {
       const parked = await decide(visit, [{ type: 'ParkDpRecord', cause, until }], now);
-      crashPoint('consumer.after-park-stated');
       await sendSuccessor(parked, until);
       ports.telemetry.count('delivery.parked', 1, { cause });
       return COMPLETED;

@@ -16,7 +16,6 @@ import {
   resendFits,
   resolveDoubt,
 } from '../../domain/policies/in-doubt-resolution';
-import { crashPoint } from '../crash-point';
 import { traceparentOf } from '../messaging/send-again';
 import { type PreparedCall } from '../ports/biller-gateway';
 import { PortFailure } from '../ports/failures';
@@ -58,7 +57,6 @@ export function resolveInDoubt(ports: DeliverRecordPorts, settings: DeliverRecor
   async function inquire(visit: OpenVisit, doubt: Doubt): Promise<StepResult> {
     const { idempotencyKey, amount } = doubt.attempt.started;
     const askedAt = await ports.shardClock.atLeast(visit.shard);
-    crashPoint('doubt.before-inquiry');
     const answer = await ports.gateway.inquire({
       profile: doubt.profile,
       record: visit.key,
@@ -67,7 +65,6 @@ export function resolveInDoubt(ports: DeliverRecordPorts, settings: DeliverRecor
       ...(amount === undefined ? {} : { amount }),
       timeoutMs: doubt.profile.timeoutMs,
     });
-    crashPoint('doubt.after-inquiry');
     ports.telemetry.count('doubt.inquiries', 1, { answer: answer.answer });
     const judgement = judgeInquiry(answer, doubt.attempt, doubt.terms, askedAt);
     const now = ports.shardClock.carried(visit.shard);
@@ -75,7 +72,6 @@ export function resolveInDoubt(ports: DeliverRecordPorts, settings: DeliverRecor
       case 'closed': {
         const closing = resolvedByInquiry(judgement.outcome, answer);
         const attempt = await closeAttempt(ports, handOf(visit, doubt), closing, now, doubt.attempt.resends);
-        crashPoint('doubt.after-inquiry-closed');
         return lookAgain({ ...visit, attempt });
       }
       case 'too-early':
@@ -121,7 +117,6 @@ export function resolveInDoubt(ports: DeliverRecordPorts, settings: DeliverRecor
       if (!resendFits(step.before, notAfter)) return await holdInDoubt(visit, doubt, 'key-retention-over', now);
       const stated = await stateResend(visit, doubt, { at, notAfter, ordinal: step.ordinal });
       const outcome = await call.send({ since, sendWithinMs: profile.timeoutMs });
-      crashPoint('doubt.after-resend');
       ports.telemetry.count('doubt.resends', 1, { outcome: outcome.kind });
       return await recordResend({ ...visit, attempt: stated }, doubt, outcome);
     } finally {
@@ -136,7 +131,6 @@ export function resolveInDoubt(ports: DeliverRecordPorts, settings: DeliverRecor
   ): Promise<OpenVisit['attempt']> {
     const decision = deliveryAttemptDecider.decide({ type: 'StateResend', ...resend }, doubt.attempt);
     invariant(decision.outcome === 'accepted', `an open attempt of ${key} refuses resend ${resend.ordinal}`);
-    crashPoint('doubt.before-resend-stated');
     const { state, revision } = await ports.history.appendToAttempt(
       key,
       doubt.number,
@@ -144,7 +138,6 @@ export function resolveInDoubt(ports: DeliverRecordPorts, settings: DeliverRecor
       decision.events,
       resend.at,
     );
-    crashPoint('doubt.after-resend-stated');
     invariant(state.status === 'open', `a resend of ${key} left its attempt ${state.status}`);
     return { state, revision };
   }
@@ -155,7 +148,6 @@ export function resolveInDoubt(ports: DeliverRecordPorts, settings: DeliverRecor
     const answeredAt = ports.shardClock.carried(visit.shard);
     if (closing) {
       const attempt = await closeAttempt(ports, hand, closing, answeredAt);
-      crashPoint('doubt.after-resend-closed');
       return lookAgain({ ...visit, attempt });
     }
     const code = 'code' in outcome && outcome.code !== undefined ? outcome.code : outcome.kind;
@@ -193,7 +185,6 @@ export function resolveInDoubt(ports: DeliverRecordPorts, settings: DeliverRecor
   /** Listed for a person: stream first, then the row; the loop reconciles it and completes the message. */
   async function holdInDoubt(visit: OpenVisit, doubt: Doubt, cause: DoubtCause, now: Instant): Promise<StepResult> {
     const held = await moves.decide(visit, [{ type: 'HoldInDoubt', attempt: doubt.number, cause }], now);
-    crashPoint('doubt.after-hold-stated');
     ports.telemetry.warn('record held in doubt', { record: visit.key, attempt: doubt.number, cause });
     ports.telemetry.count('delivery.held-in-doubt', 1, { cause });
     return lookAgain(held);

@@ -12,7 +12,6 @@ import { type CallOutcome, closingEventOf } from '../../domain/policies/delivery
 import { idempotencyKeyOf } from '../../domain/policies/idempotency-key';
 import { nextTry } from '../../domain/policies/retry-schedule';
 import { validatedFields } from '../../domain/policies/validation';
-import { crashPoint } from '../crash-point';
 import { judgedAlone, verdictOf } from '../fetching/discovery';
 import { type Loaded } from '../history/history';
 import { traceparentOf } from '../messaging/send-again';
@@ -45,7 +44,6 @@ export function startAttempt(ports: DeliverRecordPorts, settings: DeliverRecordS
     });
     if (!permit.granted) return turnedAway(ready, permit);
     try {
-      crashPoint('consumer.after-permit');
       const isStale = ports.clock.monotonicMs() - asked > ROW_STALE_MS;
       const row = isStale ? await visit.shard.findRow(visit.message.dpId) : visit.row;
       return await withPermit({ ...ready, row }, () => permit.release());
@@ -69,9 +67,7 @@ export function startAttempt(ports: DeliverRecordPorts, settings: DeliverRecordS
     const idempotencyKey = idempotencyKeyOf(visit.key, ports.digest);
     const prepared = await prepare(fresh.visit, fresh.row, idempotencyKey);
     if ('next' in prepared) return prepared;
-    crashPoint('consumer.after-prepare');
     const called = await ownAndCall(fresh.visit, prepared.call, idempotencyKey);
-    crashPoint('consumer.after-send');
     release();
     const attempt = await recordOutcome(fresh.visit, called.attempt, called.outcome);
     return lookAgain({ ...fresh.visit, attempt, attemptProfile: fresh.visit.profile });
@@ -180,9 +176,7 @@ export function startAttempt(ports: DeliverRecordPorts, settings: DeliverRecordS
     };
     const decision = deliveryAttemptDecider.decide({ type: 'StartAttempt', start }, absent.state);
     invariant(decision.outcome === 'accepted', `attempt ${number} of ${key} was absent and refused to start`);
-    crashPoint('consumer.before-start-stated');
     const attempt = await ports.history.appendToAttempt(key, number, absent, decision.events, at, 'own-knowledge');
-    crashPoint('consumer.after-start-stated');
     return { attempt, outcome: await call.send({ since, sendWithinMs: profile.timeoutMs }) };
   }
 
@@ -196,15 +190,8 @@ export function startAttempt(ports: DeliverRecordPorts, settings: DeliverRecordS
     const hand = { key, number: record.state.nextAttempt, attempt };
     const at = ports.shardClock.carried(shard);
     const closing = closingEventOf(outcome);
-    if (closing) {
-      const closed = await closeAttempt(ports, hand, closing, at);
-      crashPoint('consumer.after-close');
-      return closed;
-    }
-    if (outcome.kind !== 'unknown') return attempt;
-    const observed = await observeUnknown(ports, hand, outcome, at);
-    crashPoint('consumer.after-unknown-stated');
-    return observed;
+    if (closing) return closeAttempt(ports, hand, closing, at);
+    return outcome.kind === 'unknown' ? observeUnknown(ports, hand, outcome, at) : attempt;
   }
 }
 

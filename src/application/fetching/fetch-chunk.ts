@@ -3,7 +3,6 @@ import { type ChunkCounts } from '../../domain/chunk/chunk.events';
 import { type DpRow } from '../../domain/dp-record/dp-row';
 import { type BillerId, type ChunkId } from '../../domain/identifiers';
 import { type Instant, plusMs } from '../../domain/instant';
-import { crashPoint } from '../crash-point';
 import { type ChunkMessage } from '../messaging/messages';
 import { strangeTenant } from '../messaging/check-tenant';
 import { findShard } from '../messaging/find-shard';
@@ -71,9 +70,7 @@ async function fetchOne(
       : { chunkId: message.chunkId, rows: await shard.rowsOfChunk(message.chunkId) };
   for (const what of rows.damaged ?? [])
     ports.telemetry.error('a row cannot be read, going on with the others', new Error(what), { chunkId });
-  crashPoint('fetcher.after-read');
   await recordOnChunk(ports, chunkId, { type: 'StartFetch', at: now, rowByRow }, now);
-  crashPoint('fetcher.after-start-stated');
   const context = {
     shard,
     profile,
@@ -97,9 +94,7 @@ async function fetchOne(
   }
   const counts = countsOf(outcomes, rows);
   await recordOnChunk(ports, chunkId, { type: 'RecordPublished', counts, at: now }, now);
-  crashPoint('fetcher.after-published-stated');
   await shard.markFetched(chunkId);
-  crashPoint('fetcher.after-mark-fetched');
   ports.telemetry.count('fetcher.rows', rows.length);
   ports.telemetry.info('chunk fetched', { chunkId, billerId: message.billerId, ...counts });
   return { settle: 'complete' };

@@ -5,7 +5,6 @@ import { type DpRow } from '../../domain/dp-record/dp-row';
 import { type RecordKey, recordKey } from '../../domain/identifiers';
 import { type Instant } from '../../domain/instant';
 import { invariant } from '../../domain/invariant';
-import { crashPoint } from '../crash-point';
 import { type History, type Loaded } from '../history/history';
 import { discoveryOf, judgedAlone, verdictOf } from './discovery';
 import { firstLink, recordMessage } from '../messaging/message-chain';
@@ -83,19 +82,14 @@ export async function fetchRows(
         // One of them: the others are not to wait for it.
         return oneByOne(ports, context, unfetched);
       });
-  crashPoint('fetcher.before-publish');
   const messages = outcomes.flatMap((outcome) => (isOwedMessage(outcome) ? [publication(context, outcome.row)] : []));
   if (messages.length > 0) await ports.bus.send(settings.eventsTopic, messages);
-  if (messages.length > 0) crashPoint('fetcher.after-publish');
   const notices = outcomes.flatMap((outcome) => noticeOf(context, outcome));
   if (notices.length > 0) await ports.bus.send(VALIDATION_ERRORS_TOPIC, notices);
-  if (notices.length > 0) crashPoint('fetcher.after-notices');
   await context.shard.changeStatuses(outcomes.flatMap(statusChangeOf));
-  crashPoint('fetcher.after-statuses');
   for (const outcome of outcomes) {
     if (outcome.kind !== 'already-finished') continue;
     await context.shard.reconcile(rowResultOf(outcome.record, outcome.row.dpId, context.now));
-    crashPoint('fetcher.after-finished-reconciled');
   }
   return outcomes;
 }
@@ -103,7 +97,6 @@ export async function fetchRows(
 async function oneByOne(ports: FetchChunkPorts, context: FetchContext, rows: readonly DpRow[]): Promise<RowOutcome[]> {
   const outcomes: RowOutcome[] = [];
   for (const row of rows) {
-    crashPoint('fetcher.between-rows');
     const verdict = judgedAlone(ports, row, () => verdictOf(row, context.profile, ports.digest));
     try {
       outcomes.push(await discover(ports, context, row, verdict));
@@ -134,7 +127,6 @@ async function discover(
     const stored = conflicts > 0 ? await storedOutcome(ports, key, row, command) : undefined;
     if (stored) return stored;
     const { state } = await ports.history.appendToRecord(key, unknown, decision.events, context.now);
-    crashPoint('fetcher.after-one-discovered');
     return outcomeOf(row, verdict, state);
   });
 }

@@ -2,7 +2,6 @@ import { type Clock } from '../ports/clock';
 import { causeChain, isDamage, passes, PortFailure } from '../ports/failures';
 import { type MessageReceiver, type ReceivedMessage } from '../ports/message-bus';
 import { type Telemetry } from '../ports/telemetry';
-import { crashPoint } from '../crash-point';
 import { type Settlement } from './settlement';
 
 export interface ReceiveLoopOptions {
@@ -61,7 +60,6 @@ export async function receiveLoop(options: ReceiveLoopOptions): Promise<void> {
     try {
       const messages = await receiver.receive({ max: concurrentMessages - under.size, waitMs: idleWaitMs, signal });
       idleWaitMs = messages.length > 0 ? IDLE_WAIT_FIRST_MS : Math.min(options.idleWaitMaxMs, idleWaitMs * 2);
-      if (messages.length > 0) crashPoint('receive-loop.after-receive');
       for (const message of messages) {
         inHand.set(message.lockToken, message);
         const task: Promise<void> = handleOne(loop, message, () => inHand.delete(message.lockToken)).finally(() => {
@@ -87,13 +85,9 @@ async function handleOne(options: LoopInHand, message: ReceivedMessage, settling
     const settlement = await handleThroughOutages(options, message);
     settling();
     if (settlement.settle === 'complete') {
-      crashPoint('receive-loop.before-complete');
       await settle(options, 'complete', () => receiver.complete(message));
-      crashPoint('receive-loop.after-complete');
     } else {
-      crashPoint('receive-loop.before-dead-letter');
       await settle(options, 'dead-letter', () => receiver.deadLetter(message, settlement));
-      crashPoint('receive-loop.after-dead-letter');
     }
   } catch (error) {
     settling();

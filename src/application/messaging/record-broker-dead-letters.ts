@@ -6,7 +6,6 @@ import { type RecordKey } from '../../domain/identifiers';
 import { type Instant, plusMs } from '../../domain/instant';
 import { maskCardData } from '../../domain/policies/card-data';
 import { claimWithoutCall } from '../delivering/claim-attempt';
-import { crashPoint } from '../crash-point';
 import { decideRecord } from '../history/decide-record';
 import { type History, type Loaded } from '../history/history';
 import { deadLetterChain } from './message-chain';
@@ -131,7 +130,6 @@ async function recordOne(
       attempt: state.nextAttempt,
     } as const;
     const ended = await decideRecord(ports.history, { key, record }, [end], now);
-    crashPoint('broker-dead-letters.after-stated');
     await confirm(ports, shard, { key, record: ended }, message, 'Failed', now);
     ports.telemetry.warn('recorded a dead letter of the broker', { record: key });
     return 'recorded';
@@ -151,9 +149,7 @@ async function confirm(
   at: Instant,
 ): Promise<void> {
   await shard.reconcile(rowResultOf(hand.record.state, dpId, at));
-  crashPoint('broker-dead-letters.after-row');
   await decideRecord(ports.history, hand, [{ type: 'ConfirmReconciled', status }], at);
-  crashPoint('broker-dead-letters.after-confirmed');
 }
 
 /**

@@ -1,4 +1,3 @@
-import { crashPoint } from '../crash-point';
 import { type MessageBus, type MessageSource, type ReceivedMessage } from '../ports/message-bus';
 
 const RECEIVE_WAIT_MS = 500;
@@ -26,13 +25,11 @@ export async function workOff<Result>(
       });
       if (batch.length === 0) break;
       for (const message of batch) left.add(message);
-      crashPoint('redrive.after-receive');
       for (const message of batch) {
         const { result, done } = await deal(message);
         if (done) {
           await receiver.complete(message);
           left.delete(message);
-          crashPoint('redrive.after-complete');
         }
         results.push(result);
       }

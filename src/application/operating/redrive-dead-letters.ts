@@ -2,7 +2,6 @@ import { type DataType } from '../../domain/biller/data-type';
 import { dpRecordDecider } from '../../domain/dp-record/dp-record.decider';
 import { type RecordKey } from '../../domain/identifiers';
 import { type Instant } from '../../domain/instant';
-import { crashPoint } from '../crash-point';
 import { type History } from '../history/history';
 import { deadLetterChain, messageIdOf, redriveChain } from '../messaging/message-chain';
 import { type MessageContracts } from '../messaging/messages';
@@ -97,9 +96,7 @@ async function redriveOne(
   const shard = shardOfRecord(ports.shards, (await ports.history.record(record)).state, found);
   const opened = await openRecord(ports, record, order, await ports.shardClock.atLeast(shard));
   if ('why' in opened) return { messageId: letter.messageId, record, result: 'left', why: opened.why };
-  crashPoint('redrive.after-opened');
   await shard.reopen(message.dpId);
-  crashPoint('redrive.after-row-reopened');
   // A record that is open already (an earlier redrive died, or its message broke) is sent under the letter's own number:
   // the row's count starts anew with a row that was laid anew or restored, and the broker drops an id it knows.
   const link = opened.redrive === undefined ? deadLetterChain(letter.sequenceNumber) : redriveChain(opened.redrive);
@@ -108,7 +105,6 @@ async function redriveOne(
     traceparent: traceparentOf(letter) ?? newTraceparent(ports.chance),
   });
   await ports.bus.send(settings.eventsTopic, [again]);
-  crashPoint('redrive.after-send');
   return { messageId: letter.messageId, record, result: 'redriven', newMessageId: messageIdOf(record, link) };
 }
 

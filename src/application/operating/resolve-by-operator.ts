@@ -4,7 +4,6 @@ import { type RecordKey } from '../../domain/identifiers';
 import { type Instant } from '../../domain/instant';
 import { doubtBeginsAt } from '../../domain/policies/in-doubt-resolution';
 import { closeAttempt } from '../delivering/close-attempt';
-import { crashPoint } from '../crash-point';
 import { type History } from '../history/history';
 import { sweepChain } from '../messaging/message-chain';
 import { messageOf, type RecordMessage } from '../messaging/messages';
@@ -55,7 +54,6 @@ export function resolveByOperator(ports: ResolveByOperatorPorts, settings: Event
     const early = order.outcome === 'not-executed' ? await stillOwned(ports, attempt.state, now) : undefined;
     if (early) return { result: 'refused', why: early };
     const evidence = `${order.evidence} (${order.reason})`;
-    crashPoint('resolve.before-close');
     await closeAttempt(
       ports,
       { key: order.record, number: state.attempt, attempt },
@@ -72,9 +70,7 @@ export function resolveByOperator(ports: ResolveByOperatorPorts, settings: Event
       now,
       resendsSeen,
     );
-    crashPoint('resolve.after-close');
     await wake(ports, settings, shard, state, now);
-    crashPoint('resolve.after-send');
     return { result: 'resolved', attempt: state.attempt };
   };
 }
@@ -107,7 +103,6 @@ async function wake(
 ): Promise<void> {
   const ordinal = await shard.reopen(state.dpId);
   if (ordinal === undefined) return;
-  crashPoint('resolve.after-row-reopened');
   const message = messageOf({ ...state, shard: shard.name, occurredAt: now });
   const again = await recordAgainFor(ports.profiles, settings, message, {
     link: sweepChain(ordinal, now),

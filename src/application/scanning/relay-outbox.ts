@@ -1,6 +1,5 @@
 import { chunkDecider } from '../../domain/chunk/chunk.decider';
 import { invariant } from '../../domain/invariant';
-import { crashPoint } from '../crash-point';
 import { type History } from '../history/history';
 import { type ChunkMessage } from '../messaging/messages';
 import { chunkAgain } from '../messaging/send-again';
@@ -34,16 +33,12 @@ export function relayOutbox(ports: RelayOutboxPorts): RelayOutbox {
     for (let round = 0; round < RELAYS_MAX; round++) {
       const chunks = await shard.unpublishedChunks(CHUNKS_PER_RELAY_MAX);
       if (chunks.length === 0) break;
-      crashPoint('relay.before-plan');
       await Promise.all(chunks.map((chunk) => recordPlan(ports, chunk)));
-      crashPoint('relay.after-plan');
       await ports.bus.send(
         OUTBOX_TOPIC,
         chunks.map((chunk) => chunkMessage(chunk, chunk.chunkId, newTraceparent(ports.chance))),
       );
-      crashPoint('relay.after-publish');
       await shard.markPublished(chunks.map((chunk) => chunk.chunkId));
-      crashPoint('relay.after-mark');
       relayed += chunks.length;
     }
     return relayed;

@@ -7,7 +7,6 @@ import { isNeverAllowed } from '../ports/failures';
 import { type MessageBus } from '../ports/message-bus';
 import { type Shard, type Shards } from '../ports/shard';
 import { type Telemetry } from '../ports/telemetry';
-import { crashPoint } from '../crash-point';
 import { type RelayOutbox } from './relay-outbox';
 import { FETCHER_SUBSCRIPTION, OUTBOX_TOPIC } from '../messaging/topology';
 
@@ -78,7 +77,6 @@ async function scanOne(
     for (let claims = 0; claims < CLAIMS_PER_PASS_MAX && !signal?.aborted; claims++) {
       const { active } = await ports.bus.depth({ topic: OUTBOX_TOPIC, subscription: FETCHER_SUBSCRIPTION });
       if (active >= settings.waitingChunksMax) break;
-      crashPoint('scanner.before-claim');
       const claimed = await shard.claim({
         billers,
         ...(settings.dataTypes && { dataTypes: settings.dataTypes }),
@@ -87,7 +85,6 @@ async function scanOne(
         newChunkId: () => ports.chance.uuid() as ChunkId,
       });
       if (claimed.length === 0) break;
-      crashPoint('scanner.after-claim');
       await ports.relayOutbox(shard);
       chunks += claimed.length;
       rows += claimed.reduce((sum, chunk) => sum + chunk.rows, 0);

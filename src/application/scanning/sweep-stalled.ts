@@ -1,6 +1,5 @@
 import { instantFromMs, msOf, type Instant } from '../../domain/instant';
 import { type ChunkId } from '../../domain/identifiers';
-import { crashPoint } from '../crash-point';
 import { newNumber, sweepChain } from '../messaging/message-chain';
 import { messageOf } from '../messaging/messages';
 import { recordAgainFor } from '../messaging/send-again';
@@ -53,18 +52,15 @@ async function sweepOne(ports: SweepStalledPorts, settings: SweepStalledSettings
     max: settings.rowsPerPassMax,
   });
   if (stalled.length === 0) return 0;
-  crashPoint('sweep.after-take');
   ports.telemetry.warn('rows stalled, sending them again', { shard: shard.name, rows: stalled.length });
   const unfetched = stalled.filter((row) => row.status === 'Queued' && row.chunkId !== undefined);
   const published = stalled.filter((row) => row.status !== 'Queued' || row.chunkId === undefined);
   if (unfetched.length > 0) await ports.bus.send(OUTBOX_TOPIC, chunksAgain(ports.chance, shard, unfetched, now));
-  if (unfetched.length > 0) crashPoint('sweep.after-chunks-sent');
   if (published.length > 0)
     await ports.bus.send(
       settings.eventsTopic,
       await Promise.all(published.map((row) => sweptRecord(ports, settings, shard, row, now))),
     );
-  if (published.length > 0) crashPoint('sweep.after-records-sent');
   return stalled.length;
 }
 

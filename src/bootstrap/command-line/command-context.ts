@@ -58,8 +58,8 @@ export async function withContainer<Result>(
   logTo?: LogTarget,
 ): Promise<Result> {
   const settings = await settingsWithSecrets(settingsOf(options));
-  armCrashPoint(settings);
   const container = createContainer(settings, role, logTo);
+  await armCrashPoint(settings, container, role);
   const lifecycle = container.get(TOKENS.lifecycle);
   try {
     return await work(container);

@@ -31,7 +31,6 @@ export async function asOperator<Result>(
   changes: { readonly settings?: Partial<Settings>; readonly mayCreate?: boolean } = {},
 ): Promise<Result> {
   const read = settingsOf(options);
-  armCrashPoint(read);
   // People read this output: log lines are for what went wrong.
   const settings: Settings = {
     ...read,
@@ -45,6 +44,7 @@ export async function asOperator<Result>(
     ]);
   }
   const container = createContainer(await settingsWithSecrets(settings), 'operator');
+  await armCrashPoint(settings, container, 'operator');
   try {
     return await work({ container, settings, readAt: container.get(TOKENS.clock).now() });
   } finally {

@@ -15,7 +15,9 @@ export const embeddedShardsModule = new ContainerModule(({ bind }) => {
       return get(TOKENS.lifecycle).opened('shards', shards, (open) => open.close());
     })
     .inSingletonScope();
-  bind(TOKENS.shards).toService(FILES);
+  bind(TOKENS.shards)
+    .toDynamicValue(({ get }) => get<SqliteShards>(FILES))
+    .inSingletonScope();
   bind(TOKENS.sealWitnesses).toDynamicValue(
     ({ get }) =>
       () =>

@@ -1,4 +1,4 @@
-import { CRASH_POINTS, type CrashPoint } from '../../application/crash-point';
+import { CRASH_POINTS, type CrashPoint } from '../processes/crash-points';
 import { DATA_TYPES, type DataType } from '../../domain/biller/data-type';
 
 /** Which process is armed. */

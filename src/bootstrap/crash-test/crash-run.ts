@@ -2,7 +2,7 @@ import { closeSync, openSync, readFileSync } from 'node:fs';
 import { type Container } from 'inversify';
 import { LedgerBooks } from '../../adapters/sandbox-biller/ledger-books';
 import { SqliteRecordProjection } from '../../adapters/sqlite/sqlite-record-projection';
-import { type CrashPoint } from '../../application/crash-point';
+import { type CrashPoint } from '../processes/crash-points';
 import { type DataType } from '../../domain/biller/data-type';
 import { type Backlog } from '../../application/queries/measure-backlog';
 import { plusMs } from '../../domain/instant';

@@ -1,5 +1,6 @@
 import { writeSync } from 'node:fs';
-import { armCrashPoints, CRASH_POINTS, type CrashPoint } from '../../application/crash-point';
+import { type Container } from 'inversify';
+import { armCrashPoints, CRASH_POINTS, type CrashPoint } from './crash-points';
 import { UsageProblems } from '../command-line/problems';
 import { type Settings } from '../configuration/declarations';
 
@@ -9,8 +10,15 @@ export const CRASH_VARIABLE = 'DATAPUMP_CRASH_AT';
 const STANDARD_ERROR = 2;
 const EXPECTED = /^(?<point>[a-z.-]+)(#(?<occurrence>[1-9]\d{0,5}))?$/;
 
-/** For the crash test alone; without the variable nothing is armed. A process dies as by kill -9: nothing is tidied up. */
-export function armCrashPoint(settings: Pick<Settings, 'Environment:Name'>): void {
+/**
+ * For the crash test alone; without the variable nothing is armed and nothing is loaded. A process dies as by kill -9:
+ * nothing is tidied up. Before anything is asked of the container, since its ports are watched from then on.
+ */
+export async function armCrashPoint(
+  settings: Pick<Settings, 'Environment:Name'>,
+  container: Container,
+  processName: string,
+): Promise<void> {
   const text = process.env[CRASH_VARIABLE];
   if (text === undefined || text === '') return;
   if (settings['Environment:Name'] === 'production') {
@@ -24,6 +32,8 @@ export function armCrashPoint(settings: Pick<Settings, 'Environment:Name'>): voi
   armCrashPoints((passed) => {
     if (passed === point && --left === 0) die(point);
   });
+  const { watchPorts } = await import('../crash-test/watch-ports.js');
+  watchPorts(container, processName);
 }
 
 /** Said before it dies, so that nobody takes another's kill for this one. */

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { resolve } from 'node:path';
-import { crashPoint } from '../../application/crash-point';
+import { crashPoint } from './crash-points';
 import { type Telemetry } from '../../application/ports/telemetry';
 import { SUPERVISED_VARIABLE } from './end-with-parent';
 import { type ProcessKind, processName } from './run-process';

@@ -305,7 +305,7 @@ const MUTANTS_OF_PROTOCOL: readonly Mutant[] = [
     name: 'calls before the intent is stored',
     rule: 'rule 6',
     file: 'src/application/delivering/start-attempt.ts',
-    find: "const attempt = await ports.history.appendToAttempt(key, number, absent, decision.events, at, 'own-knowledge'); crashPoint('consumer.after-start-stated'); return { attempt, outcome: await call.send({ since, sendWithinMs: profile.timeoutMs }) };",
+    find: "const attempt = await ports.history.appendToAttempt(key, number, absent, decision.events, at, 'own-knowledge'); return { attempt, outcome: await call.send({ since, sendWithinMs: profile.timeoutMs }) };",
     replace:
       "const outcome = await call.send({ since, sendWithinMs: profile.timeoutMs }); const attempt = await ports.history.appendToAttempt(key, number, absent, decision.events, at, 'own-knowledge'); return { attempt, outcome };",
     shows: /rule 6: .* was called without a stated attempt/,
@@ -475,8 +475,8 @@ const MUTANTS_OF_PROTOCOL: readonly Mutant[] = [
     name: 'writes an account number into the log',
     rule: 'no secrets',
     file: `${APPLICATION}/delivering/conclude-attempt.ts`,
-    find: "crashPoint('consumer.after-result-stated');",
-    replace: "ports.telemetry.info('result', { account: visit.row?.customer?.accountNumber });",
+    find: "ports.telemetry.count('delivery.results', 1, { status: to }); return COMPLETED;",
+    replace: "ports.telemetry.info('result', { account: visit.row?.customer?.accountNumber }); return COMPLETED;",
     shows: /a secret was told/,
   },
 ];

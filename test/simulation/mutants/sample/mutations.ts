@@ -42,7 +42,7 @@ const OTHER: ReadonlyMap<ts.SyntaxKind, readonly [Operator, string]> = new Map([
 ]);
 
 /** Calls that only report: without them nothing moves otherwise. */
-const REPORTS = /^(ports\.|this\.|options\.|world\.)?(telemetry|logger|log)\b|^crashPoint\(/;
+const REPORTS = /^(ports\.|this\.|options\.|world\.)?(telemetry|logger|log)\b/;
 
 /** Every place of a source where an operator applies, in the order of the text. */
 export function mutationsOf(text: string): readonly Mutation[] {

@@ -1,6 +1,7 @@
 /**
- * Places where a process can be made to die, for the crash test: between two steps that must not be one. Add a name
- * here and a call where it means something; the crash test then demands that it is reached.
+ * Places where a process can be made to die, for the crash test: between two steps that must not be one. Which call of
+ * which port each stands before or behind, crash-test/crash-places.ts says; the supervisor passes its own two. The crash
+ * test demands that each is reached.
  */
 export const CRASH_POINTS = [
   'scanner.before-claim',
@@ -80,7 +81,7 @@ let onReached: ((point: CrashPoint) => void) | undefined;
 /** Does nothing, unless this process was armed at its start. */
 export const crashPoint = (point: CrashPoint): void => onReached?.(point);
 
-/** `reached` is told of every point that is passed from now on; undefined disarms. Bootstrap alone calls it. */
+/** `reached` is told of every point that is passed from now on; undefined disarms. */
 export function armCrashPoints(reached: ((point: CrashPoint) => void) | undefined): void {
   onReached = reached;
 }
