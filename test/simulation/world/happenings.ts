@@ -25,7 +25,8 @@ export function letThingsHappen(world: World, operator: Operator): void {
       const about = `world ${kind}`;
       const question = dice.question(about);
       timeline.at(dice.between(10_000, scenario.faultsMs - 10_000, `${about} at`, number), () => {
-        if (faults.strike(about, question, number, [kind])) WORLD_STRIKES[kind]!(world, operator, `${about} ${number}`);
+        if (!faults.strike(about, question, number, [kind])) return;
+        return WORLD_STRIKES[kind]!(world, operator, `${about} ${number}`);
       });
     }
   }
@@ -92,7 +93,7 @@ const CLOCK_SETTINGS = 40;
  * A row that means something else under the id it had: changed where it stands, or taken away and put there anew. Nothing
  * of it is on its way to the biller: a result that comes meanwhile would be written to whatever stands there.
  */
-function useIdAgain(world: World, about: string): void {
+function useIdAgain(world: World, about: string): void | Promise<void> {
   // No rule says whose an id is when its stream came back from a backup of before it was used again.
   if (world.hasDisaster) return;
   const planned = someRow(world, about);
@@ -114,12 +115,18 @@ function useIdAgain(world: World, about: string): void {
   const to = { customerId: other.customerId, ...(otherPayment && { paymentId: otherPayment.paymentId }) };
   const rows = world.dice.fraction(about, 1) < 0.5 ? [] : [{ ...row, ...to }];
   world.usedAgain.add(record);
-  if (rows.length > 0) shard.withdraw(row.dpId);
-  else shard.repoint(row.dpId, to);
-  return void shard.seed({ customers: [other], payments: otherPayment ? [otherPayment] : [], rows });
+  // Who it points to is there first, as in one transaction of the platform: a row that points to nobody is not sound.
+  const pointElsewhere = (): void => {
+    if (rows.length === 0) return shard.repoint(row.dpId, to);
+    shard.withdraw(row.dpId);
+    return void shard.seed({ rows });
+  };
+  const put = shard.seed({ customers: [other], payments: otherPayment ? [otherPayment] : [] });
+  return put instanceof Promise ? put.then(pointElsewhere) : pointElsewhere();
 }
 
-type Strike = (world: World, operator: Operator, about: string) => void;
+/** A promise: nothing else happens until it is done. */
+type Strike = (world: World, operator: Operator, about: string) => void | Promise<void>;
 
 const outage =
   (port: Outage): Strike =>
