@@ -9,7 +9,7 @@ export interface SealWitnessFixture {
   close(): Promise<void>;
 }
 
-export function seal(number: number, mark = ''): SealCopy {
+function seal(number: number, mark = ''): SealCopy {
   const digest = `${mark}${number}`.padStart(64, '0');
   return {
     number,

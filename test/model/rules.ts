@@ -66,7 +66,7 @@ export const LOCK_S = 3;
 export const QUARANTINE_S = 2;
 export const LAG_S = 2;
 export const RETENTION_S = 10;
-export const MARGIN_S = 1;
+const MARGIN_S = 1;
 
 export type BillerKind = 'keys' | 'inquiry' | 'both' | 'neither';
 export const BILLER_KINDS: readonly BillerKind[] = ['keys', 'inquiry', 'both', 'neither'];

@@ -70,7 +70,7 @@ export class Summary {
 const round = (value: number): number => Math.round(value * 10) / 10;
 
 /** From so many seeds on, every kind of fault must have struck and every end must have been reached. */
-export const SEEDS_FOR_VACUITY = 200;
+const SEEDS_FOR_VACUITY = 200;
 const ENDS = ['Delivered', 'Declined', 'Rejected', 'Skipped', 'Withdrawn', 'Failed', 'InDoubt'];
 const FAULTS_PER_SEED_MIN = 40;
 const CRASHES_PER_SEED_MIN = 7;

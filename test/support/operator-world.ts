@@ -29,7 +29,7 @@ import {
 import { instant } from '../../src/domain/instant';
 import { template } from './biller-fixtures';
 
-export const THEN = instant('2026-11-20T08:00:00.000Z');
+const THEN = instant('2026-11-20T08:00:00.000Z');
 const money = { minorUnits: 24_520, currency: 'CZK' };
 
 export const MAPPING = {
@@ -47,7 +47,7 @@ export const MAPPING = {
     paidAt: { constant: '2026-11-20' },
   },
 };
-export const CSV =
+const CSV =
   'order,biller,account,amount,category\n1,AB,000123,245.20,household\n2,AB,000124,.80,\n3,YZ,000125,12,loan\n';
 
 /** A folder as an operator has it: profiles of two billers, a CSV file with its mapping, nothing loaded yet. */

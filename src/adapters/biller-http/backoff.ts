@@ -9,7 +9,7 @@ export const BACKOFF_FIRST_MS = 2_000;
 export const BACKOFF_MAX_MS = 60_000;
 const DOUBLINGS_MAX = 20;
 /** One among calls that work is its record's matter; two with none that worked between them are the biller's. */
-export const THROTTLES_TO_SHUT = 2;
+const THROTTLES_TO_SHUT = 2;
 
 export interface BackoffPorts {
   readonly clock: Clock;

@@ -52,7 +52,7 @@ export interface CompiledInquiry {
   readonly timeoutMs: number;
 }
 
-export const INQUIRY_TIMEOUT_DEFAULT_MS = 5_000;
+const INQUIRY_TIMEOUT_DEFAULT_MS = 5_000;
 const COMPILED_MAX = 512;
 
 /** Keeps the profiles used last; an old version is needed again only while one of its attempts is open. */

@@ -8,9 +8,9 @@ import { ADDRESS_REFUSED, addressAllowed, guardedLookup, literalAddress } from '
 import { NODE_TIMERS, type Timers } from './timers';
 
 /** Answers of biller APIs are small; a bigger one is not read on. */
-export const RESPONSE_BYTES_MAX = 256 * 1024;
+const RESPONSE_BYTES_MAX = 256 * 1024;
 /** Per origin. Admission bounds the calls; this bounds the sockets should several billers share one origin. */
-export const CONNECTIONS_PER_ORIGIN_MAX = 1_024;
+const CONNECTIONS_PER_ORIGIN_MAX = 1_024;
 const KEEP_ALIVE_MS = 30_000;
 
 /** What carries requests: undici's agent, or what plays it. */

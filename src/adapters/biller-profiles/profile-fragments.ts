@@ -3,7 +3,7 @@ import { repeatedMember } from '../shared/repeated-member';
 import { type ProfileProblem } from './validate-profile-document';
 
 /** A larger file is no profile; one that lists many billers is read up to the second size. */
-export const PROFILE_BYTES_MAX = 256 * 1024;
+const PROFILE_BYTES_MAX = 256 * 1024;
 export const PROFILES_FILE_BYTES_MAX = 4 * 1024 * 1024;
 
 type Keys = Readonly<Record<string, unknown>>;

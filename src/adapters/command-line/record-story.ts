@@ -26,7 +26,7 @@ export function recordStory(explanation: Explanation): Lines {
   ];
 }
 
-export function stateText(state: DpRecord): string {
+function stateText(state: DpRecord): string {
   if (state.status === 'unknown') return 'not in the event store';
   const what = `${state.dataType}${state.amount ? `, ${moneyText(state.amount)}` : ''}`;
   switch (state.status) {

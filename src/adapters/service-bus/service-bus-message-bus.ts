@@ -39,7 +39,7 @@ export type ServiceBusMessageBusOptions = ServiceBusAddress & {
 /** Messages that go alone under way at once: each is a transfer of its own. */
 const ALONE_AT_ONCE_MAX = 32;
 /** Counting stops here, since it looks at every message: a depth of this much means "at least so many". */
-export const DEPTH_MAX = 5_000;
+const DEPTH_MAX = 5_000;
 
 /** Azure Service Bus through its SDK. Services need the rights to send and listen alone, never to manage. */
 export class ServiceBusMessageBus implements MessageBus {

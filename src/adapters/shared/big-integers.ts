@@ -1,7 +1,7 @@
 /** JSON nested deeper than this is not read: what prints it, copies it or sends it again may go down its levels. */
 export const JSON_DEPTH_MAX = 64;
 /** Longer text is not read as JSON: no message and no answer of ours comes near it. */
-export const JSON_LENGTH_MAX = 1024 * 1024;
+const JSON_LENGTH_MAX = 1024 * 1024;
 
 const INTEGER = /^-?\d{16,}$/;
 

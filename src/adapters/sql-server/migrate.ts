@@ -120,7 +120,7 @@ function refuse(
   throw new PortFailure(problems.join('; '), { code, retryable: false, facts: { problems: problems.length } });
 }
 
-export async function readSchema(runner: Runner): Promise<SchemaState> {
+async function readSchema(runner: Runner): Promise<SchemaState> {
   const [names, columns] = await runner.run('read the schema', SCHEMA_STATEMENTS.names, {});
   const state = judgeSchema(names!, columns!);
   if (!state.versioned) return { version: 0, key: state.key, problems: state.problems };

@@ -141,7 +141,7 @@ const KIND_OF_NUMBER: ReadonlyMap<number, Kind> = new Map([
 ]);
 
 /** Thrown by our own statements: what was read before a lock is no longer so; the transaction is undone, run it again. */
-export const STALE_READ = 51001;
+const STALE_READ = 51001;
 
 const DEADLOCK = 1205;
 const SNAPSHOT_CONFLICT = 3960;

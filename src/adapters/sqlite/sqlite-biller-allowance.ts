@@ -5,7 +5,7 @@ import { GroupCommit } from './group-commit';
 import { openSqliteFile, prepared } from './sqlite-file';
 import { checkTake } from '../shared/port-terms';
 
-export const ALLOWANCE_SCHEMA: readonly string[] = [
+const ALLOWANCE_SCHEMA: readonly string[] = [
   'CREATE TABLE Bucket (BillerId TEXT PRIMARY KEY, Tokens REAL NOT NULL, FilledAtMs REAL NOT NULL) WITHOUT ROWID',
 ];
 

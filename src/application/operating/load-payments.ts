@@ -59,9 +59,9 @@ export interface LoadOptions {
 }
 
 /** Lines loaded at a time: bounds memory and shares commits. */
-export const LOAD_BATCH_LINES = 1_000;
+const LOAD_BATCH_LINES = 1_000;
 /** Customers that one load with corrections may name: their account numbers are held against each other in memory. */
-export const CORRECTED_CUSTOMERS_MAX = 1_000_000;
+const CORRECTED_CUSTOMERS_MAX = 1_000_000;
 
 type GoodLine = Extract<PaymentLine, { payment: PaymentImport }>;
 

@@ -1,7 +1,7 @@
 import { isBlank } from '../../domain/invisible-text';
 import { maskCardData } from '../../domain/policies/card-data';
 
-export const OPERATOR_TEXT_MAX = 500;
+const OPERATOR_TEXT_MAX = 500;
 
 /**
  * What an operator wrote, as it may be stored for ever: not blank to the eye, not too long, no card number in it.

@@ -2,7 +2,7 @@ import { closeSync, openSync, writeSync } from 'node:fs';
 import { UsageProblems } from './problems';
 
 /** Rejected lines that a summary lists; the file and stderr hold all of them. */
-export const REJECTED_LISTED_MAX = 1_000;
+const REJECTED_LISTED_MAX = 1_000;
 
 export interface Rejected {
   readonly line: number;

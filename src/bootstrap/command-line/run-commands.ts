@@ -43,7 +43,7 @@ export function addRunCommands(program: Command): void {
     .action(async (_options, command: Command) => runAll(command.optsWithGlobals()));
 }
 
-export function dataTypeOf(text: string): DataType {
+function dataTypeOf(text: string): DataType {
   const found = DATA_TYPES.find((type) => type.toLowerCase() === text.toLowerCase());
   if (!found)
     throw new UsageProblems([

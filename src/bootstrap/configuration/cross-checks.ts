@@ -3,7 +3,7 @@ import { type SettingProblem } from './setting-problem';
 import { type Check, STACK_CHECKS } from './stack-checks';
 
 /** What a consumer needs inside one lock beside the permit wait and the call itself: loading, the token, two appends. */
-export const LOCK_MARGIN_SECONDS = 5;
+const LOCK_MARGIN_SECONDS = 5;
 
 /** Settings that are fine alone and wrong together, one matter a check. */
 const CHECKS: readonly Check[] = [

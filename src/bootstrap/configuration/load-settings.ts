@@ -4,7 +4,7 @@ import { type Declaration, DECLARATIONS, type SettingKey, type Settings } from '
 import { readSettingsFile } from './read-settings-file';
 import { HIDDEN, nearestName, type SettingProblem } from './setting-problem';
 
-export const DEFAULT_FILES = ['datapump.config.json', 'datapump.config.yaml', 'datapump.config.yml'] as const;
+const DEFAULT_FILES = ['datapump.config.json', 'datapump.config.yaml', 'datapump.config.yml'] as const;
 
 export interface SettingSources {
   /** A JSON or YAML file; undefined: the first of DEFAULT_FILES that lies in the working directory, if any. */

@@ -5,7 +5,7 @@ import { type Settings } from '../configuration/declarations';
 import { TOKENS } from './tokens';
 
 /** Which hosts a profile's URLs may name. */
-export const hostsOf = (settings: Settings) => ({
+const hostsOf = (settings: Settings) => ({
   allowedHosts: settings['Billers:AllowedHosts'],
   allowPlainLoopback: settings['Billers:AllowPlainLoopback'],
   privateHosts: settings['Billers:PrivateHosts'],

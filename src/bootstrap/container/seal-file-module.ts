@@ -5,7 +5,7 @@ import { embeddedFiles } from './embedded-files';
 import { TOKENS } from './tokens';
 
 /** Where the copies of the seals lie as files; undefined: nowhere. */
-export function sealFolderOf(settings: Settings): string | undefined {
+function sealFolderOf(settings: Settings): string | undefined {
   if (settings['Seal:Folder'] !== '') return settings['Seal:Folder'];
   return settings['Stack:EventStore'] === 'sqlite' ? embeddedFiles(settings).seals : undefined;
 }

@@ -45,18 +45,7 @@ export function summaryLines(summary: Summary): Lines {
   ];
 }
 
-export function lineOf({
-  name,
-  turn,
-  kills,
-  restarts,
-  records,
-  doubts,
-  note,
-  seconds,
-  failure,
-  folder,
-}: TrialResult): string {
+function lineOf({ name, turn, kills, restarts, records, doubts, note, seconds, failure, folder }: TrialResult): string {
   const doubtful = doubts.fault + doubts.kill;
   const line = [
     `${name} #${turn}: ${kills} killed, ${restarts} restarts, ${records} records`,

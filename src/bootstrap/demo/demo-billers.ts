@@ -46,7 +46,7 @@ const NAMES = [
 /** Of two, three and no decimals. */
 const CURRENCIES = ['USD', 'JPY', 'KWD', 'CZK'];
 /** After the timeout plus this, an effect cannot come any more: the sandbox keeps the promise. */
-export const TIMEOUT_MS = 2_000;
+const TIMEOUT_MS = 2_000;
 const QUARANTINE_MS = 1_500;
 const HANG_MS = TIMEOUT_MS + 500;
 /** Tokens die long before their promised end, so that calls meet 401 and fetch a new one. */

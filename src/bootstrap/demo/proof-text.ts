@@ -52,7 +52,7 @@ export function proofLines(plan: DemoPlan, proof: Proof, { seconds, peakMebibyte
   ];
 }
 
-export function verdictText(proof: Proof): string {
+function verdictText(proof: Proof): string {
   const held = `${inDoubtOf(proof)} in doubt, each with its cause`;
   if (isProved(proof)) return `PROVED: ${proof.records} records, 0 lost, 0 doubled, the manifest holds (${held}).`;
   return `NOT PROVED: ${proof.lost} lost, ${proof.doubled} doubled, ${proof.differing} otherwise not as the manifest says.`;

@@ -7,7 +7,7 @@ import { type Settings } from '../configuration/declarations';
 import { TOKENS } from '../container/tokens';
 
 /** Which setting says where the event store is. */
-export const eventStoreSetting = (settings: Settings): string =>
+const eventStoreSetting = (settings: Settings): string =>
   settings['Stack:EventStore'] === 'sqlite' ? 'Data:Folder' : 'EventStore:ConnectionString';
 
 export const historyProblems = (settings: Settings, findings: readonly HistoryFinding[]): readonly string[] =>

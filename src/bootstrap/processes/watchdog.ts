@@ -3,9 +3,9 @@ import { Worker } from 'node:worker_threads';
 
 const TICK_MS = 1_000;
 /** Nothing that this platform does at one go takes so long; what does has caught hold of data and will not let go. */
-export const CALCULATING_TICKS_MAX = 30;
+const CALCULATING_TICKS_MAX = 30;
 /** A loop that waits uses no processor: a disk that syncs slowly, or hangs. It may be patient for long, and not for ever. */
-export const WAITING_TICKS_MAX = 600;
+const WAITING_TICKS_MAX = 600;
 const MEMORY = { maxOldGenerationSizeMb: 8, maxYoungGenerationSizeMb: 1 };
 
 export interface WatchdogOptions {

@@ -25,7 +25,7 @@ export interface UnclearAnswer {
 }
 
 /** Bounds on what a biller's Retry-After may ask of us. */
-export const RETRY_AFTER_MIN_MS = 1_000;
+const RETRY_AFTER_MIN_MS = 1_000;
 export const RETRY_AFTER_MAX_MS = 3_600_000;
 
 export const saneRetryAfterMs = (askedMs: number): number =>

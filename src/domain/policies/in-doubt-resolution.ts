@@ -11,7 +11,7 @@ import { type Money, sameMoney } from '../money';
  */
 
 export const PENDING_ANSWERS_MAX = 40;
-export const UNAVAILABLE_ANSWERS_BEFORE_RESEND = 3;
+const UNAVAILABLE_ANSWERS_BEFORE_RESEND = 3;
 export const UNAVAILABLE_ANSWERS_MAX = 40;
 export const RESENDS_MAX = 6;
 const WAIT_FIRST_MS = 1_000;

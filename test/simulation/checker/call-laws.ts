@@ -31,7 +31,7 @@ interface ToldToWait {
 }
 
 /** An order, or a profile, takes effect within so long in every process. */
-export const CONTROL_CACHE_MS = 2_000;
+const CONTROL_CACHE_MS = 2_000;
 
 /** Laws of the calls that a biller itself could hold us to: when one comes, what is in it, and by whose leave. */
 export class CallLaws {

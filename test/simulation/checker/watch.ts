@@ -35,7 +35,7 @@ interface Source {
 export const CANARY = 'CANARY-4111111111111111';
 /** Longer than any call is on its way to the biller. */
 const CALL_MAX_MS = 1_000;
-export const EVENTS_TOPIC = 'datapump-events';
+const EVENTS_TOPIC = 'datapump-events';
 
 /** Judges every step while the run goes on: what was completed, what was called, what was said. */
 export class Watch {

@@ -14,11 +14,7 @@ import { WORLD_BEGINS_MS } from './simulated-process';
 import { TOPOLOGY, type World } from './world';
 import { OUTBOX_TOPIC } from '../../../src/application/messaging/topology';
 
-export const DISASTER_KINDS = [
-  'store-restored',
-  'shard-restored',
-  'bus-restored',
-] as const satisfies readonly FaultKind[];
+const DISASTER_KINDS = ['store-restored', 'shard-restored', 'bus-restored'] as const satisfies readonly FaultKind[];
 /** Share of the seeds in which a machine dies and something comes back from a backup. */
 const SHARE = 0.15;
 /** Longer than any outage: some witness has seen what the backup does not hold. */

@@ -49,7 +49,7 @@ export interface PortsOfProcess {
 }
 
 /** What the container of one life of a process yields: the real services over ports that go through the wire. */
-export function portsOf(world: World, process: SimulatedProcess, epoch: number): PortsOfProcess {
+function portsOf(world: World, process: SimulatedProcess, epoch: number): PortsOfProcess {
   const clock = process.clock(epoch, (ms, wake) => world.wire.answer(process, epoch, ms, wake));
   const shards = shardsOf(world, process, epoch);
   const telemetry = telemetryOf(world, process, epoch);

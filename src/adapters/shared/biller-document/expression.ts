@@ -15,11 +15,13 @@ export interface MemberGuard {
 }
 
 // eslint-disable-next-line @typescript-eslint/no-require-imports
-export const { MissingValue, guardMembers } = require('./member-guards.cjs') as {
+const { MissingValue, guardMembers } = require('./member-guards.cjs') as {
   /** A value that a request needs is not there. Its message holds names of the profile and of the context, never data. */
   readonly MissingValue: new (message: string) => TypeError;
   readonly guardMembers: (expression: jsonata.Expression, guards: readonly MemberGuard[]) => void;
 };
+
+export { MissingValue };
 
 /** A JSONata expression of a profile, compiled once. */
 export interface Expression {

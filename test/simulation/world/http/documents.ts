@@ -11,7 +11,7 @@ import { type Action, ACTIONS } from '../../../../src/domain/biller/data-type';
 import { type Dice } from '../dice';
 
 /** Billers of one vendor share a client, its secret and the place where tokens come from. */
-export const TOKEN_URL = 'https://tokens.example/oauth/token';
+const TOKEN_URL = 'https://tokens.example/oauth/token';
 export const KEY_HEADER = 'Idempotency-Key';
 /** Tells the biller of this world by which version of its profile a request was built. */
 export const VERSION_HEADER = 'X-Profile-Version';

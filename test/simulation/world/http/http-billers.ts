@@ -317,8 +317,7 @@ const SILENCE: Fate = { is: 'silence', afterMs: SILENCE_MS };
 const bearerIn = (headers: HttpRequestSeen['headers']): string =>
   headers['authorization']?.slice('Bearer '.length) ?? '';
 
-export const billerIn = ({ origin }: Pick<HttpRequestSeen, 'origin'>): string =>
-  /\/\/biller-(\w+)\./.exec(origin)?.[1] ?? '';
+const billerIn = ({ origin }: Pick<HttpRequestSeen, 'origin'>): string => /\/\/biller-(\w+)\./.exec(origin)?.[1] ?? '';
 
 export function orderIn(request: HttpRequestSeen): Order {
   const { headers, body } = request;

@@ -142,7 +142,7 @@ export class ReceivingClient {
   }
 }
 
-export const whyOf = (info: Record<string, unknown> | undefined): { reason: string; description: string } => ({
+const whyOf = (info: Record<string, unknown> | undefined): { reason: string; description: string } => ({
   reason: textOf(info?.['DeadLetterReason']),
   description: textOf(info?.['DeadLetterErrorDescription']),
 });
