@@ -131,8 +131,8 @@ const BY_SUITES: readonly Mutant[] = [
   of(
     'backoff.ts',
     'shuts the gate at a single throttled call',
-    'export const THROTTLES_TO_SHUT = 2;',
-    'export const THROTTLES_TO_SHUT = 1;',
+    'const THROTTLES_TO_SHUT = 2;',
+    'const THROTTLES_TO_SHUT = 1;',
   ),
   of(
     'backoff.ts',
