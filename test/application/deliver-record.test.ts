@@ -1,3 +1,4 @@
+import { recordMessageOf } from '../support/record-messages';
 import { type Database } from 'better-sqlite3';
 import { type Settlement } from '../../src/application/messaging/settlement';
 import { PortFailure } from '../../src/application/ports/failures';
@@ -119,23 +120,8 @@ describe('rule 1: the contract comes first', () => {
       },
     } as unknown as HeldShard;
     const shards = new ShardRegistry<HeldShard>([bench.shard, down]);
-    const source = { shard: 'of-theirs', table: 'dbo.datapump' };
-    await bench.bus.send('datapump-events', [
-      {
-        messageId: 'foreign-1',
-        properties: { eventType: 'Payments' },
-        body: {
-          dpId: 100,
-          billerId: 12,
-          eventType: 'Payments',
-          occurredAt: '2026-11-20T08:00:00Z',
-          version: 1,
-          traceId: KEY,
-          messageId: KEY,
-          source,
-        },
-      },
-    ]);
+    const theirs = { dpId: 100, billerId: 12, source: { shard: 'of-theirs', table: 'dbo.datapump' } };
+    await bench.bus.send('datapump-events', [recordMessageOf('foreign-1', theirs)]);
     const message = (await bench.receive())!;
     const outage = { code: 'unavailable', retryable: true };
     await expect(bench.handle(message, { shards })).rejects.toMatchObject(outage);
@@ -153,23 +139,7 @@ describe('rule 1: the contract comes first', () => {
 
   it('discovers and validates a record that another publisher sent', async () => {
     opened = bench = await DeliveryBench.start();
-    const key = KEY;
-    await bench.bus.send('datapump-events', [
-      {
-        messageId: 'foreign-1',
-        properties: { eventType: 'Payments' },
-        body: {
-          dpId: 100,
-          billerId: 12,
-          eventType: 'Payments',
-          occurredAt: '2026-11-20T08:00:00Z',
-          version: 1,
-          traceId: key,
-          messageId: key,
-          source: { shard: 'Shard-1', table: 'dbo.datapump' },
-        },
-      },
-    ]);
+    await bench.bus.send('datapump-events', [recordMessageOf('foreign-1', { dpId: 100, billerId: 12 })]);
     await bench.runUntilQuiet();
     expect((await bench.recordEvents()).slice(0, 3)).toEqual([
       'DpRecordDiscovered',

@@ -1,3 +1,4 @@
+import { recordMessageOf } from '../support/record-messages';
 import { redriveDeadLetters } from '../../src/application/operating/redrive-dead-letters';
 import { sweepStalled } from '../../src/application/scanning/sweep-stalled';
 import { dpId } from '../../src/domain/identifiers';
@@ -105,23 +106,7 @@ describe('a row that breaks its own judging, discovered by a consumer (issue 9, 
         status: (await bench.shard.findRow(dpId('100')))!.status,
       }),
     });
-    const source = { shard: 'Shard-1', table: 'dbo.datapump' };
-    await bench.bus.send(SETTINGS.eventsTopic, [
-      {
-        messageId: 'foreign-1',
-        properties: { eventType: 'Payments' },
-        body: {
-          dpId: '100',
-          billerId: '12',
-          eventType: 'Payments',
-          occurredAt: '2026-11-20T08:00:00Z',
-          version: 1,
-          traceId: '12:100',
-          messageId: '12:100',
-          source,
-        },
-      },
-    ]);
+    await bench.bus.send(SETTINGS.eventsTopic, [recordMessageOf('foreign-1')]);
     const message = (await bench.receive())!;
     const settlement = await bench.handle(message, {
       shards: { all: () => [shard], named: () => shard, ofBiller: async () => shard },

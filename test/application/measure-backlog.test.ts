@@ -1,3 +1,4 @@
+import { ROW_STATUSES } from '../../src/domain/dp-record/row-status';
 import { DATA_TYPES } from '../../src/domain/biller/data-type';
 import { measureBacklog } from '../../src/application/queries/measure-backlog';
 import { relayOutbox } from '../../src/application/scanning/relay-outbox';
@@ -38,18 +39,7 @@ describe('what is still owed (issue 9, no 16)', () => {
     });
   });
 
-  it.each([
-    'New',
-    'Queued',
-    'Published',
-    'Delivered',
-    'Declined',
-    'Failed',
-    'InDoubt',
-    'Rejected',
-    'Skipped',
-    'Withdrawn',
-  ] as const)('a row that is %s', async (status) => {
+  it.each(ROW_STATUSES)('a row that is %s', async (status) => {
     await bench.two.seed({ rows: [bench.row('1', { status })] });
     const { rows, drained: all } = await measure();
     expect(all).toBe(!['New', 'Queued', 'Published'].includes(status));

@@ -1,3 +1,4 @@
+import { recordMessageOf } from '../support/record-messages';
 import { fetchChunk } from '../../src/application/fetching/fetch-chunk';
 import { redriveDeadLetters } from '../../src/application/operating/redrive-dead-letters';
 import { recordBrokerDeadLetters } from '../../src/application/messaging/record-broker-dead-letters';
@@ -119,20 +120,8 @@ describe('every message of a record carries the tenant of its profile (issue 8, 
 });
 
 describe('one way to find a shard (issue 8, no 6)', () => {
-  const message = (shard: string, deliveryCount = 1) => ({
-    messageId: `foreign-${deliveryCount}`,
-    properties: { eventType: 'Payments' },
-    body: {
-      dpId: '100',
-      billerId: '12',
-      eventType: 'Payments',
-      occurredAt: '2026-11-20T08:00:00Z',
-      version: 1,
-      traceId: KEY,
-      messageId: KEY,
-      source: { shard, table: 'dbo.datapump' },
-    },
-  });
+  const message = (shard: string, deliveryCount = 1) =>
+    recordMessageOf(`foreign-${deliveryCount}`, { source: { shard, table: 'dbo.datapump' } });
   /** Received as often as the broker allows, settled never. */
   const exhaust = async (): Promise<void> => {
     for (let received = await bench.receive(0); received; received = await bench.receive(0))

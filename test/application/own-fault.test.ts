@@ -1,3 +1,4 @@
+import { recordMessageOf } from '../support/record-messages';
 import { fetchChunk } from '../../src/application/fetching/fetch-chunk';
 import { createHistory } from '../../src/application/history/history';
 import { type EventStore } from '../../src/application/ports/event-store';
@@ -136,23 +137,7 @@ describe("an end has a reason that is the record's own (issue 9, no 1)", () => {
         const [again] = await bench.bus.peek({ topic: 'datapump-outbox', subscription: 'fetcher' }, { max: 1 });
         expect(again?.body).toMatchObject({ billerId: '12', dpStart: '100', dpEnd: '100' });
       } else {
-        const source = { shard: 'Shard-1', table: 'dbo.datapump' };
-        await bench.bus.send('datapump-events', [
-          {
-            messageId: 'foreign-1',
-            properties: { eventType: 'Payments' },
-            body: {
-              dpId: '100',
-              billerId: '12',
-              eventType: 'Payments',
-              occurredAt: '2026-11-20T08:00:00Z',
-              version: 1,
-              traceId: '12:100',
-              messageId: '12:100',
-              source,
-            },
-          },
-        ]);
+        await bench.bus.send('datapump-events', [recordMessageOf('foreign-1')]);
         const message = (await bench.receive())!;
         await bench.settle(message, await bench.handle(message, { profiles }));
         await bench.runUntilQuiet({ withinMs: 600_000 });

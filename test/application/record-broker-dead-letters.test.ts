@@ -1,3 +1,4 @@
+import { recordMessageOf } from '../support/record-messages';
 import {
   recordBrokerDeadLetters,
   type RecordBrokerDeadLettersPorts,
@@ -28,21 +29,6 @@ const exhaust = async (): Promise<void> => {
   for (let received = await bench.receive(0); received; received = await bench.receive(0))
     await bench.abandon(received);
 };
-const message = (messageId: string, body: object = {}) => ({
-  messageId,
-  properties: { eventType: 'Payments' },
-  body: {
-    dpId: '100',
-    billerId: '12',
-    eventType: 'Payments',
-    occurredAt: '2026-11-20T08:00:00Z',
-    version: 1,
-    traceId: KEY,
-    messageId: KEY,
-    source: { shard: 'Shard-1', table: 'dbo.datapump' },
-    ...body,
-  },
-});
 const waiting = () => bench.bus.peek(PAYMENTS, { max: 10 });
 const events = async () =>
   (await bench.eventStore.readStream(dpRecordStream(KEY))).map(({ type, data }) => ({ type, ...(data as object) }));
@@ -75,9 +61,12 @@ describe('dead letters of the broker itself (issue 9, no 16)', () => {
 
   it('only of the data type asked for, of that reason, that keep their contract and whose record is known', async () => {
     await start();
-    await bench.bus.send(EVENTS.eventsTopic, [message('unknown'), message('broken', { dpId: undefined })]);
+    await bench.bus.send(EVENTS.eventsTopic, [
+      recordMessageOf('unknown'),
+      recordMessageOf('broken', { dpId: undefined }),
+    ]);
     await exhaust();
-    await bench.bus.send(EVENTS.eventsTopic, [message('by a person')]);
+    await bench.bus.send(EVENTS.eventsTopic, [recordMessageOf('by a person')]);
     await bench.settle((await bench.receive(0))!, {
       settle: 'dead-letter',
       reason: 'InvalidContract',
@@ -185,7 +174,7 @@ describe('dead letters of the broker itself (issue 9, no 16)', () => {
     await start();
     await bench.bus.send(
       EVENTS.eventsTopic,
-      Array.from({ length: 401 }, (_, index) => message(`unknown-${index}`)),
+      Array.from({ length: 401 }, (_, index) => recordMessageOf(`unknown-${index}`)),
     );
     const receiver = bench.bus.receiver(PAYMENTS);
     for (const each of await receiver.receive({ max: 1_000, waitMs: 0 }))

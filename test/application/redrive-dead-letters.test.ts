@@ -1,3 +1,4 @@
+import { recordMessageOf } from '../support/record-messages';
 import { type MessageBus } from '../../src/application/ports/message-bus';
 import { PortFailure, VersionConflict } from '../../src/application/ports/failures';
 import {
@@ -25,21 +26,7 @@ afterEach(() => bench.close());
 
 const redrive = (order: Partial<RedriveOrder> = {}, ports: Partial<RedrivePorts> = {}) =>
   redriveDeadLetters({ ...bench.ports, ...ports }, EVENTS)({ ...ORDER, ...order });
-const letter = (messageId: string, key: RecordKey = KEY, more: object = {}) => ({
-  messageId,
-  properties: { eventType: 'Payments' },
-  body: {
-    dpId: key.split(':')[1],
-    billerId: key.split(':')[0],
-    eventType: 'Payments',
-    occurredAt: '2026-11-20T08:00:00Z',
-    version: 1,
-    traceId: key,
-    messageId: key,
-    source: { shard: 'Shard-1', table: 'dbo.datapump' },
-    ...more,
-  },
-});
+const letter = (messageId: string, key: RecordKey = KEY, more: object = {}) => recordMessageOf(messageId, more, key);
 async function bury(...letters: readonly ReturnType<typeof letter>[]): Promise<void> {
   await bench.bus.send(EVENTS.eventsTopic, letters);
   const receiver = bench.bus.receiver(PAYMENTS);

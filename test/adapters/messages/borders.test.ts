@@ -1,19 +1,11 @@
+import { recordBody } from '../../support/record-messages';
 import { shown } from '../../../src/adapters/messages/shown';
 import { ValidatedMessageContracts } from '../../../src/adapters/messages/validated-message-contracts';
 import { type Carried } from '../../../src/application/messaging/messages';
 
 const contracts = new ValidatedMessageContracts();
 const carried = (body: unknown): Carried => ({ body, properties: {}, correlationId: undefined });
-const RECORD = {
-  dpId: '100',
-  billerId: '12',
-  eventType: 'Payments',
-  occurredAt: '2026-11-20T08:00:00Z',
-  version: 1,
-  traceId: '12:100',
-  messageId: '12:100',
-  source: { shard: 'Shard-1', table: 'datapump' },
-};
+const RECORD = recordBody();
 const CHUNK = { billerId: '12', dpStart: '9', dpEnd: '10', messageId: '12:9+10' };
 const problemsOf = (body: unknown): readonly string[] => {
   const checked = contracts.record(carried(body));

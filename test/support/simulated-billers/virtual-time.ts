@@ -1,3 +1,4 @@
+import { SystemClock } from '../../../src/adapters/system/system-clock';
 import { type Clock } from '../../../src/application/ports/clock';
 import { instantFromMs } from '../../../src/domain/instant';
 
@@ -27,6 +28,8 @@ export class VirtualTime implements Clock {
   /** `skewMs`: how wrong the machine's time of day is. Nothing that waits may go by it. */
   constructor(private readonly skewMs: number) {}
 
+  private readonly timers = new SystemClock();
+
   now = () => instantFromMs(Date.now() + this.skewMs);
   monotonicMs = (): number => Date.now() + this.stalledMs;
 
@@ -34,18 +37,7 @@ export class VirtualTime implements Clock {
     this.stalledMs += ms;
   }
 
-  sleep(ms: number, signal?: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      if (signal?.aborted) return resolve();
-      const done = (): void => {
-        clearTimeout(timer);
-        signal?.removeEventListener('abort', done);
-        resolve();
-      };
-      const timer = setTimeout(done, Math.max(0, ms));
-      signal?.addEventListener('abort', done, { once: true });
-    });
-  }
+  sleep = (ms: number, signal?: AbortSignal): Promise<void> => this.timers.sleep(ms, signal);
 
   async pass(ms: number): Promise<void> {
     const until = Date.now() + ms;
