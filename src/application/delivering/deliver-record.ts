@@ -25,9 +25,9 @@ const EARLY_HOP_PAUSE_MS = 1_000;
 const PROBLEMS_LENGTH_MAX = 1_000;
 
 /**
- * DESIGN §4. One message in, one settlement out. Every write is at the revision that was read; a conflict means that
- * somebody else moved the record, so everything is read again. A successor is accepted by the broker before the
- * settlement is returned: send first, then complete.
+ * The protocol of docs/ARCHITECTURE.md, rule by rule. One message in, one settlement out. Every write is at the revision
+ * that was read; a conflict means that somebody else moved the record, so everything is read again. A successor is
+ * accepted by the broker before the settlement is returned: send first, then complete.
  */
 export function deliverRecord(ports: DeliverRecordPorts, settings: DeliverRecordSettings) {
   const read = readVisits(ports);

@@ -8,7 +8,7 @@ import { type Instant } from '../instant';
 import { doubtBeginsAt, type DoubtTerms } from './in-doubt-resolution';
 
 /**
- * The one rule that says what a consumer does with a message, from what it read: DESIGN §4 rules 2, 3, 4 and 9 as a
+ * The one rule that says what a consumer does with a message, from what it read: rules 2, 3, 4 and 9 of docs/ARCHITECTURE.md as a
  * total function. The caller performs the step and asks again; nothing else decides about calls.
  */
 export type DeliveryStep =

@@ -297,7 +297,7 @@ function isSettled(stream: readonly RawEvent[]): boolean {
   return (isFinal(status) || status === 'InDoubt') && reconciledAs === status;
 }
 
-/** The next hop of a message's chain, as DESIGN §4 spells the ids. */
+/** The next hop of a message's chain, as docs/ARCHITECTURE.md spells the ids. */
 function successorOf(record: string, { messageId, properties }: Message): string {
   const tail = messageId.startsWith(`${record}:`) ? messageId.slice(record.length + 1) : '';
   const chained = /^([rsd]\d+)\.(\d+)$/.exec(tail);

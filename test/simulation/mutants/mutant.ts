@@ -18,7 +18,7 @@ export interface Mutant {
   readonly aim?: { readonly capability?: Capability; readonly kinds?: readonly FaultKind[] };
 }
 
-/** The rules of DESIGN §4. */
+/** The rules of docs/ARCHITECTURE.md, The delivery protocol. */
 export const PROTOCOL_RULES = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10] as const;
 
 /** What a mutant breaks: a rule of the protocol, or a law beside it. */
