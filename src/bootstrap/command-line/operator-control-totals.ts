@@ -5,7 +5,7 @@ import { totalsTable } from '../../adapters/command-line/totals-table';
 import { PortFailure } from '../../application/ports/failures';
 import { type RecordProjection } from '../../application/ports/record-projection';
 import { type ControlTotals, controlTotals } from '../../application/queries/control-totals';
-import { projectRecords } from '../../application/queries/project-records';
+import { currentRecords } from '../../application/queries/project-records';
 import { TOKENS } from '../container/tokens';
 import { type GlobalOptions } from './command-context';
 import { asOperator } from './operator-context';
@@ -21,8 +21,7 @@ export function addControlTotalsCommand(program: Command): void {
 
 async function showTotals(options: GlobalOptions): Promise<void> {
   await asOperator(options, async ({ container, readAt }) => {
-    const projection = container.get(TOKENS.projection);
-    const unprojected = await projected(container, projection);
+    const { projection, unprojected } = await projected(container);
     const compared = await controlTotals({ shards: container.get(TOKENS.shards), projection })();
     // What an earlier look saw of the event store is no source to compare with.
     const totals: ControlTotals =
@@ -35,14 +34,17 @@ async function showTotals(options: GlobalOptions): Promise<void> {
   });
 }
 
-/** Why the event store cannot be read; undefined: the projection stands at its end. */
-async function projected(container: Container, projection: RecordProjection): Promise<string | undefined> {
+/** The projection, at the event store's end; else why the event store cannot be read. */
+async function projected(
+  container: Container,
+): Promise<{ readonly projection: RecordProjection; readonly unprojected: string | undefined }> {
+  const projections = container.get(TOKENS.projections);
   try {
-    await projectRecords({ eventStore: container.get(TOKENS.eventStore), projection })();
-    return undefined;
+    const eventStore = container.get(TOKENS.eventStore);
+    return { projection: await currentRecords({ eventStore, projections })(), unprojected: undefined };
   } catch (error) {
     if (!(error instanceof PortFailure) || error.retryable) throw error;
-    return `event store: ${error.message}`;
+    return { projection: await projections.live(), unprojected: `event store: ${error.message}` };
   }
 }
 

@@ -11,6 +11,7 @@ import { addDeadLetterCommands } from './operator-dead-letters';
 import { addHistoryCommands } from './operator-history';
 import { addInDoubtCommands } from './operator-in-doubt';
 import { addRecordCommands } from './operator-records';
+import { addProjectionCommand } from './operator-projection';
 import { addRejectedCommands } from './operator-rejected';
 import { addStatusCommand } from './operator-status';
 import { addSetUpCommands } from './operator-set-up';
@@ -57,6 +58,7 @@ export function createProgram(): Command {
   addInDoubtCommands(program);
   addBillerCommands(program);
   addControlTotalsCommand(program);
+  addProjectionCommand(program);
   addHistoryCommands(program);
   return program;
 }
