@@ -8,6 +8,7 @@ import { addLoadCommand } from './load-command';
 import { addBillerCommands } from './operator-billers';
 import { addControlTotalsCommand } from './operator-control-totals';
 import { addDeadLetterCommands } from './operator-dead-letters';
+import { addFindCommand } from './operator-find';
 import { addHistoryCommands } from './operator-history';
 import { addInDoubtCommands } from './operator-in-doubt';
 import { addRecordCommands } from './operator-records';
@@ -52,6 +53,7 @@ export function createProgram(): Command {
   addSetUpCommands(program);
   addLoadCommand(program);
   addStatusCommand(program);
+  addFindCommand(program);
   addRecordCommands(program);
   addDeadLetterCommands(program);
   addRejectedCommands(program);
