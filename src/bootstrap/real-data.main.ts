@@ -59,10 +59,10 @@ async function deliverPaymentOrders(): Promise<number> {
     say(
       `run all --until-drained: ${expected.length} orders in ${seconds.toFixed(1)} s, ${Math.round(expected.length / seconds)} records/s with faults`,
     );
-    const totals = await datapump(environment, 'control-totals', '--json');
+    const totals = await datapump(environment, 'prove', '--json');
     const books = new LedgerBooks(ledgerFile);
     const faults = [
-      ...(totals.code === 0 ? [] : [`control-totals ended with ${totals.code}`]),
+      ...(totals.code === 0 ? [] : [`prove ended with ${totals.code}`]),
       ...compareWithLedger(expected, books),
     ];
     say(

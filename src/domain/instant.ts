@@ -14,6 +14,14 @@ export const msBetween = (from: Instant, to: Instant): number => msOf(to) - msOf
 export const earliest = (a: Instant, b: Instant): Instant => (a < b ? a : b);
 export const latest = (a: Instant, b: Instant): Instant => (a > b ? a : b);
 
+/** A day of UTC: `2026-11-20`. */
+export type Day = string & { readonly __brand: 'Day' };
+const DAY_LENGTH = 10;
+const DAY_MS = 86_400_000;
+export const dayOf = (at: Instant): Day => at.slice(0, DAY_LENGTH) as Day;
+export const startOf = (day: Day): Instant => `${day}T00:00:00.000Z` as Instant;
+export const dayAfter = (day: Day, days = 1): Day => dayOf(plusMs(startOf(day), days * DAY_MS));
+
 /**
  * Dates of payments and rows lie in here. What lies outside is a default of some program (0001-01-01), a typing error or
  * a "never" (2999-12-31): taken as it stands it would be sent to a biller, or waited for in silence.
@@ -34,6 +42,10 @@ export const isPlausible = (at: Instant): boolean => {
   const ms = Date.parse(at);
   return !Number.isNaN(ms) && instantFromMs(ms) === at;
 };
+
+/** Undefined: the text is no day of the calendar, or no plausible one. */
+export const dayFrom = (text: string): Day | undefined =>
+  /^\d{4}-\d\d-\d\d$/.test(text) && isPlausible(startOf(text as Day)) ? (text as Day) : undefined;
 
 /** Accepts any plausible ISO-8601 instant with an offset and brings it to the fixed form; throws on anything else. */
 export function instant(text: string): Instant {

@@ -21,7 +21,7 @@ jest.mock('mssql', (): unknown => {
 import { SqlServerShard } from '../../src/adapters/sql-server/sql-server-shard';
 import { PortFailure } from '../../src/application/ports/failures';
 import { billerId, type ChunkId, type DpId, shardName } from '../../src/domain/identifiers';
-import { instant } from '../../src/domain/instant';
+import { type Day, instant } from '../../src/domain/instant';
 
 const asked: string[] = [];
 const WATER = billerId('water');
@@ -44,7 +44,9 @@ const USES: Readonly<Record<string, (shard: SqlServerShard) => Promise<unknown>>
   takeStalled: (shard) => shard.takeStalled({ before: AT, max: 1 }),
   reopen: (shard) => shard.reopen(row),
   rowsByStatus: (shard) => shard.rowsByStatus({ statuses: ['New'], max: 1 }),
+  rowsInHand: (shard) => shard.rowsInHand({ customer: 'c', max: 1 }),
   totals: (shard) => shard.totals(),
+  rowsOfDay: (shard) => shard.rowsOfDay({ day: '2026-11-20' as Day, billerId: WATER, dataType: 'Payments', max: 1 }),
   billers: (shard) => shard.billers(),
   billersWithSettings: (shard) => shard.billersWithSettings(),
   importPayments: (shard) => shard.importPayments([]),

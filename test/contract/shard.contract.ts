@@ -6,6 +6,7 @@ import { InvariantViolation } from '../../src/domain/invariant';
 import { exerciseWitness } from './history-witness.contract';
 import { claimLaws } from './shard.claims.contract';
 import { importLaws } from './shard.imports.contract';
+import { questionLaws } from './shard.questions.contract';
 import { resultLaws } from './shard.results.contract';
 import { rowLaws } from './shard.rows.contract';
 import { claimFrom, importOf, FAR, GAS, merged, numbered, PAST, WATER, wholeRow } from './shard.seeds';
@@ -37,6 +38,7 @@ export function shardContract(name: string, makeFixture: () => Promise<ShardFixt
     rowLaws(() => fixture);
     resultLaws(() => fixture);
     importLaws(() => fixture);
+    questionLaws(() => fixture);
 
     it('12: tells the time in UTC to the millisecond, never running backwards', async () => {
       let last = await shard.now();

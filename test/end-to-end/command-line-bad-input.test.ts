@@ -129,7 +129,7 @@ describe('bad input gets a clear error that names the place, before anything is 
       'not a database, but long enough to be looked at '.repeat(100),
     );
     const before = readFileSync(file);
-    await expectRefused('not-ours', ['control-totals']);
+    await expectRefused('not-ours', ['prove']);
     expect(readFileSync(file)).toEqual(before);
   });
 });

@@ -90,7 +90,7 @@ describe('an operator', () => {
     await golden('biller-check', 0, 'biller', 'check', 'billers/AB.json', 'billers/YZ.json');
     await golden('record-explain-new', 0, 'record', 'explain', 'YZ:bank.3');
     await golden('record-explain-unknown', 1, 'record', 'explain', 'YZ:bank.99');
-    await golden('control-totals-loaded', 0, 'control-totals');
+    await golden('prove-loaded', 0, 'prove');
   });
 
   it('checks a profile without a token URL by the default authority', async () => {
@@ -116,7 +116,7 @@ describe('an operator', () => {
     await golden('record-explain-in-doubt', 0, 'record', 'explain', 'AB:bank.1');
     await golden('record-explain-as-of', 0, 'record', 'explain', 'AB:bank.1', '--as-of', '2026-11-20T07:59:59Z');
     await golden('deadletter-list', 0, 'deadletter', 'list');
-    await golden('control-totals', 0, 'control-totals');
+    await golden('prove', 0, 'prove');
     const listed = JSON.parse((await run('in-doubt', 'list', '--json')).stdout) as { records: readonly object[] };
     expect(listed.records).toEqual([
       { record: 'AB:bank.1', shard: 'Shard-1', dataType: 'Payments', amount: { minorUnits: 24_520, currency: 'CZK' }, streamSays: 'in-doubt', cause: 'neither-inquiry-nor-keys', attempt: 1, idempotencyKey: 'key-1', since: '2026-11-20T08:00:00.000Z', resolved: false },
@@ -131,7 +131,7 @@ describe('an operator', () => {
       const [shard] = container.get(TOKENS.shards).all();
       await shard!.changeStatuses([{ dpId: 'bank.3' as never, to: 'Delivered', from: ['New'] }]);
     });
-    await golden('control-totals-differ', 1, 'control-totals');
+    await golden('prove-differ', 1, 'prove');
   });
 
   it('resolves a doubt by a person’s word: plan, order, stored with who and why; a second word is refused', async () => {

@@ -85,7 +85,7 @@ describe('datapump load (issue 8, no 20)', () => {
       '',
     ]);
     expect(statSync(rejects).mode & 0o777).toBe(0o600);
-    await golden('load-bank-totals', 0, 'control-totals');
+    await golden('load-bank-prove', 0, 'prove');
     await golden('record-explain-yen', 0, 'record', 'explain', 'AB:bank.2');
   });
 

@@ -2,8 +2,13 @@ import { isDeepStrictEqual } from 'node:util';
 import { SqliteRecordProjection } from '../../src/adapters/sqlite/sqlite-record-projection';
 import { type EventStore } from '../../src/application/ports/event-store';
 import { PortFailure } from '../../src/application/ports/failures';
-import { type RecordProjection } from '../../src/application/ports/record-projection';
+import {
+  type ProjectedRecord,
+  type ProjectedTotal,
+  type RecordProjection,
+} from '../../src/application/ports/record-projection';
 import { projectRecords } from '../../src/application/queries/project-records';
+import { dayOf } from '../../src/domain/instant';
 import { byPromise } from './world/at-once';
 import { type World } from './world/world';
 
@@ -31,11 +36,19 @@ export async function disturbedProjection(world: World): Promise<readonly string
       ended = passes.every(({ status }) => status === 'fulfilled');
     }
     const [expected, found] = await Promise.all([calm, disturbed].map(wholeOf));
-    return isDeepStrictEqual(found, expected)
-      ? []
-      : [
-          `a disturbed one came to ${JSON.stringify(found).slice(0, 200)}, an undisturbed one to ${JSON.stringify(expected).slice(0, 200)}`,
-        ];
+    const [kept, summed] = [await disturbed.totals(), sumsOf(await disturbed.entries(undefined, ENTRIES_MAX))];
+    return [
+      ...(isDeepStrictEqual(found, expected)
+        ? []
+        : [
+            `a disturbed one came to ${JSON.stringify(found).slice(0, 200)}, an undisturbed one to ${JSON.stringify(expected).slice(0, 200)}`,
+          ]),
+      ...(isDeepStrictEqual(new Set(kept.map((each) => JSON.stringify(each))), summed)
+        ? []
+        : [
+            `its totals are ${JSON.stringify(kept).slice(0, 200)}, its records sum to ${[...summed].join().slice(0, 200)}`,
+          ]),
+    ];
   } finally {
     calm.close();
     disturbed.close();
@@ -47,6 +60,21 @@ const wholeOf = async (projection: RecordProjection): Promise<unknown> => [
   await projection.entries(undefined, ENTRIES_MAX),
   await projection.position(),
 ];
+
+/** What the totals must be, from the records alone. */
+function sumsOf(entries: readonly ProjectedRecord[]): ReadonlySet<string> {
+  const sums = new Map<string, ProjectedTotal>();
+  for (const { createdAt, shard, billerId, dataType, status, amount } of entries) {
+    const day = dayOf(createdAt);
+    const name = JSON.stringify([day, shard, billerId, dataType, status, amount?.currency]);
+    const { count = 0, amount: sum } = sums.get(name) ?? {};
+    const minorUnits = (sum?.minorUnits ?? 0) + (amount?.minorUnits ?? 0);
+    sums.set(name, {
+      day, shard, billerId, dataType, status, count: count + 1, amount: amount && { minorUnits, currency: amount.currency },
+    }); // prettier-ignore
+  }
+  return new Set([...sums.values()].map((each) => JSON.stringify(each)));
+}
 
 function faulty(world: World, store: EventStore, projection: RecordProjection, strikes: () => boolean) {
   const fails = (what: string): void => {
@@ -66,8 +94,9 @@ function faulty(world: World, store: EventStore, projection: RecordProjection, s
     },
     advance: async (...what: Parameters<RecordProjection['advance']>) => {
       fails('advance');
-      await projection.advance(...what);
+      const advanced = await projection.advance(...what);
       fails('hear that it advanced');
+      return advanced;
     },
   });
   return { eventStore, projection: kept };

@@ -4,6 +4,7 @@ import {
   emptyTally,
   type End,
   ENDS,
+  lineName,
   type Tally,
   tallyText,
 } from '../../application/queries/control-totals';
@@ -12,20 +13,21 @@ import { tableLines } from './table';
 
 const TITLES: Record<End, string> = {
   delivered: 'delivered', declined: 'declined', rejected: 'rejected', skipped: 'skipped', withdrawn: 'withdrawn',
-  deadLettered: 'dead letters', inDoubt: 'in doubt', open: 'open',
+  deadLettered: 'dead letters', inDoubt: 'in doubt', open: 'under way',
 }; // prettier-ignore
 
 /** Both sources, a line each, so that a difference is seen where it is. Ends that nobody reached get no column. */
-export function totalsTable(totals: ControlTotals): Lines {
+export function totalsTable(totals: Pick<ControlTotals, 'shards' | 'eventStore'>): Lines {
   const lines = [...totals.shards, ...totals.eventStore];
   const ends = ENDS.filter((end) => end === 'delivered' || lines.some((line) => line.ends[end].count > 0));
-  const names = [...new Set(lines.map(nameOf))];
+  const names = [...new Set(lines.map(lineName))];
   const row = (source: string, name: string, line: ControlLine | undefined): readonly string[] => {
-    const [biller, dataType] = name.split(' ');
-    return [biller!, dataType!, source, text(line?.eligible), ...ends.map((end) => text(line?.ends[end]))];
+    const [shard, biller, dataType] = name.split(' ');
+    return [shard!, biller!, dataType!, source, text(line?.eligible), ...ends.map((end) => text(line?.ends[end]))];
   };
   return tableLines(
     [
+      { title: 'shard' },
       { title: 'biller' },
       { title: 'type' },
       { title: 'source' },
@@ -35,16 +37,15 @@ export function totalsTable(totals: ControlTotals): Lines {
       row(
         'shards',
         name,
-        totals.shards.find((line) => nameOf(line) === name),
+        totals.shards.find((line) => lineName(line) === name),
       ),
       row(
         'event store',
         name,
-        totals.eventStore.find((line) => nameOf(line) === name),
+        totals.eventStore.find((line) => lineName(line) === name),
       ),
     ]),
   );
 }
 
-const nameOf = ({ billerId, dataType }: ControlLine): string => `${billerId} ${dataType}`;
 const text = (tally: Tally = emptyTally()): string => tallyText(tally);

@@ -11,6 +11,5 @@ export const isKnownGroup = (billerId: unknown, dataType: unknown, status: unkno
 
 /** What the totals say of rows that belong to none of them; `shown` names some. */
 export const unknownRowsText = (count: number, shown: readonly string[]): string =>
-  `${count} rows have an id, a biller, a type or a status that is none (table datapump), and nothing works on them: ` +
-  shown.join(', ') +
-  (shown.length < count ? ', …' : '');
+  `${count} rows have an id, a biller, a type or a status that is none (table datapump), and nothing works on them` +
+  (shown.length === 0 ? '' : `: ${shown.join(', ')}${shown.length < count ? ', …' : ''}`);

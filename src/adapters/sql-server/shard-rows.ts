@@ -69,6 +69,21 @@ ${READ_PICKED}`,
     ),
     inNumberRange: key.numberRange && inRange(key.numberRange),
     inTextRange: inRange(tsql`CONVERT(nvarchar(64), d.DpId) COLLATE Latin1_General_BIN2 BETWEEN @fromId AND @toId`),
+    inHand: statement(
+      { customer: 'text', reference: 'text', rowsMax: 'count' },
+      tsql`${picking(key)}
+INSERT INTO @picked (Place, DpId)
+SELECT TOP (@rowsMax) -ROW_NUMBER() OVER (ORDER BY d.Seq DESC, d.DpId DESC), d.DpId
+FROM dbo.DatapumpRow AS d
+WHERE (@customer IS NULL OR d.CustomerId IN (
+    SELECT u.CustomerId FROM dbo.DatapumpCustomer AS u
+    WHERE CONVERT(nvarchar(64), u.CustomerId) = @customer OR u.AccountNumber = @customer OR LOWER(u.Name) = LOWER(@customer)))
+  AND (@reference IS NULL OR CONVERT(nvarchar(64), d.DpId) = @reference OR d.PaymentId IN (
+    SELECT p.PaymentId FROM dbo.DatapumpPayment AS p
+    WHERE CONVERT(nvarchar(64), p.PaymentId) = @reference OR p.ExternalReference = @reference))
+ORDER BY d.Seq DESC, d.DpId DESC;
+${READ_PICKED}`,
+    ),
     withStatus: statement(
       { statuses: 'json', billerId: 'id', after: 'id', rowsMax: 'count' },
       tsql`${picking(key)}
@@ -139,6 +154,13 @@ export class SqlServerShardRows {
     const step = `read rows with status ${query.statuses.join(', ')}`;
     const values = { statuses, billerId, after, rowsMax: max };
     const [lines] = await this.runner.run(step, this.statements.withStatus, values);
+    return this.rows(lines!).map(({ row }) => row);
+  }
+
+  async ofWhatIsInHand({ customer, reference, max }: Parameters<Shard['rowsInHand']>[0]): Promise<readonly DpRow[]> {
+    if (max === 0 || (customer === undefined && reference === undefined)) return [];
+    const values = { customer, reference, rowsMax: max };
+    const [lines] = await this.runner.run('search rows', this.statements.inHand, values);
     return this.rows(lines!).map(({ row }) => row);
   }
 

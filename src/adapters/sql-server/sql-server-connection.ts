@@ -4,7 +4,14 @@ import { type ShardName } from '../../domain/identifiers';
 import { type Instant } from '../../domain/instant';
 import { DEFAULT_LIMITS, poolSettings, type ConnectionSource, type SqlServerLimits } from './connection-settings';
 import { isCollision, isLoginRefused, sqlServerFailure, type SqlServerPlace, waitedInVain } from './sql-server-failure';
-import { CHUNK_ID_LENGTH_MAX, ID_LENGTH_MAX, type ParameterKind, type SqlText, type Statement } from './sql-text';
+import {
+  CHUNK_ID_LENGTH_MAX,
+  ID_LENGTH_MAX,
+  type ParameterKind,
+  type SqlText,
+  type Statement,
+  TEXT_LENGTH_MAX,
+} from './sql-text';
 
 /** A transaction that a deadlock undid is run again so many times; then the caller hears of it. */
 const COLLISIONS_MAX = 6;
@@ -177,6 +184,9 @@ function bind(request: Request, name: string, kind: ParameterKind, value: Value)
       return;
     case 'word':
       request.input(name, NVarChar(16), value ?? null);
+      return;
+    case 'text':
+      request.input(name, NVarChar(TEXT_LENGTH_MAX), value ?? null);
       return;
   }
 }

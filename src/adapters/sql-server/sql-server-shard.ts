@@ -10,7 +10,7 @@ import { ROWS_PER_CALL_MAX, type Shard } from '../../application/ports/shard';
 import { type ClaimRequest, type OutboxChunk } from '../../application/ports/shard-claims';
 import { type RowResult, type StalledRow, type StatusChange } from '../../application/ports/shard-results';
 import { type DpRows } from '../../application/ports/shard-rows';
-import { type ShardTotals } from '../../application/ports/shard-totals';
+import { type CountedRow, type ShardTotals, type TotalsPart } from '../../application/ports/shard-totals';
 import { type KnownHistory } from '../../application/ports/history-witness';
 import { type DpRow } from '../../domain/dp-record/dp-row';
 import { type BillerId, type ChunkId, type DpId, type ShardName } from '../../domain/identifiers';
@@ -162,9 +162,20 @@ export class SqlServerShard implements Shard {
     return (await this.parts()).reading.withStatus(query);
   }
 
-  async totals(): Promise<ShardTotals> {
+  async rowsInHand(query: Parameters<Shard['rowsInHand']>[0]): Promise<DpRows> {
+    withinLimit(query.max);
+    return (await this.parts()).reading.ofWhatIsInHand(query);
+  }
+
+  async totals(part?: TotalsPart): Promise<ShardTotals> {
     await this.parts();
-    return this.counting.totals();
+    return this.counting.totals(part);
+  }
+
+  async rowsOfDay(query: Parameters<Shard['rowsOfDay']>[0]): Promise<readonly CountedRow[]> {
+    withinLimit(query.max);
+    await this.parts();
+    return this.counting.rowsOfDay(query);
   }
 
   async billers(): Promise<readonly BillerId[]> {

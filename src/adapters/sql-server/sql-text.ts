@@ -9,7 +9,7 @@ export function tsql(parts: TemplateStringsArray, ...constants: readonly SqlText
 }
 
 /** What a parameter holds; its type in T-SQL follows from it. `id`s may be undefined, which is NULL. */
-export type ParameterKind = 'json' | 'count' | 'instant' | 'id' | 'chunk-id' | 'word';
+export type ParameterKind = 'json' | 'count' | 'instant' | 'id' | 'chunk-id' | 'word' | 'text';
 
 /** A batch of T-SQL with the parameters it takes, one round trip. */
 export interface Statement<Name extends string = string> {
@@ -25,3 +25,5 @@ export const statement = <Name extends string>(
 /** Longest ids that our tables and parameters hold. A longer one exists nowhere and is refused before it is cut off. */
 export const ID_LENGTH_MAX = 64;
 export const CHUNK_ID_LENGTH_MAX = 200;
+/** Longest text that is searched for. */
+export const TEXT_LENGTH_MAX = 400;

@@ -1,7 +1,7 @@
 import { type Database, type Statement } from 'better-sqlite3';
 import { isDamage, type PortFailure } from '../../application/ports/failures';
 import { ROWS_PER_CALL_MAX } from '../../application/ports/shard';
-import { type DpRows } from '../../application/ports/shard-rows';
+import { type DpRows, type InHand } from '../../application/ports/shard-rows';
 import { type DataType } from '../../domain/biller/data-type';
 import { type DpDetail, type DpRow } from '../../domain/dp-record/dp-row';
 import { type RowStatus } from '../../domain/dp-record/row-status';
@@ -40,6 +40,7 @@ export class SqliteShardRows {
   private readonly byNumberRange: List<[RangeParameters]>;
   private readonly byTextRange: List<[RangeParameters]>;
   private readonly byStatus: List<[{ statuses: string; billerId: BillerId | null; after: DpId | null; max: number }]>;
+  private readonly inHand: Readonly<Record<'customer' | 'reference' | 'both', List<[InHandParameters]>>>;
   private readonly path: string;
   private readonly reader: LineReader<Instant>;
 
@@ -71,6 +72,28 @@ export class SqliteShardRows {
         AND (@billerId IS NULL OR BillerId = @billerId)
         AND Seq > CASE WHEN @after IS NULL THEN 0 ELSE (SELECT Seq FROM datapump WHERE DpId = @after) END
       ORDER BY Seq LIMIT @max`);
+    const ofCustomer = `CustomerId IN (SELECT CustomerId FROM Customer
+      WHERE CustomerId = @customer OR AccountNumber = @customer OR lower(Name) = lower(@customer))`;
+    const ofReference = `(DpId = @reference
+      OR PaymentId IN (SELECT PaymentId FROM Payment WHERE PaymentId = @reference OR ExternalReference = @reference))`;
+    const newest = (condition: string): List<[InHandParameters]> =>
+      list(`SELECT * FROM datapump WHERE ${condition} ORDER BY Seq DESC LIMIT @max`);
+    this.inHand = {
+      customer: newest(ofCustomer),
+      reference: newest(ofReference),
+      both: newest(`${ofCustomer} AND ${ofReference}`),
+    };
+  }
+
+  ofWhatIsInHand({ customer, reference, max }: InHand & { readonly max: number }): DpRows {
+    const both = customer !== undefined && reference !== undefined;
+    const parameters = {
+      max,
+      ...(customer === undefined ? {} : { customer }),
+      ...(reference === undefined ? {} : { reference }),
+    };
+    if (customer === undefined && reference === undefined) return [];
+    return this.listed(this.inHand[both ? 'both' : customer === undefined ? 'reference' : 'customer'], [parameters]);
   }
 
   find(dpId: DpId): DpRow | undefined {
@@ -162,6 +185,12 @@ export class SqliteShardRows {
 interface List<Parameters extends unknown[]> {
   readonly lines: { all(...parameters: Parameters): Line[] };
   readonly ids: { all(...parameters: Parameters): DpId[] };
+}
+
+interface InHandParameters {
+  readonly customer?: string;
+  readonly reference?: string;
+  readonly max: number;
 }
 
 interface RangeParameters {

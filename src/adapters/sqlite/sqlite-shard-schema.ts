@@ -101,4 +101,13 @@ export const SHARD_SCHEMA: readonly string[] = [
   `,
   SEAL_TABLE,
   KNOWN_HISTORY_SCHEMA,
+  // By what people search, and by day. The columns never change, so status writes leave these indices alone.
+  `
+  CREATE INDEX datapump_created ON datapump (CreatedAt);
+  CREATE INDEX datapump_customer ON datapump (CustomerId);
+  CREATE INDEX datapump_payment ON datapump (PaymentId) WHERE PaymentId IS NOT NULL;
+  CREATE INDEX Customer_account ON Customer (AccountNumber);
+  CREATE INDEX Customer_name ON Customer (lower(Name));
+  CREATE INDEX Payment_reference ON Payment (ExternalReference) WHERE ExternalReference IS NOT NULL;
+  `,
 ];

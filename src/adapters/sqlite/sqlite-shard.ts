@@ -13,7 +13,7 @@ import { ROWS_PER_CALL_MAX, type Shard } from '../../application/ports/shard';
 import { type ClaimRequest, type OutboxChunk } from '../../application/ports/shard-claims';
 import { type RowResult, type StalledRow, type StatusChange } from '../../application/ports/shard-results';
 import { type DpRows } from '../../application/ports/shard-rows';
-import { type ShardTotals } from '../../application/ports/shard-totals';
+import { type CountedRow, type ShardTotals, type TotalsPart } from '../../application/ports/shard-totals';
 import { type DpRow } from '../../domain/dp-record/dp-row';
 import { type BillerId, type ChunkId, type DpId, type ShardName } from '../../domain/identifiers';
 import { type Instant } from '../../domain/instant';
@@ -161,8 +161,16 @@ export class SqliteShard implements Shard {
     );
   }
 
-  totals(): Promise<ShardTotals> {
-    return this.read('read the totals', () => this.counting.totals());
+  rowsInHand(query: Parameters<Shard['rowsInHand']>[0]): Promise<DpRows> {
+    return this.read('search rows', () => this.reading.ofWhatIsInHand(query), query.max);
+  }
+
+  totals(part?: TotalsPart): Promise<ShardTotals> {
+    return this.read('read the totals', () => this.counting.totals(part));
+  }
+
+  rowsOfDay(query: Parameters<Shard['rowsOfDay']>[0]): Promise<readonly CountedRow[]> {
+    return this.read(`read the rows of ${query.day}`, () => this.counting.rowsOfDay(query), query.max);
   }
 
   billers(): Promise<readonly BillerId[]> {

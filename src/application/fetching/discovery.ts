@@ -51,6 +51,7 @@ export const discoveryOf = (row: DpRow, at: Instant): DpRecordDiscovered['data']
   dataType: row.dataType,
   customerId: row.customerId,
   at,
+  createdAt: row.createdAt,
   ...(row.chunkId === undefined ? {} : { chunkId: row.chunkId }),
   ...(row.paymentId === undefined ? {} : { paymentId: row.paymentId }),
   ...(row.payment === undefined ? {} : { amount: row.payment.amount }),

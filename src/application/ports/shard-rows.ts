@@ -3,7 +3,7 @@ import { type DpRow } from '../../domain/dp-record/dp-row';
 import { type RowStatus } from '../../domain/dp-record/row-status';
 import { type BillerId, type ChunkId, type DpId } from '../../domain/identifiers';
 
-/** Reading rows with all they point to: laws 5, 11 and 18 of Shard. */
+/** Reading rows with all they point to: laws 5, 11, 18 and 20 of Shard. */
 export interface ShardRows {
   rowsOfChunk(chunkId: ChunkId): Promise<DpRows>;
   /** Rows of a foreign chunk: a biller's rows by id range (numeric where both ends are numbers), New or Queued, at most `max`. */
@@ -22,6 +22,16 @@ export interface ShardRows {
     readonly after?: DpId;
     readonly max: number;
   }): Promise<DpRows>;
+  /** Law 20 of Shard. */
+  rowsInHand(query: InHand & { readonly max: number }): Promise<DpRows>;
+}
+
+/** What somebody who asks has in hand; personal, so it goes to the shard and nowhere else. Both, where both are given. */
+export interface InHand {
+  /** The customer's id, account number or whole name, whatever the case of its ASCII letters. */
+  readonly customer?: string;
+  /** The row's own id, its payment's id, or the reference under which the payment was loaded. */
+  readonly reference?: string;
 }
 
 /** Rows, and in words those that could not be read. */

@@ -1,13 +1,30 @@
 import { type DataType } from '../../domain/biller/data-type';
 import { type RowStatus } from '../../domain/dp-record/row-status';
-import { type BillerId } from '../../domain/identifiers';
-import { type Instant } from '../../domain/instant';
+import { type BillerId, type DpId } from '../../domain/identifiers';
+import { type Day, type Instant } from '../../domain/instant';
 import { type Money } from '../../domain/money';
 
-/** Counting rows and money: law 17 of Shard. */
+/** Counting rows and money: laws 17, 21 and 22 of Shard. */
 export interface ShardCounts {
-  totals(): Promise<ShardTotals>;
+  totals(part?: TotalsPart): Promise<ShardTotals>;
+  /** The rows behind a day's totals of one biller and type, in the order of arrival, each with what it adds to them. */
+  rowsOfDay(query: {
+    readonly day: Day;
+    readonly billerId: BillerId;
+    readonly dataType: DataType;
+    readonly after?: DpId;
+    readonly max: number;
+  }): Promise<readonly CountedRow[]>;
   billers(): Promise<readonly BillerId[]>;
+}
+
+/** Of all rows, of those created on a day, or of those that have not ended yet (TO_END_STATUSES). */
+export type TotalsPart = { readonly day: Day } | 'to-end';
+
+export interface CountedRow {
+  readonly dpId: DpId;
+  readonly status: RowStatus;
+  readonly amount: Money;
 }
 
 /** Totals, and in words the rows that belong to none. */

@@ -44,6 +44,11 @@ export const ROWS_PER_CALL_MAX = 5_000;
  *     of one whose id, biller, type or status is none; findRow of it is PortFailure 'storage-damaged'.
  * 19  It is a HistoryWitness, by every law of one; its note lies in the same database as its rows, so that a backup of
  *     the one is a backup of the other.
+ * 20  rowsInHand yields the rows of a customer, or of a reference, or of both, those that arrived last, at most `max`, oldest first. It compares
+ *     as it stands: nothing in what is searched for is a pattern.
+ * 21  totals of a day counts the rows created on it, in UTC, whatever their status, and rowsOfDay yields each row that they count, with
+ *     its money as it is summed. Both cost what the day holds, not what the shard holds.
+ * 22  totals of what is to end counts all rows of TO_END_STATUSES and no other. It costs what is to end, not what the shard holds.
  */
 export interface Shard extends ShardClaims, ShardRows, ShardResults, ShardCounts, PaymentImports, HistoryWitness {
   readonly name: ShardName;

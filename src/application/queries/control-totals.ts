@@ -1,5 +1,6 @@
 import { type DataType, isDataType } from '../../domain/biller/data-type';
-import { type BillerId } from '../../domain/identifiers';
+import { type BillerId, type ShardName } from '../../domain/identifiers';
+import { type Day } from '../../domain/instant';
 import { type Money, moneyText } from '../../domain/money';
 import { type RowStatus } from '../../domain/dp-record/row-status';
 import { PortFailure } from '../ports/failures';
@@ -25,8 +26,9 @@ export interface Tally {
   readonly amounts: Record<string, number>;
 }
 
-/** One line: what a source says of one biller and data type. */
+/** One line: what a source says of one shard, biller and data type. */
 export interface ControlLine {
+  readonly shard: ShardName;
   readonly billerId: BillerId;
   readonly dataType: DataType;
   readonly ends: Readonly<Record<End, Tally>>;
@@ -38,8 +40,14 @@ export interface ControlTotals {
   readonly eventStore: readonly ControlLine[];
   /** What could not be read of either source, in words: where there is any, nothing is said to balance. */
   readonly unread: readonly string[];
-  /** Every line where the two sources do not say the same; none means they balance. */
-  readonly differences: readonly string[];
+  /** Shards that did not answer: nothing of theirs can be compared. */
+  readonly shardsUnread: readonly ShardName[];
+}
+
+/** Of one day, or of all; of one biller, or of all. */
+export interface ControlScope {
+  readonly day?: Day;
+  readonly billerId?: BillerId;
 }
 
 const END_OF_ROW: Record<RowStatus, End> = {
@@ -68,23 +76,28 @@ const END_OF_RECORD: Record<RecordStatus, End> = {
 export const endOfRow = (status: RowStatus): End => END_OF_ROW[status];
 export const endOfRecord = (status: RecordStatus): End => END_OF_RECORD[status];
 
-/** Counts and money per biller, from the shard tables and from the event store, side by side. Project the records first. */
+/** Counts and money, from the shard tables and from the event store, side by side. Project the records first. */
 export function controlTotals(ports: { readonly shards: Shards; readonly projection: RecordProjection }) {
-  return async (): Promise<ControlTotals> => {
+  return async ({ day, billerId }: ControlScope = {}): Promise<ControlTotals> => {
+    const inScope = (total: { readonly billerId: BillerId }): boolean =>
+      billerId === undefined || total.billerId === billerId;
     const fromShards = new Lines();
     const unread: string[] = [];
+    const shardsUnread: ShardName[] = [];
     for (const shard of ports.shards.all()) {
       try {
-        const totals = await shard.totals();
-        for (const total of totals) fromShards.add({ ...total, end: END_OF_ROW[total.status] });
+        const totals = await shard.totals(day === undefined ? undefined : { day });
+        for (const total of totals.filter(inScope))
+          fromShards.add({ ...total, shard: shard.name, end: END_OF_ROW[total.status] });
         for (const what of totals.damaged ?? []) unread.push(`shard ${shard.name}: ${what}`);
       } catch (error) {
         if (!(error instanceof PortFailure)) throw error;
         unread.push(`shard ${shard.name}: ${error.message}`);
+        shardsUnread.push(shard.name);
       }
     }
     const fromEventStore = new Lines();
-    for (const total of await ports.projection.totals()) {
+    for (const total of (await ports.projection.totals(day)).filter(inScope)) {
       const end = Object.hasOwn(END_OF_RECORD, total.status) ? END_OF_RECORD[total.status] : undefined;
       if (end && isDataType(total.dataType)) fromEventStore.add({ ...total, end });
       else
@@ -93,21 +106,23 @@ export function controlTotals(ports: { readonly shards: Shards; readonly project
         );
     }
     unread.push(...(await ports.projection.unread()));
-    return {
-      shards: fromShards.all(),
-      eventStore: fromEventStore.all(),
-      unread,
-      differences: compare(fromShards, fromEventStore),
-    };
+    return { shards: fromShards.all(), eventStore: fromEventStore.all(), unread, shardsUnread };
   };
 }
+
+type AddedTotal = Pick<ControlLine, 'shard' | 'billerId' | 'dataType'> & {
+  readonly end: End;
+  readonly count: number;
+  readonly amount: Money | undefined;
+};
 
 class Lines {
   private readonly lines = new Map<string, ControlLine>();
 
-  add(total: { billerId: BillerId; dataType: DataType; end: End; count: number; amount: Money | undefined }): void {
-    const name = `${total.billerId} ${total.dataType}`;
+  add(total: AddedTotal): void {
+    const name = lineName(total);
     const line = this.lines.get(name) ?? {
+      shard: total.shard,
       billerId: total.billerId,
       dataType: total.dataType,
       eligible: emptyTally(),
@@ -120,18 +135,17 @@ class Lines {
 
   all(): readonly ControlLine[] {
     return [...this.lines.values()].sort(
-      (a, b) => a.billerId.localeCompare(b.billerId, 'en', { numeric: true }) || a.dataType.localeCompare(b.dataType),
+      (a, b) =>
+        a.shard.localeCompare(b.shard, 'en', { numeric: true }) ||
+        a.billerId.localeCompare(b.billerId, 'en', { numeric: true }) ||
+        a.dataType.localeCompare(b.dataType),
     );
   }
-
-  names(): IterableIterator<string> {
-    return this.lines.keys();
-  }
-
-  tally(name: string, end: End): Tally {
-    return this.lines.get(name)?.ends[end] ?? emptyTally();
-  }
 }
+
+/** `Shard-1 12 Payments`: of what a line is. */
+export const lineName = ({ shard, billerId, dataType }: Pick<ControlLine, 'shard' | 'billerId' | 'dataType'>): string =>
+  `${shard} ${billerId} ${dataType}`;
 
 export const emptyTally = (): Tally => ({ count: 0, amounts: {} });
 
@@ -151,14 +165,4 @@ export const sameTally = (a: Tally, b: Tally): boolean =>
 export function tallyText(tally: Tally): string {
   const amounts = Object.entries(tally.amounts).map(([currency, minorUnits]) => moneyText({ minorUnits, currency }));
   return amounts.length === 0 ? String(tally.count) : `${tally.count} (${amounts.join(', ')})`;
-}
-
-/** Rows that no stream knows yet (New, or claimed a moment ago) are open in the shard alone: only ends must agree. */
-function compare(shards: Lines, eventStore: Lines): readonly string[] {
-  return [...new Set([...shards.names(), ...eventStore.names()])].flatMap((name) =>
-    ENDS.filter((end) => end !== 'open' && !sameTally(shards.tally(name, end), eventStore.tally(name, end))).map(
-      (end) =>
-        `${name} ${end}: shards ${tallyText(shards.tally(name, end))}, event store ${tallyText(eventStore.tally(name, end))}`,
-    ),
-  );
 }

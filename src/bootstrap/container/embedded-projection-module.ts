@@ -1,17 +1,17 @@
 import { ContainerModule } from 'inversify';
 import { SqliteAnswerSnippets } from '../../adapters/sqlite/sqlite-answer-snippets';
-import { SqliteRecordProjection } from '../../adapters/sqlite/sqlite-record-projection';
+import { SqliteRecordProjections } from '../../adapters/sqlite/sqlite-record-projections';
 import { embeddedFiles, makeEmbeddedFolders } from './embedded-files';
 import { TOKENS } from './tokens';
 
 /** The projection, and the masked answers that settled nothing, lie in files of this machine on every stack: neither is part of the truth. */
 export const embeddedProjectionModule = new ContainerModule(({ bind }) => {
-  bind(TOKENS.projection)
+  bind(TOKENS.projections)
     .toDynamicValue(({ get }) => {
       const settings = get(TOKENS.settings);
       makeEmbeddedFolders(settings);
-      const projection = new SqliteRecordProjection({ path: embeddedFiles(settings).projection });
-      return get(TOKENS.lifecycle).opened('record projection', projection, (open) => open.close());
+      const projections = new SqliteRecordProjections({ path: embeddedFiles(settings).projection });
+      return get(TOKENS.lifecycle).opened('record projection', projections, (open) => open.close());
     })
     .inSingletonScope();
 

@@ -15,7 +15,7 @@ import { type EventLog } from '../../application/ports/event-log';
 import { type EventStore } from '../../application/ports/event-store';
 import { type HistoryWitness } from '../../application/ports/history-witness';
 import { type MessageBus } from '../../application/ports/message-bus';
-import { type RecordProjection } from '../../application/ports/record-projection';
+import { type RecordProjections } from '../../application/ports/record-projection';
 import { type SealWitness } from '../../application/ports/seal-witness';
 import { type SecretSource } from '../../application/ports/secret-source';
 import { type Shards } from '../../application/ports/shard';
@@ -56,7 +56,7 @@ export const TOKENS = {
   bus: token<MessageBus>('message-bus'),
   shards: token<Shards>('shards'),
   allowance: token<BillerAllowance>('biller-allowance'),
-  projection: token<RecordProjection>('record-projection'),
+  projections: token<RecordProjections>('record-projections'),
   snippets: token<AnswerSnippets>('answer-snippets'),
   profiles: token<BillerProfiles>('biller-profiles'),
   /** The same profiles with what is wrong with their files, for the start and for people. */

@@ -43,6 +43,8 @@ export interface DpRecordDiscovered {
     readonly paymentId?: PaymentId;
     readonly amount?: Money;
     readonly at: Instant;
+    /** When the row was created, by its shard: the day that it counts to. */
+    readonly createdAt?: Instant;
   };
 }
 

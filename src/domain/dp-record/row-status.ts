@@ -42,4 +42,6 @@ export const allowedPredecessors = (to: RowStatus): readonly RowStatus[] => PRED
 
 /** Rows that still owe a result: the sweep gives them a new message when nothing moves. */
 export const UNFINISHED_STATUSES: readonly RowStatus[] = ['Queued', 'Published'];
+/** Rows that still owe a result, or wait for a person to say what became of them. */
+export const TO_END_STATUSES: readonly RowStatus[] = ['New', 'Queued', 'Published', 'InDoubt'];
 export const isRowStatus = (text: string): text is RowStatus => (ROW_STATUSES as readonly string[]).includes(text);

@@ -11,10 +11,11 @@ import {
 import { ROWS_PER_CALL_MAX, type Shard } from '../../../src/application/ports/shard';
 import { type ClaimRequest, type OutboxChunk } from '../../../src/application/ports/shard-claims';
 import { type RowResult, type StalledRow, type StatusChange } from '../../../src/application/ports/shard-results';
-import { type ShardTotal } from '../../../src/application/ports/shard-totals';
+import { type CountedRow, type ShardTotal, type TotalsPart } from '../../../src/application/ports/shard-totals';
 import { importResult } from '../../../src/adapters/shared/import-plan';
 import { type KnownHistory } from '../../../src/application/ports/history-witness';
 import { type ShardSeed } from '../../../src/adapters/shared/shard-seed';
+import { type Money } from '../../../src/domain/money';
 import { carriesMoney } from '../../../src/domain/biller/data-type';
 import {
   type BillerSettings,
@@ -23,7 +24,7 @@ import {
   type DpRow,
   type Payment,
 } from '../../../src/domain/dp-record/dp-row';
-import { type RowStatus } from '../../../src/domain/dp-record/row-status';
+import { type RowStatus, TO_END_STATUSES } from '../../../src/domain/dp-record/row-status';
 import {
   type BillerId,
   type ChunkId,
@@ -35,7 +36,7 @@ import {
   type PaymentId,
   type ShardName,
 } from '../../../src/domain/identifiers';
-import { type Instant, instantFromMs, latest, msOf, PLAUSIBLE_BEFORE } from '../../../src/domain/instant';
+import { dayOf, type Instant, instantFromMs, latest, msOf, PLAUSIBLE_BEFORE } from '../../../src/domain/instant';
 import { invariant } from '../../../src/domain/invariant';
 import { type WorldShard } from './world-stores';
 
@@ -62,6 +63,7 @@ export class MemoryShard implements WorldShard {
   private readonly outbox: StoredChunk[] = [];
   private readonly customers = new Map<string, Customer>();
   private readonly payments = new Map<string, Payment>();
+  private readonly references = new Map<string, string>();
   private readonly settings = new Map<BillerId, BillerSettings>();
   private known: KnownHistory | undefined;
 
@@ -243,13 +245,32 @@ export class MemoryShard implements WorldShard {
     ).slice(0, query.max);
   }
 
-  totals(): readonly ShardTotal[] {
+  rowsInHand({ customer, reference, max }: Parameters<Shard['rowsInHand']>[0]): readonly DpRow[] {
+    checkMax(max);
+    if (max === 0 || (customer === undefined && reference === undefined)) return [];
+    const isCustomer = (id: CustomerId): boolean => {
+      const known = this.customers.get(id);
+      return known !== undefined && [id, known.accountNumber].includes(customer as CustomerId)
+        ? true
+        : known !== undefined && asciiLower(known.name) === asciiLower(customer!);
+    };
+    const isReference = ({ dpId: id, paymentId: payment }: StoredRow): boolean =>
+      id === reference ||
+      (payment !== undefined &&
+        this.payments.has(payment) &&
+        [payment, this.references.get(payment)].includes(reference));
+    return this.rowsWhere(
+      (row) => (customer === undefined || isCustomer(row.customerId)) && (reference === undefined || isReference(row)),
+    ).slice(-max);
+  }
+
+  totals(part?: TotalsPart): readonly ShardTotal[] {
     const totals = new Map<string, ShardTotal>();
-    for (const { billerId, dataType, status, createdAt, dueAt, paymentId: payment } of this.rows.values()) {
-      const amount = (carriesMoney(dataType) && payment && this.payments.get(payment)?.amount) || {
-        minorUnits: 0,
-        currency: 'USD',
-      };
+    for (const row of this.rows.values()) {
+      if (part === 'to-end' ? !TO_END_STATUSES.includes(row.status) : part && dayOf(row.createdAt) !== part.day)
+        continue;
+      const { billerId, dataType, status, createdAt, dueAt } = row;
+      const amount = this.countedAmount(row);
       const key = [billerId, dataType, status, amount.currency].join(' ');
       const sum = totals.get(key);
       const neverDue = (sum?.neverDue ?? 0) + Number(dueAt >= PLAUSIBLE_BEFORE);
@@ -264,6 +285,23 @@ export class MemoryShard implements WorldShard {
       });
     }
     return [...totals.values()];
+  }
+
+  rowsOfDay({ day, billerId, dataType, after, max }: Parameters<Shard['rowsOfDay']>[0]): readonly CountedRow[] {
+    checkMax(max);
+    const behind = after === undefined ? -1 : (this.rows.get(after)?.seq ?? Infinity);
+    return [...this.rows.values()]
+      .filter((row) => dayOf(row.createdAt) === day && row.billerId === billerId && row.dataType === dataType)
+      .filter(({ seq }) => seq > behind)
+      .sort((a, b) => a.seq - b.seq)
+      .slice(0, max)
+      .map((row) => ({ dpId: row.dpId, status: row.status, amount: this.countedAmount(row) }));
+  }
+
+  private countedAmount({ dataType, paymentId: payment }: StoredRow): Money {
+    return (
+      (carriesMoney(dataType) && payment && this.payments.get(payment)?.amount) || { minorUnits: 0, currency: 'USD' }
+    );
   }
 
   billers(): readonly BillerId[] {
@@ -374,6 +412,7 @@ export class MemoryShard implements WorldShard {
       achReturnCode: undefined,
     };
     const stored = this.payments.get(id);
+    this.references.set(id, each.externalReference);
     if (stored) return isDeepStrictEqual(stored, payment) ? 'known' : 'another-payment';
     this.seed({
       billers: [{ billerId, dba: each.billerName, active: true }],
@@ -434,6 +473,8 @@ export class MemoryShard implements WorldShard {
 
 const isNumber = (text: string): boolean => /^\d+$/.test(text);
 const byDue = (a: StoredRow, b: StoredRow): number => msOf(a.dueAt) - msOf(b.dueAt) || a.seq - b.seq;
+const asciiLower = (text: string): string => text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
+
 const checkMax = (max: number): void =>
   invariant(max <= ROWS_PER_CALL_MAX, `at most ${ROWS_PER_CALL_MAX} rows in one call, got ${max}`);
 const digest = (parts: readonly string[]): string =>
