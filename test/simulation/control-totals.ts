@@ -3,12 +3,19 @@ import { type EventStore } from '../../src/application/ports/event-store';
 import { type Shard } from '../../src/application/ports/shard';
 import { controlTotals } from '../../src/application/queries/control-totals';
 import { projectRecords } from '../../src/application/queries/project-records';
+import { compareStatement } from '../../src/application/queries/compare-statement';
+import { type RecordProjection } from '../../src/application/ports/record-projection';
+import { type BillerId, type RecordKey } from '../../src/domain/identifiers';
+import { type Day } from '../../src/domain/instant';
 import { byPromise } from './world/at-once';
+import { type Effect } from './world/biller-world';
 import { type World } from './world/world';
 
 export interface Balance {
-  /** Billers whose statement says something else than our totals. */
+  /** Billers whose statement sums up to something else than our totals. */
   readonly statements: readonly string[];
+  /** What a statement says line by line beside our records: a double and a loss of the same sum are named here alone. */
+  readonly lines: readonly string[];
   /** When nothing moves any more nothing should be open. */
   readonly open: readonly string[];
 }
@@ -37,12 +44,13 @@ export async function balance(world: World): Promise<Balance> {
       projection,
     })();
     const statements: string[] = [];
+    const lines: string[] = [];
     const open: string[] = [];
     for (const { profile } of world.scenario.billers) {
       const { billerId } = profile;
-      const lines = totals.eventStore.filter((line) => line.billerId === billerId);
-      const delivered = sumOf(lines.map(({ ends }) => ends.delivered));
-      const inDoubt = sumOf(lines.map(({ ends }) => ends.inDoubt));
+      const ours = totals.eventStore.filter((line) => line.billerId === billerId);
+      const delivered = sumOf(ours.map(({ ends }) => ends.delivered));
+      const inDoubt = sumOf(ours.map(({ ends }) => ends.inDoubt));
       const posted = world.billers.ledger.filter(({ biller }) => biller === billerId);
       const stated = sumOf(
         posted.map(({ currency, minorUnits }) => ({
@@ -57,17 +65,43 @@ export async function balance(world: World): Promise<Balance> {
             ...([stated, delivered, inDoubt].map(({ amounts }) => amounts[currency] ?? 0) as [number, number, number]),
           ),
         );
+      lines.push(...(await lineByLine(projection, world, billerId, posted)));
       if (!explained)
         statements.push(
           `biller ${billerId} states ${textOf(stated)}, our totals ${textOf(delivered)} delivered and ${textOf(inDoubt)} in doubt`,
         );
-      const { count } = sumOf(lines.map(({ ends }) => ends.open));
+      const { count } = sumOf(ours.map(({ ends }) => ends.open));
       if (count > 0) open.push(`${count} records of biller ${billerId} are still open`);
     }
-    return { statements, open };
+    return { statements, lines, open };
   } finally {
     projection.close();
   }
+}
+
+/** The ledger as the biller's statement of all days, compared by the product. */
+async function lineByLine(
+  projection: RecordProjection,
+  { digest }: World,
+  billerId: BillerId,
+  posted: readonly Effect[],
+): Promise<readonly string[]> {
+  const { findings, missing } = await compareStatement({ projection, digest })({
+    billerId,
+    covers: { from: '1970-01-01' as Day, to: '2099-12-31' as Day },
+    lines: posted.map(({ record, currency, minorUnits }, index) => ({
+      line: index + 1,
+      record: record as RecordKey,
+      outcome: 'posted',
+      ...(currency === undefined ? {} : { amount: { minorUnits, currency } }),
+    })),
+  });
+  return [
+    ...findings
+      .filter(({ verdict }) => verdict !== 'agrees' && verdict !== 'settles')
+      .map((finding) => `${'record' in finding ? finding.record : 'a record that is none'}: ${finding.verdict}`),
+    ...missing.map((record) => `${record}: delivered, and in no line`),
+  ];
 }
 
 function sumOf(parts: readonly Sum[]): Sum {

@@ -31,7 +31,7 @@ export interface SeedResult {
   readonly violations: readonly string[];
   readonly verdict: Verdict;
   readonly stuck: boolean;
-  /** What the control totals tell beside the billers' statements; drawn up where an assumption is broken, and on SQLite. */
+  /** What the control totals, and the records line by line, tell beside the billers' statements; drawn up where an assumption is broken, and on SQLite. */
   readonly unbalanced: readonly string[];
   readonly fired: readonly FiredFault[];
   readonly crashes: number;
@@ -85,7 +85,8 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
   }
   const stuck = ended !== 'until';
   const verdict = finalCheck(await finalState(world));
-  const { statements, open } = options.broken || options.sqlite ? await balance(world) : { statements: [], open: [] };
+  const { statements, lines, open } =
+    options.broken || options.sqlite ? await balance(world) : { statements: [], lines: [], open: [] };
   const projection = options.sqlite ? await disturbedProjection(world) : [];
   const violations = [
     ...(stuck ? [`stuck: ${stuckIn(world)} (${ended})`] : []),
@@ -107,7 +108,7 @@ export async function runSeed(options: SeedOptions): Promise<SeedResult> {
     violations,
     verdict,
     stuck,
-    unbalanced: [...statements, ...open],
+    unbalanced: [...statements, ...(options.broken ? lines : []), ...open],
     fired: world.faults.fired,
     crashes: [...processes, operator.process].reduce((sum, { crashes }) => sum + crashes, 0),
     rows: scenario.rows.length,

@@ -4,15 +4,15 @@ import { type Lines, printer } from '../../adapters/command-line/printer';
 import { tableLines } from '../../adapters/command-line/table';
 import { ageText, moneyText, whoText } from '../../adapters/command-line/words';
 import { type DoubtfulRecord, listInDoubt } from '../../application/queries/list-in-doubt';
-import { type OperatorResolution, resolveByOperator } from '../../application/operating/resolve-by-operator';
 import { type ResolvedOutcome } from '../../domain/delivery-attempt/delivery-attempt.events';
 import { type Instant } from '../../domain/instant';
 import { TOKENS } from '../container/tokens';
 import { type GlobalOptions } from './command-context';
 import { billerIdOf, wholeNumberOf } from './operator-arguments';
-import { asOperator, demandNone, orderOf, type OperatorContext, type OrderOptions } from './operator-context';
+import { asOperator, demandNone, orderOf, type OrderOptions } from './operator-context';
 import { answer, counted, NOTHING_CHANGED, sourceLine, unreadLines, withOrder } from './operator-output';
 import { recordKeyOf } from './operator-records';
+import { resolveByStatement, resolver, type StatementOptions, withStatement } from './operator-statement';
 import { operatorText } from './operator-text';
 import { EXIT, RefusedForSafety } from './problems';
 
@@ -30,8 +30,8 @@ const VERDICTS: Readonly<Record<string, { readonly outcome: ResolvedOutcome; rea
 };
 
 interface ResolveOptions extends GlobalOptions, OrderOptions {
-  readonly as: string;
-  readonly evidence: string;
+  readonly as?: string;
+  readonly evidence?: string;
   readonly reference?: string;
 }
 
@@ -45,15 +45,21 @@ export function addInDoubtCommands(program: Command): void {
     .option('--biller <id>', 'of this biller alone')
     .option('--max <number>', 'at most so many', LIST_MAX_DEFAULT)
     .action(async (_options, command: Command) => list(command.optsWithGlobals()));
-  withOrder(
+  const one = withOrder(
     inDoubt
       .command('resolve')
-      .description('say, with evidence, what became of a record at its biller')
-      .argument('<record>', 'billerId:dpId')
-      .requiredOption('--as <verdict>', 'delivered, declined or not-executed')
-      .requiredOption('--evidence <text>', "what you saw: a ticket, a line of the biller's statement, a name")
+      .description(
+        "say, with evidence, what became of a record at its biller; or of all, by a biller's statement (--file)",
+      )
+      .argument('[record]', 'billerId:dpId')
+      .option('--as <verdict>', 'delivered, declined or not-executed')
+      .option('--evidence <text>', "what you saw: a ticket, a line of the biller's statement, a name")
       .option('--reference <text>', "the biller's own reference of the payment"),
-  ).action(async (record: string, _options, command: Command) => resolve(record, command.optsWithGlobals()));
+  );
+  withStatement(one).action(async (record: string | undefined, _options, command: Command) => {
+    const options = command.optsWithGlobals<ResolveOptions & StatementOptions>();
+    await (options.file === undefined ? resolve(record, options) : resolveByStatement(record, options));
+  });
 }
 
 async function list(options: GlobalOptions & { readonly biller?: string; readonly max: string }): Promise<void> {
@@ -96,13 +102,18 @@ function whyText({ cause, streamSays, resolved }: DoubtfulRecord): string {
   return cause ? DOUBTED[cause] : `the event store says ${streamSays}: the row follows`;
 }
 
-async function resolve(text: string, options: ResolveOptions): Promise<void> {
+async function resolve(text: string | undefined, options: ResolveOptions): Promise<void> {
   const problems: string[] = [];
-  const record = recordKeyOf(text, '<record>', problems);
-  const verdict = Object.hasOwn(VERDICTS, options.as) ? VERDICTS[options.as] : undefined;
+  if (text === undefined)
+    problems.push('<record>: is missing, expected billerId:dpId, such as 12:100, or --file <statement>');
+  const record = text === undefined ? undefined : recordKeyOf(text, '<record>', problems);
+  const as = options.as ?? '';
+  const verdict = Object.hasOwn(VERDICTS, as) ? VERDICTS[as] : undefined;
   if (!verdict)
-    problems.push(`--as: found ${JSON.stringify(options.as)}, expected one of ${Object.keys(VERDICTS).join(', ')}`);
-  const evidence = operatorText(options.evidence, '--evidence', problems);
+    problems.push(
+      `--as: ${options.as === undefined ? 'is missing' : `found ${JSON.stringify(as)}`}, expected one of ${Object.keys(VERDICTS).join(', ')}`,
+    );
+  const evidence = operatorText(options.evidence ?? '', '--evidence', problems);
   const reference =
     options.reference === undefined ? undefined : operatorText(options.reference, '--reference', problems);
   const order = orderOf(options, problems);
@@ -126,7 +137,7 @@ async function resolve(text: string, options: ResolveOptions): Promise<void> {
     }
     const plan = [
       sourceLine('event store', context.readAt),
-      `plan: record ${text} (${state.dataType}, ${moneyText(state.amount)}), attempt ${state.attempt}, is resolved as ${options.as}`,
+      `plan: record ${text} (${state.dataType}, ${moneyText(state.amount)}), attempt ${state.attempt}, is resolved as ${as}`,
       `then: ${verdict!.then}`,
     ];
     if (order) {
@@ -135,25 +146,12 @@ async function resolve(text: string, options: ResolveOptions): Promise<void> {
         evidence: evidence!,
         ...(reference === undefined ? {} : { billerReference: reference }),
       };
-      await apply(context, { record: record!, outcome: verdict!.outcome, ...said });
+      const result = await resolver(context)({ record: record!, outcome: verdict!.outcome, ...said });
+      if (result.result === 'refused') throw new RefusedForSafety(result.why);
     }
-    answer(options, { record: text, attempt: state.attempt, as: options.as, applied: order !== undefined }, () => [
+    answer(options, { record: text, attempt: state.attempt, as, applied: order !== undefined }, () => [
       ...plan,
       order ? `done, by ${whoText(order)}: the consumer draws the consequence when it runs` : NOTHING_CHANGED,
     ]);
   });
-}
-
-async function apply({ container }: OperatorContext, resolution: OperatorResolution): Promise<void> {
-  const ports = {
-    history: container.get(TOKENS.history),
-    bus: container.get(TOKENS.bus),
-    shards: container.get(TOKENS.shards),
-    shardClock: container.get(TOKENS.shardClock),
-    profiles: container.get(TOKENS.profiles),
-    chance: container.get(TOKENS.chance),
-    telemetry: container.get(TOKENS.telemetry),
-  };
-  const result = await resolveByOperator(ports, container.get(TOKENS.topology))(resolution);
-  if (result.result === 'refused') throw new RefusedForSafety(result.why);
 }
