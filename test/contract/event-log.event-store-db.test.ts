@@ -6,11 +6,14 @@ import { Database } from '../../src/adapters/shared/sqlite-driver';
 import { EventStorePeer } from '../support/wire-peers/event-store-grpc/event-store-peer';
 import { eventLogContract } from './event-log.contract';
 
+/** No verdict rests on how fast this machine is just now. */
+const DEADLINE_MS = 20_000;
+
 eventLogContract('EventStoreDB over the wire peer', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'datapump-event-log-peer-'));
   const path = join(folder, 'events.db');
   const peer = await EventStorePeer.start({ path });
-  const store = new EventStoreDbEventStore({ connectionString: peer.connectionString });
+  const store = new EventStoreDbEventStore({ connectionString: peer.connectionString, deadlineMs: DEADLINE_MS });
   return {
     store,
     log: store,
