@@ -56,7 +56,7 @@ export function projectFailures(ports: { readonly eventStore: EventStore; readon
         const told = toldBy(event);
         if (!told) continue;
         const before = health.get(told.billerId) ?? unheardOf(told.billerId);
-        const after = healthAfter(before, event as StoredEvent & DeliveryAttemptEvent, told.failure);
+        const after = healthAfter(before, event, told.failure);
         if (after !== before) {
           health.set(told.billerId, after);
           moved.add(told.billerId);

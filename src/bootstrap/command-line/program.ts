@@ -7,6 +7,7 @@ import { addDemoCommand } from './demo-command';
 import { addLoadCommand } from './load-command';
 import { addBillerCommands } from './operator-billers';
 import { addDeadLetterCommands } from './operator-dead-letters';
+import { addFailuresCommand } from './operator-failures';
 import { addFindCommand } from './operator-find';
 import { addHistoryCommands } from './operator-history';
 import { addInDoubtCommands } from './operator-in-doubt';
@@ -54,6 +55,7 @@ export function createProgram(): Command {
   addLoadCommand(program);
   addStatusCommand(program);
   addFindCommand(program);
+  addFailuresCommand(program);
   addRecordCommands(program);
   addDeadLetterCommands(program);
   addRejectedCommands(program);
