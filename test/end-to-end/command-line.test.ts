@@ -94,6 +94,27 @@ describe('an operator', () => {
     await golden('prove-loaded', 0, 'prove');
   });
 
+  it('stops everything, is told so, and lifts it; without --apply nothing changes', async () => {
+    await load();
+    await golden('stop-plan', 0, 'stop', 'everything');
+    expect(await run('status', '--check')).toMatchObject({ code: 0 });
+    expect(await run('stop', 'everything', '--apply')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('--reason'),
+    });
+    await golden('stop-everything', 0, 'stop', 'everything', '--apply', '--reason', 'the bank called');
+    expect(await run('status', '--check')).toMatchObject({
+      code: 1,
+      stdout: 'NEEDS A PERSON: everything is stopped\n',
+    });
+    expect((await run('status')).stdout).toMatch(
+      /^EVERYTHING IS STOPPED by .*: the bank called\nnext: datapump stop lift\n/,
+    );
+    expect((await run('biller', 'resume', 'AB')).stdout).toContain('now:  stopped, with everything, by');
+    await golden('stop-lift', 0, 'stop', 'lift', '--apply', '--reason', 'solved');
+    expect(await run('status', '--check')).toMatchObject({ code: 0, stdout: 'nothing needs a person\n' });
+  });
+
   it('checks a profile without a token URL by the default authority', async () => {
     const profile = instantiateTemplate(template('json-oauth2-keys-and-inquiry'), {
       billerId: 'OA',

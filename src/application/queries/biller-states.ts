@@ -60,7 +60,9 @@ function stateOf(billerId: BillerId, sources: StateSources): BillerState {
   const rows = sources.rows.filter((row) => row.billerId === billerId);
   const waitingRows = rows.filter(({ status }) => ON_THEIR_WAY.has(status));
   const oldest = waitingRows.flatMap(({ oldestAt }) => oldestAt ?? []);
-  const { paused, ratePerSecond } = sources.controls.get(billerId) ?? {};
+  const { paused: held, ratePerSecond, everythingStopped } = sources.controls.get(billerId) ?? {};
+  // A stop of everything is told once, and not of each biller.
+  const paused = everythingStopped ? undefined : held;
   const health = sources.health?.find((each) => each.billerId === billerId);
   const inDoubt = sum(rows.filter(({ status }) => status === 'InDoubt'));
   const dead = sources.totals?.all.filter((each) => each.billerId === billerId && each.status === 'dead-lettered');

@@ -5,7 +5,7 @@ import { type BillerState, billerStates, type StateSources } from '../../applica
 import { type Backlog, measureBacklog } from '../../application/queries/measure-backlog';
 import { currentFailures } from '../../application/queries/project-failures';
 import { currentRecords } from '../../application/queries/project-records';
-import { type BillerControlState } from '../../domain/biller/biller-control.state';
+import { type BillerControlState, EVERYTHING } from '../../domain/biller/biller-control.state';
 import { type BillerId } from '../../domain/identifiers';
 import { dayOf } from '../../domain/instant';
 import { TOKENS } from '../container/tokens';
@@ -16,6 +16,8 @@ export interface Seen {
   readonly problems: number;
   /** Rows that are to end. */
   readonly backlog: Backlog;
+  /** Who stopped everything, why and since when. */
+  readonly stopped: BillerControlState['paused'];
   readonly paused: readonly PausedBiller[];
   readonly totals: StateSources['totals'];
   readonly states: readonly BillerState[];
@@ -53,9 +55,15 @@ export async function lookAround(context: OperatorContext, tell: (what: string) 
   ]);
   const none: ReadonlyMap<BillerId, BillerControlState> = new Map();
   const controls = await orTold('event store', tell, none, () => controlsOf(context, billers));
-  const paused = [...controls].flatMap(([billerId, { paused: each }]) => (each ? [{ billerId, ...each }] : []));
+  const stopped = await orTold('event store', tell, undefined, async () => {
+    const { paused: stop, everythingStopped } = await container.get(TOKENS.control).state(EVERYTHING);
+    return everythingStopped ? stop : undefined;
+  });
+  const paused = [...controls].flatMap(([billerId, { paused: each, everythingStopped }]) =>
+    each && !everythingStopped ? [{ billerId, ...each }] : [],
+  );
   const states = billerStates({ billers, live, rows: backlog.rows, controls, health, totals });
-  return { live, problems, backlog, paused, totals, states };
+  return { live, problems, backlog, stopped, paused, totals, states };
 }
 
 async function orTold<T>(what: string, tell: (what: string) => void, instead: T, work: () => Promise<T>): Promise<T> {

@@ -124,10 +124,10 @@ async function isKnown({ container }: OperatorContext, biller: BillerId): Promis
   );
 }
 
-function controlText({ paused, ratePerSecond }: BillerControlState): string {
+function controlText({ paused, ratePerSecond, everythingStopped }: BillerControlState): string {
   const rateText = ratePerSecond === undefined ? "the profile's rate" : `${ratePerSecond} calls a second`;
   return paused
-    ? `paused by ${whoText(paused)} since ${timeText(paused.since)} (${paused.reason}); ${rateText}`
+    ? `${everythingStopped ? 'stopped, with everything,' : 'paused'} by ${whoText(paused)} since ${timeText(paused.since)} (${paused.reason}); ${rateText}`
     : `not paused; ${rateText}`;
 }
 

@@ -35,13 +35,16 @@ async function status(options: StatusOptions): Promise<void> {
     const unread = new Set<string>();
     const tell = (what: string): void => void unread.add(what);
     const seen = await lookAround(context, tell);
-    const { live, problems, paused, totals, states } = seen;
+    const { live, problems, stopped, paused, totals, states } = seen;
     const backlog = { ...seen.backlog, rows: [...seen.backlog.rows, ...endedRows(totals?.all ?? [])] };
     const next =
       unread.size > 0
         ? ['what could not be read: docs/runbooks/history-tampered.md']
         : adviceOf(backlog, paused, problems);
-    const needsPerson = needsOf(states, backlog, problems, unread.size);
+    const needsPerson = [
+      ...(stopped ? ['everything is stopped'] : []),
+      ...needsOf(states, backlog, problems, unread.size),
+    ];
     if (unread.size > 0 || (options.check && needsPerson.length > 0)) process.exitCode = EXIT.failed;
     const notLive = [
       ...new Set(
@@ -63,6 +66,7 @@ async function status(options: StatusOptions): Promise<void> {
       billers: states,
       ...backlog,
       endedKnown: totals !== undefined,
+      stopped: stopped ?? null,
       paused,
       billersNotLive: notLive,
       typesLeftOut,
@@ -70,7 +74,14 @@ async function status(options: StatusOptions): Promise<void> {
       next,
     };
     if (options.check) return answer(options, { readAt, needsPerson, unread: [...unread] }, () => [need]);
+    const stopText = stopped
+      ? [
+          `EVERYTHING IS STOPPED by ${whoText(stopped)} since ${timeText(stopped.since)}: ${stopped.reason}`,
+          'next: datapump stop lift',
+        ]
+      : [];
     answer(options, shown, () => [
+      ...stopText,
       need,
       '',
       sourceLine('shards (waiting, in doubt), event store (the rest)', readAt),

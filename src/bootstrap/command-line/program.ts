@@ -16,6 +16,7 @@ import { addProjectionCommand } from './operator-projection';
 import { addProveCommand } from './operator-prove';
 import { addRejectedCommands } from './operator-rejected';
 import { addStatusCommand } from './operator-status';
+import { addStopCommands } from './operator-stop';
 import { addSetUpCommands } from './operator-set-up';
 import { addRunCommands } from './run-commands';
 import { versionText } from './version';
@@ -61,6 +62,7 @@ export function createProgram(): Command {
   addRejectedCommands(program);
   addInDoubtCommands(program);
   addBillerCommands(program);
+  addStopCommands(program);
   addProveCommand(program);
   addProjectionCommand(program);
   addHistoryCommands(program);
