@@ -3,7 +3,7 @@ import { type BillerControl, createBillerControl } from '../../src/application/o
 import { APPEND_EVENTS_MAX, type EventStore, READ_EVENTS_MAX } from '../../src/application/ports/event-store';
 import { VersionConflict } from '../../src/application/ports/failures';
 import { type BillerControlCommand } from '../../src/domain/biller/biller-control.decider';
-import { uncontrolled } from '../../src/domain/biller/biller-control.state';
+import { EVERYTHING, uncontrolled } from '../../src/domain/biller/biller-control.state';
 import { billerControlStream, billerId } from '../../src/domain/identifiers';
 import { SteppedClock } from './delivery-bench';
 import { faulty } from './shard-bench';
@@ -37,6 +37,36 @@ describe('what operators ordered for a biller (issue 9, no 16)', () => {
     ...(perSecond === undefined ? {} : { perSecond }),
   });
   const stored = () => eventStore.readStream(billerControlStream(WATER));
+
+  it('a stop of everything holds for every biller within the cache’s time, over restarts, and leaves each as it was', async () => {
+    const [one, other] = [control(), control()];
+    await one.order(GAS, pause({ reason: 'its own' }));
+    expect(await other.state(WATER)).toEqual(uncontrolled);
+    expect(await one.order(EVERYTHING, pause({ reason: 'all' }))).toBe('done');
+    expect(await one.order(EVERYTHING, pause({ reason: 'again' }))).toBe('already-so');
+    const stopped = { paused: { by: 'root@ops-1', reason: 'all', since: clock.now() }, everythingStopped: true };
+    expect(await one.state(WATER)).toMatchObject(stopped);
+    expect(await one.state(GAS)).toMatchObject(stopped);
+    expect(await control().state(WATER)).toMatchObject(stopped);
+    expect((await other.state(WATER)).paused).toBeUndefined();
+    clock.ms += CACHE_MS;
+    expect(await other.state(WATER)).toMatchObject(stopped);
+    // Resuming one does not lift the stop.
+    expect(await one.order(WATER, resume())).toBe('already-so');
+    expect(await one.state(WATER)).toMatchObject(stopped);
+    expect(await one.order(EVERYTHING, resume())).toBe('done');
+    expect(await one.state(WATER)).toEqual(uncontrolled);
+    expect(await one.state(GAS)).toMatchObject({ paused: { reason: 'its own' } });
+    expect((await one.state(GAS)).everythingStopped).toBeUndefined();
+  });
+
+  it('where the stop cannot be read, nothing is said to be allowed', async () => {
+    const store: EventStore = Object.assign(Object.create(eventStore) as EventStore, {
+      readStream: (name: string) =>
+        name === billerControlStream(EVERYTHING) ? Promise.reject(new Error('away')) : Promise.resolve([]),
+    });
+    await expect(control(store).state(WATER)).rejects.toThrow('away');
+  });
 
   it('is nothing at first; a pause says who, why and since when; resuming ends it; the rate stands beside it', async () => {
     const one = control();
@@ -87,13 +117,13 @@ describe('what operators ordered for a biller (issue 9, no 16)', () => {
     expect((await one.state(WATER)).paused).toBeDefined();
   });
 
-  it('reads a biller once for all who ask within the cache’s time, and a failed look is not kept', async () => {
-    let reads = 0;
+  it('reads a biller, and the stop of everything, once for all who ask within the cache’s time, and a failed look is not kept', async () => {
+    const reads: string[] = [];
     let away = true;
     const one = control(
       faulty<EventStore>(eventStore, {
         readStream: async (...call) => (
-          reads++,
+          reads.push(call[0]),
           away ? Promise.reject(new Error('away')) : eventStore.readStream(...call)
         ),
       }),
@@ -105,7 +135,8 @@ describe('what operators ordered for a biller (issue 9, no 16)', () => {
       uncontrolled,
       uncontrolled,
     ]);
-    expect(reads).toBe(2);
+    const both = [billerControlStream(WATER), billerControlStream(EVERYTHING)];
+    expect(reads).toEqual([...both, ...both]);
   });
 
   it.each([

@@ -87,6 +87,7 @@ describe('the contract suite of', () => {
 const ONE_BINDING_YET: Readonly<Record<string, string>> = {
   'answer-snippets': 'it forgets and may be deleted at any time, so a file of the machine serves every stack',
   'biller-profiles': 'profiles are files on every stack',
+  'failure-projection': 'it can be built anew at any time, so a file of the machine serves every stack',
   'history-witness': 'every shard is one too, by law 15 of the shard, and its suite runs these laws',
   'record-projection': 'it can be folded anew at any time, so a file of the machine serves every stack',
 };

@@ -1,5 +1,8 @@
 import { billerControlDecider } from '../../src/domain/biller/biller-control.decider';
 import { type BillerControlEvent, type Ordered } from '../../src/domain/biller/biller-control.events';
+import { EVERYTHING, uncontrolled, underStop } from '../../src/domain/biller/biller-control.state';
+import { isId } from '../../src/domain/identifiers';
+import { instant } from '../../src/domain/instant';
 import { atSecond } from '../support/events';
 import { given } from './given';
 
@@ -56,4 +59,14 @@ it('remembers who paused it, why and since when, and keeps its rate meanwhile', 
     ratePerSecond: undefined,
   });
   biller(paused(1), resumed(2), rateSet(3, 5), rateSet(4)).thenState({ paused: undefined, ratePerSecond: undefined });
+});
+
+it('a stop of everything hides what was ordered for one biller, and takes nothing of it away', () => {
+  const at = instant('2026-11-20T08:00:00.000Z');
+  const stop = { paused: { by: 'root', reason: 'all', since: at }, ratePerSecond: 7 };
+  const own = { paused: { by: 'ana', reason: 'own', since: at }, ratePerSecond: 3 };
+  expect(underStop(own, stop)).toEqual({ paused: stop.paused, ratePerSecond: 3, everythingStopped: true });
+  expect(underStop(uncontrolled, stop)).toEqual({ ...uncontrolled, paused: stop.paused, everythingStopped: true });
+  for (const state of [own, uncontrolled]) expect(underStop(state, uncontrolled)).toBe(state);
+  expect(isId(EVERYTHING)).toBe(false);
 });

@@ -86,11 +86,33 @@ describe('an operator', () => {
   it('sees what is there, and what to do next', async () => {
     await load();
     await golden('status-loaded', 0, 'status');
+    expect(await run('status', '--check')).toMatchObject({ code: 0, stdout: 'nothing needs a person\n' });
     await golden('biller-list', 0, 'biller', 'list');
     await golden('biller-check', 0, 'biller', 'check', 'billers/AB.json', 'billers/YZ.json');
     await golden('record-explain-new', 0, 'record', 'explain', 'YZ:bank.3');
     await golden('record-explain-unknown', 1, 'record', 'explain', 'YZ:bank.99');
     await golden('prove-loaded', 0, 'prove');
+  });
+
+  it('stops everything, is told so, and lifts it; without --apply nothing changes', async () => {
+    await load();
+    await golden('stop-plan', 0, 'stop', 'everything');
+    expect(await run('status', '--check')).toMatchObject({ code: 0 });
+    expect(await run('stop', 'everything', '--apply')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('--reason'),
+    });
+    await golden('stop-everything', 0, 'stop', 'everything', '--apply', '--reason', 'the bank called');
+    expect(await run('status', '--check')).toMatchObject({
+      code: 1,
+      stdout: 'NEEDS A PERSON: everything is stopped\n',
+    });
+    expect((await run('status')).stdout).toMatch(
+      /^EVERYTHING IS STOPPED by .*: the bank called\nnext: datapump stop lift\n/,
+    );
+    expect((await run('biller', 'resume', 'AB')).stdout).toContain('now:  stopped, with everything, by');
+    await golden('stop-lift', 0, 'stop', 'lift', '--apply', '--reason', 'solved');
+    expect(await run('status', '--check')).toMatchObject({ code: 0, stdout: 'nothing needs a person\n' });
   });
 
   it('checks a profile without a token URL by the default authority', async () => {
@@ -121,6 +143,15 @@ describe('an operator', () => {
     expect(listed.records).toEqual([
       { record: 'AB:bank.1', shard: 'Shard-1', dataType: 'Payments', amount: { minorUnits: 24_520, currency: 'CZK' }, streamSays: 'in-doubt', cause: 'neither-inquiry-nor-keys', attempt: 1, idempotencyKey: 'key-1', since: '2026-11-20T08:00:00.000Z', resolved: false },
     ]); // prettier-ignore
+    await golden('biller-show', 0, 'biller', 'show', 'AB');
+    await golden('biller-show-unknown', 1, 'biller', 'show', 'nobody');
+    await golden('failures', 0, 'failures');
+    expect((await run('failures', '--biller', 'YZ')).stdout).toContain('nothing failed');
+    expect((await run('failures', '--since', '2026-11-21')).stdout).toContain('nothing failed');
+    expect(await run('status', '--check')).toMatchObject({
+      code: 1,
+      stdout: 'NEEDS A PERSON: 1 in doubt · 1 dead-lettered\n',
+    });
     await golden('in-doubt-list-empty', 0, 'in-doubt', 'list', '--biller', 'YZ');
   });
 

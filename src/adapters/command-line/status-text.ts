@@ -16,8 +16,11 @@ const UNFINISHED: readonly RowStatus[] = ['New', 'Queued', 'Published', 'Failed'
 const AGING: readonly RowStatus[] = ['New', 'Queued', 'Published'];
 const right = (title: string) => ({ title, align: 'right' as const });
 
-/** Source: the shards. One line per biller and data type; what has its end is one number. */
-export function backlogTable(backlog: Backlog, now: Instant): Lines {
+/**
+ * One line per biller and data type; what has its end is one number. Source: the shards for what is to end, the record
+ * projection for what has ended; `endedKnown`: it could be read.
+ */
+export function backlogTable(backlog: Pick<Backlog, 'rows'>, now: Instant, endedKnown: boolean): Lines {
   const names = [...new Set(backlog.rows.map(({ billerId, dataType }) => `${billerId} ${dataType}`))].sort((a, b) =>
     a.localeCompare(b, 'en', { numeric: true }),
   );
@@ -28,8 +31,8 @@ export function backlogTable(backlog: Backlog, now: Instant): Lines {
     const oldest = mine.filter(({ status }) => AGING.includes(status)).flatMap(({ oldestAt }) => oldestAt ?? []);
     return [
       ...name.split(' '),
-      ...UNFINISHED.map((status) => count((each) => each === status)),
-      count((status) => !UNFINISHED.includes(status)),
+      ...UNFINISHED.map((status) => (status === 'Failed' && !endedKnown ? '?' : count((each) => each === status))),
+      endedKnown ? count((status) => !UNFINISHED.includes(status)) : '?',
       oldest.length === 0 ? '-' : ageText(oldest.reduce(earliest), now),
     ];
   });

@@ -14,7 +14,8 @@ export type SqliteFileKind =
   | 'projection'
   | 'manifest'
   | 'answer-snippets'
-  | 'history-witness';
+  | 'history-witness'
+  | 'failures';
 
 /** Stored in files for ever: 'DP' in ASCII, then the kind's number. Add at the end, never renumber. */
 const APPLICATION_ID: Record<SqliteFileKind, number> = {
@@ -27,6 +28,7 @@ const APPLICATION_ID: Record<SqliteFileKind, number> = {
   manifest: 0x4450_0007,
   'answer-snippets': 0x4450_0008,
   'history-witness': 0x4450_0009,
+  failures: 0x4450_000a,
 };
 
 /** How long a statement waits for another process' lock. GroupCommit waits without blocking the thread instead. */

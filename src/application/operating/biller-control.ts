@@ -1,7 +1,7 @@
 import { billerControlStream, type BillerId } from '../../domain/identifiers';
 import { billerControlDecider, type BillerControlCommand } from '../../domain/biller/biller-control.decider';
 import { type BillerControlEvent } from '../../domain/biller/biller-control.events';
-import { type BillerControlState } from '../../domain/biller/biller-control.state';
+import { type BillerControlState, EVERYTHING, underStop } from '../../domain/biller/biller-control.state';
 import { type Chance } from '../ports/chance';
 import { type Clock } from '../ports/clock';
 import { type EventStore, type ExpectedRevision, READ_EVENTS_MAX } from '../ports/event-store';
@@ -11,8 +11,9 @@ import { transact } from '../history/transact';
 const PAGES_MAX = 20;
 
 export interface BillerControl {
-  /** Through a short cache: an order takes effect within `cacheMs` in every process. */
+  /** Through a short cache: an order, for it or for EVERYTHING, takes effect within `cacheMs` in every process. */
   state(biller: BillerId): Promise<BillerControlState>;
+  /** Of a biller, or of EVERYTHING. */
   order(biller: BillerId, command: BillerControlCommand): Promise<'done' | 'already-so'>;
 }
 
@@ -38,14 +39,19 @@ export function createBillerControl(
     return { state, revision };
   }
 
+  function cached(biller: BillerId): Promise<BillerControlState> {
+    const known = cache.get(biller);
+    if (known && clock.monotonicMs() - known.readAt < options.cacheMs) return known.state;
+    const state = load(biller).then((loaded) => loaded.state);
+    state.catch(() => cache.delete(biller));
+    cache.set(biller, { readAt: clock.monotonicMs(), state });
+    return state;
+  }
+
   return {
-    state(biller) {
-      const known = cache.get(biller);
-      if (known && clock.monotonicMs() - known.readAt < options.cacheMs) return known.state;
-      const state = load(biller).then((loaded) => loaded.state);
-      state.catch(() => cache.delete(biller));
-      cache.set(biller, { readAt: clock.monotonicMs(), state });
-      return state;
+    async state(biller) {
+      const [own, everything] = await Promise.all([cached(biller), cached(EVERYTHING)]);
+      return underStop(own, everything);
     },
     async order(biller, command) {
       return transact(async () => {

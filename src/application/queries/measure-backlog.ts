@@ -43,12 +43,13 @@ const UNPUBLISHED_LOOK_MAX = 200;
 
 /**
  * `tell` given: what fails is told and left out, and nothing is said to be drained; without it the first failure is thrown.
- * A bus that could not even be opened is left out.
+ * A bus that could not even be opened is left out. `part`: rows that have ended are left out, and cost nothing.
  */
 export function measureBacklog(
   ports: { readonly shards: Shards; readonly bus: MessageBus | undefined },
   settings: EventsTopology,
   tell?: (unread: string) => void,
+  part?: 'to-end',
 ) {
   return async (liveBillers: ReadonlySet<BillerId>): Promise<Backlog> => {
     let whole = ports.bus !== undefined;
@@ -64,7 +65,7 @@ export function measureBacklog(
     };
     const shards = ports.shards.all();
     const perShard = await Promise.all(
-      shards.map((shard) => orTold<ShardTotals>(`shard ${shard.name}`, [], () => shard.totals())),
+      shards.map((shard) => orTold<ShardTotals>(`shard ${shard.name}`, [], () => shard.totals(part))),
     );
     perShard.forEach(({ damaged = [] }, index) =>
       damaged.forEach((what) => tell?.(`shard ${shards[index]!.name}: ${what}`)),

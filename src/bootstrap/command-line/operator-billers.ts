@@ -11,6 +11,7 @@ import { type BillerProfile } from '../../domain/biller/biller-profile';
 import { type BillerId } from '../../domain/identifiers';
 import { TOKENS } from '../container/tokens';
 import { type GlobalOptions } from './command-context';
+import { addBillerShowCommand } from './operator-biller-show';
 import { addBillerCheckCommand } from './operator-biller-check';
 import { billerIdOf, wholeNumberOf } from './operator-arguments';
 import { asOperator, demandNone, type OperatorContext, orderOf, type OrderOptions } from './operator-context';
@@ -26,6 +27,7 @@ export function addBillerCommands(program: Command): void {
     .description('profiles, what is paused, and what each biller offers against doubt')
     .action(async (_options, command: Command) => list(command.optsWithGlobals()));
   addBillerCheckCommand(biller);
+  addBillerShowCommand(biller);
   withOrder(
     biller
       .command('pause')
@@ -122,10 +124,10 @@ async function isKnown({ container }: OperatorContext, biller: BillerId): Promis
   );
 }
 
-function controlText({ paused, ratePerSecond }: BillerControlState): string {
+function controlText({ paused, ratePerSecond, everythingStopped }: BillerControlState): string {
   const rateText = ratePerSecond === undefined ? "the profile's rate" : `${ratePerSecond} calls a second`;
   return paused
-    ? `paused by ${whoText(paused)} since ${timeText(paused.since)} (${paused.reason}); ${rateText}`
+    ? `${everythingStopped ? 'stopped, with everything,' : 'paused'} by ${whoText(paused)} since ${timeText(paused.since)} (${paused.reason}); ${rateText}`
     : `not paused; ${rateText}`;
 }
 

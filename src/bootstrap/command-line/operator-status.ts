@@ -1,51 +1,51 @@
-import { existsSync } from 'node:fs';
 import { type Command } from 'commander';
-import {
-  adviceOf,
-  backlogTable,
-  busTable,
-  neverDueLines,
-  type PausedBiller,
-} from '../../adapters/command-line/status-text';
+import { billerStatesTable } from '../../adapters/command-line/biller-states-text';
+import { adviceOf, backlogTable, busTable, neverDueLines } from '../../adapters/command-line/status-text';
 import { timeText, whoText } from '../../adapters/command-line/words';
-import { PortFailure } from '../../application/ports/failures';
-import { measureBacklog } from '../../application/queries/measure-backlog';
+import { type ProjectedTotal, type RecordStatus } from '../../application/ports/record-projection';
+import { type BillerState } from '../../application/queries/biller-states';
+import { type Backlog } from '../../application/queries/measure-backlog';
 import { DATA_TYPES, type DataType } from '../../domain/biller/data-type';
 import { type RowStatus } from '../../domain/dp-record/row-status';
-import { type BillerId } from '../../domain/identifiers';
 import { TOKENS } from '../container/tokens';
 import { type GlobalOptions } from './command-context';
-import { asOperator, type OperatorContext } from './operator-context';
+import { lookAround } from './look-around';
+import { asOperator } from './operator-context';
 import { answer, sourceLine, unreadLines } from './operator-output';
 import { EXIT } from './problems';
+
+interface StatusOptions extends GlobalOptions {
+  readonly check?: boolean;
+}
 
 export function addStatusCommand(program: Command): void {
   program
     .command('status')
-    .description('is everything delivered, what is stuck, and what to do next')
+    .description('is everything delivered, which biller is ill, what is stuck, and what to do next')
+    .option(
+      '--check',
+      'for monitors: exit code 0 where all is well, 1 where something needs a person, and one line of what',
+    )
     .action(async (_options, command: Command) => status(command.optsWithGlobals()));
 }
 
-async function status(options: GlobalOptions): Promise<void> {
+async function status(options: StatusOptions): Promise<void> {
   await asOperator(options, async (context) => {
     const { container, readAt } = context;
     const unread = new Set<string>();
     const tell = (what: string): void => void unread.add(what);
-    const noProfiles = { live: new Set<BillerId>(), known: [], problems: 0 };
-    const { live, known, problems } = await orTold('profiles', tell, noProfiles, () => profilesOf(context));
-    const bus = await orTold('bus', tell, undefined, async () => container.get(TOKENS.bus));
-    const backlog = await measureBacklog(
-      { shards: container.get(TOKENS.shards), bus },
-      container.get(TOKENS.topology),
-      tell,
-    )(live);
-    const billers = new Set([...known, ...backlog.rows.map(({ billerId }) => billerId)]);
-    const paused = await orTold('event store', tell, [], () => pausedOf(context, billers));
+    const seen = await lookAround(context, tell);
+    const { live, problems, stopped, paused, totals, states } = seen;
+    const backlog = { ...seen.backlog, rows: [...seen.backlog.rows, ...endedRows(totals?.all ?? [])] };
     const next =
       unread.size > 0
         ? ['what could not be read: docs/runbooks/history-tampered.md']
         : adviceOf(backlog, paused, problems);
-    if (unread.size > 0) process.exitCode = EXIT.failed;
+    const needsPerson = [
+      ...(stopped ? ['everything is stopped'] : []),
+      ...needsOf(states, backlog, problems, unread.size),
+    ];
+    if (unread.size > 0 || (options.check && needsPerson.length > 0)) process.exitCode = EXIT.failed;
     const notLive = [
       ...new Set(
         backlog.rows
@@ -59,10 +59,36 @@ async function status(options: GlobalOptions): Promise<void> {
     const typesLeftOut = [
       ...new Set(backlog.rows.filter((row) => waits(row.status, row.dataType)).map(({ dataType }) => dataType)),
     ];
-    const shown = { readAt, ...backlog, paused, billersNotLive: notLive, typesLeftOut, unread: [...unread], next };
+    const need = needsPerson.length === 0 ? 'nothing needs a person' : `NEEDS A PERSON: ${needsPerson.join(' · ')}`;
+    const shown = {
+      readAt,
+      needsPerson,
+      billers: states,
+      ...backlog,
+      endedKnown: totals !== undefined,
+      stopped: stopped ?? null,
+      paused,
+      billersNotLive: notLive,
+      typesLeftOut,
+      unread: [...unread],
+      next,
+    };
+    if (options.check) return answer(options, { readAt, needsPerson, unread: [...unread] }, () => [need]);
+    const stopText = stopped
+      ? [
+          `EVERYTHING IS STOPPED by ${whoText(stopped)} since ${timeText(stopped.since)}: ${stopped.reason}`,
+          'next: datapump stop lift',
+        ]
+      : [];
     answer(options, shown, () => [
-      sourceLine('shards', readAt),
-      ...backlogTable(backlog, readAt),
+      ...stopText,
+      need,
+      '',
+      sourceLine('shards (waiting, in doubt), event store (the rest)', readAt),
+      ...billerStatesTable(states, readAt),
+      '',
+      sourceLine('shards (what is to end), event store (failed, done)', readAt),
+      ...backlogTable(backlog, readAt, totals !== undefined),
       `chunks not published yet: ${backlog.unpublishedChunks}`,
       ...(notLive.length > 0
         ? [`billers with new rows and no live profile, so nothing is claimed: ${notLive.join(', ')}`]
@@ -91,39 +117,50 @@ async function status(options: GlobalOptions): Promise<void> {
   });
 }
 
-/** Each source for itself: what cannot be read is told, and the others are shown. */
-async function orTold<T>(what: string, tell: (what: string) => void, instead: T, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!(error instanceof PortFailure)) throw error;
-    tell(`${what}: ${error.message}`);
-    return instead;
+/** What waits for somebody to decide; work under way, and what a person paused, is not among it. */
+function needsOf(
+  states: readonly BillerState[],
+  backlog: Backlog,
+  profileProblems: number,
+  unread: number,
+): readonly string[] {
+  const count = (of: (state: BillerState) => number): number => states.reduce((sum, state) => sum + of(state), 0);
+  const [doubts, dead] = [count(({ inDoubt }) => inDoubt), count(({ deadLettered }) => deadLettered ?? 0)];
+  const letters = backlog.subscriptions.reduce((sum, { deadLettered }) => sum + deadLettered, 0);
+  return [
+    ...states.filter(({ word }) => word === 'failing').map(({ billerId }) => `biller ${billerId} is failing`),
+    ...(doubts > 0 ? [`${doubts} in doubt`] : []),
+    // A record's letter is counted with its record.
+    ...(dead > 0 ? [`${dead} dead-lettered`] : []),
+    ...(letters > dead ? [`${letters - dead} more dead letters`] : []),
+    ...(profileProblems > 0 ? [`${profileProblems} wrong in biller profiles`] : []),
+    ...(unread > 0 ? [`${unread} could not be read`] : []),
+  ];
+}
+
+const ROW_OF: Readonly<Partial<Record<RecordStatus, RowStatus>>> = {
+  delivered: 'Delivered',
+  declined: 'Declined',
+  'dead-lettered': 'Failed',
+  rejected: 'Rejected',
+  skipped: 'Skipped',
+  withdrawn: 'Withdrawn',
+};
+
+/** What has ended, as the streams say, in the shards' words. */
+function endedRows(totals: readonly ProjectedTotal[]): Backlog['rows'] {
+  const sums = new Map<string, Backlog['rows'][number]>();
+  for (const { billerId, dataType, status, count } of totals) {
+    const row = ROW_OF[status];
+    if (!row) continue;
+    const name = `${billerId} ${dataType} ${row}`;
+    sums.set(name, {
+      billerId,
+      dataType,
+      status: row,
+      count: (sums.get(name)?.count ?? 0) + count,
+      oldestAt: undefined,
+    });
   }
-}
-
-/** Looking must work where the profiles do not: an operator asks for the status when something is wrong. */
-async function profilesOf({
-  container,
-  settings,
-}: OperatorContext): Promise<{ live: ReadonlySet<BillerId>; known: readonly BillerId[]; problems: number }> {
-  if (!existsSync(settings['Billers:Folder'])) return { live: new Set(), known: [], problems: 0 };
-  const files = container.get(TOKENS.profileFiles);
-  const profiles = await files.all();
-  return {
-    live: new Set(profiles.filter(({ rollout }) => rollout === 'live').map(({ billerId }) => billerId)),
-    known: profiles.map(({ billerId }) => billerId),
-    problems: (await files.problems()).length,
-  };
-}
-
-async function pausedOf(
-  { container }: OperatorContext,
-  billers: ReadonlySet<BillerId>,
-): Promise<readonly PausedBiller[]> {
-  const control = container.get(TOKENS.control);
-  const states = await Promise.all(
-    [...billers].map(async (billerId) => ({ billerId, paused: (await control.state(billerId)).paused })),
-  );
-  return states.flatMap(({ billerId, paused }) => (paused ? [{ billerId, ...paused }] : []));
+  return [...sums.values()];
 }

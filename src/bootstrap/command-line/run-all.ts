@@ -124,7 +124,7 @@ async function totalsOf(container: Container): Promise<readonly ShardTotal[]> {
   const damaged = totals.flatMap((each, index) =>
     (each.damaged ?? []).map((what) => `shard ${shards[index]!.name}: ${what}`),
   );
-  if (damaged.length > 0) printer.complain(damaged.map((what) => `datapump: ${what}; see: datapump status`));
+  if (damaged.length > 0) printer.complain(damaged.map((what) => `datapump: ${what}; see: datapump prove`));
   return totals.flat();
 }
 

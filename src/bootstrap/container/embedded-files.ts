@@ -15,6 +15,7 @@ export function embeddedFiles(settings: Settings) {
     bus: join(folder, 'bus.sqlite'),
     allowance: join(folder, 'allowance.sqlite'),
     projection: join(folder, 'record-projection.sqlite'),
+    failures: join(folder, 'failure-projection.sqlite'),
     answerSnippets: join(folder, 'answer-snippets.sqlite'),
     witness: join(folder, 'history', 'witness.sqlite'),
   };

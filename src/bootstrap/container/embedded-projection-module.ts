@@ -1,10 +1,11 @@
 import { ContainerModule } from 'inversify';
 import { SqliteAnswerSnippets } from '../../adapters/sqlite/sqlite-answer-snippets';
+import { SqliteFailureProjections } from '../../adapters/sqlite/sqlite-failure-projections';
 import { SqliteRecordProjections } from '../../adapters/sqlite/sqlite-record-projections';
 import { embeddedFiles, makeEmbeddedFolders } from './embedded-files';
 import { TOKENS } from './tokens';
 
-/** The projection, and the masked answers that settled nothing, lie in files of this machine on every stack: neither is part of the truth. */
+/** The projections, and the masked answers that settled nothing, lie in files of this machine on every stack: none is part of the truth. */
 export const embeddedProjectionModule = new ContainerModule(({ bind }) => {
   bind(TOKENS.projections)
     .toDynamicValue(({ get }) => {
@@ -12,6 +13,15 @@ export const embeddedProjectionModule = new ContainerModule(({ bind }) => {
       makeEmbeddedFolders(settings);
       const projections = new SqliteRecordProjections({ path: embeddedFiles(settings).projection });
       return get(TOKENS.lifecycle).opened('record projection', projections, (open) => open.close());
+    })
+    .inSingletonScope();
+
+  bind(TOKENS.failureProjections)
+    .toDynamicValue(({ get }) => {
+      const settings = get(TOKENS.settings);
+      makeEmbeddedFolders(settings);
+      const projections = new SqliteFailureProjections({ path: embeddedFiles(settings).failures });
+      return get(TOKENS.lifecycle).opened('projection of failures', projections, (open) => open.close());
     })
     .inSingletonScope();
 

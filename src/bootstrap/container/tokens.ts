@@ -13,6 +13,7 @@ import { type Clock } from '../../application/ports/clock';
 import { type Digest } from '../../application/ports/digest';
 import { type EventLog } from '../../application/ports/event-log';
 import { type EventStore } from '../../application/ports/event-store';
+import { type FailureProjections } from '../../application/ports/failure-projection';
 import { type HistoryWitness } from '../../application/ports/history-witness';
 import { type MessageBus } from '../../application/ports/message-bus';
 import { type RecordProjections } from '../../application/ports/record-projection';
@@ -57,6 +58,7 @@ export const TOKENS = {
   shards: token<Shards>('shards'),
   allowance: token<BillerAllowance>('biller-allowance'),
   projections: token<RecordProjections>('record-projections'),
+  failureProjections: token<FailureProjections>('failure-projections'),
   snippets: token<AnswerSnippets>('answer-snippets'),
   profiles: token<BillerProfiles>('biller-profiles'),
   /** The same profiles with what is wrong with their files, for the start and for people. */
