@@ -5,13 +5,16 @@ import { TOKENS } from '../container/tokens';
 import { type GlobalOptions } from './command-context';
 import { asOperator, type OperatorContext } from './operator-context';
 import { answer } from './operator-output';
-import { UsageProblems } from './problems';
+import { EXIT, UsageProblems } from './problems';
 
 interface SetUpOptions extends GlobalOptions {
   readonly plan?: boolean;
   readonly apply?: boolean;
   readonly script?: boolean;
+  readonly check?: boolean;
 }
+
+const CHECK = 'show it, and end with exit code 1 where anything is left to do';
 
 /** Both look by default; setting up twice is setting up once, and nothing is ever deleted. */
 export function addSetUpCommands(program: Command): void {
@@ -19,6 +22,7 @@ export function addSetUpCommands(program: Command): void {
     .command('topology')
     .description('compare the topics, subscriptions and filters of the Service Bus namespace with the declared ones')
     .option('--plan', 'show what would be done (the default)')
+    .option('--check', CHECK)
     .option('--apply', 'do it; needs the right to manage the namespace')
     .action((_options, command: Command) => setUp(command.optsWithGlobals(), topology));
   program
@@ -26,6 +30,7 @@ export function addSetUpCommands(program: Command): void {
     .description('compare the schema of each SQL Server shard with the one this program needs')
     .option('--plan', 'show what would be done (the default)')
     .option('--script', 'show the T-SQL of each step as well')
+    .option('--check', CHECK)
     .option('--apply', 'do it; needs the right to create tables and views')
     .action((_options, command: Command) => setUp(command.optsWithGlobals(), migrate));
 }
@@ -33,7 +38,9 @@ export function addSetUpCommands(program: Command): void {
 type SetUp = (options: SetUpOptions, context: OperatorContext) => Promise<void>;
 
 async function setUp(options: SetUpOptions, work: SetUp): Promise<void> {
-  if (options.plan && options.apply) throw new UsageProblems(['--plan and --apply: expected one of the two']);
+  const ways = (['plan', 'check', 'apply'] as const).filter((way) => options[way]);
+  if (ways.length > 1)
+    throw new UsageProblems([`${ways.map((way) => `--${way}`).join(' and ')}: expected one of them`]);
   await asOperator(options, (context) => work(options, context), { mayCreate: true });
 }
 
@@ -56,6 +63,7 @@ const topology: SetUp = async (options, { container, settings }) => {
     ...(options.apply ? done.map((text) => `done: ${text}`) : steps.map(({ text }) => `+ ${text}`)),
     steps.length === 0 ? 'The topology is as declared.' : conclusion(options, steps.length),
   ]);
+  if (options.check && planned.steps.length > 0) process.exitCode = EXIT.failed;
 };
 
 const migrate: SetUp = async (options, { container, settings }) => {
@@ -80,6 +88,7 @@ const migrate: SetUp = async (options, { container, settings }) => {
     ...done.map(({ shard, versions }) => `done: shard ${shard}, versions added: ${versions.join(', ') || 'none'}`),
     pending === 0 ? 'Every schema is as needed.' : conclusion(options, pending),
   ]);
+  if (options.check && pending > 0) process.exitCode = EXIT.failed;
 };
 
 const conclusion = ({ apply }: SetUpOptions, steps: number): string =>
