@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { type Container } from 'inversify';
 import { problemText } from '../../adapters/biller-profiles/validate-profile-document';
 import { whyNotChecked } from '../../adapters/system/private-folder';
+import { type BusUser } from '../../application/messaging/bus-rights';
 import { causeChain, PortFailure } from '../../application/ports/failures';
 import { StartFailed, UsageProblems } from '../command-line/problems';
 import { lockOutlivesTimeouts } from '../configuration/cross-checks';
@@ -14,6 +15,13 @@ import { historyProblems } from './watch-history';
 const LOOK_AGAIN_MS = 1_000;
 const TELL_EVERY_MS = 10_000;
 
+export interface StartOptions {
+  readonly callsBillers?: boolean;
+  /** The one service that this process is; undefined: it starts all of them. */
+  readonly user?: BusUser | undefined;
+  readonly signal?: AbortSignal;
+}
+
 /**
  * Everything a process needs, tried before it works. What a person must mend is said at once, all of it; what may pass by
  * itself is waited for, `Start:WaitSeconds` at most. Returns early where the signal aborts. A process that calls billers,
@@ -21,14 +29,14 @@ const TELL_EVERY_MS = 10_000;
  */
 export async function checkStart(
   container: Container,
-  { callsBillers = false, signal }: { readonly callsBillers?: boolean; readonly signal?: AbortSignal } = {},
+  { callsBillers = false, user, signal }: StartOptions = {},
 ): Promise<void> {
   const clock = container.get(TOKENS.clock);
   const waitMs = container.get(TOKENS.settings)['Start:WaitSeconds'] * 1_000;
   const beganMs = clock.monotonicMs();
   let toldMs = -Infinity;
   while (signal?.aborted !== true) {
-    const problems = await startProblems(container, callsBillers);
+    const problems = await startProblems(container, callsBillers, user);
     if (problems.length === 0) return warnUnchecked(container);
     const lines = problems.map(lineOf);
     if (problems.some(({ passing }) => !passing)) throw new UsageProblems(lines);
@@ -51,8 +59,12 @@ function warnUnchecked(container: Container): void {
   if (why !== undefined) container.get(TOKENS.telemetry).warn('who may use the data folder was not checked', { why });
 }
 
-async function startProblems(container: Container, callsBillers: boolean): Promise<readonly Told[]> {
-  const checks = await Promise.all(container.getAll(TOKENS.startChecks).map(problemsOf));
+async function startProblems(
+  container: Container,
+  callsBillers: boolean,
+  user: BusUser | undefined,
+): Promise<readonly Told[]> {
+  const checks = await Promise.all(container.getAll(TOKENS.startChecks).map((check) => problemsOf(check, user)));
   const found = checks.flat();
   const told = new Set(found.map(({ text }) => text));
   // Profiles keep their versions in the event store: where that is out of reach, it has said so already.
@@ -68,13 +80,13 @@ interface Told extends StartProblem {
   readonly settings: string;
 }
 
-async function problemsOf({ settings, problems }: StartCheck): Promise<readonly Told[]> {
+async function problemsOf({ settings, problems }: StartCheck, user?: BusUser): Promise<readonly Told[]> {
   const named = (problem: string | StartProblem): Told => {
     const { text, passing } = typeof problem === 'string' ? { text: problem, passing: false } : problem;
     return { settings, text: settings === HISTORY ? text : text.replace(`${settings}: `, ''), passing };
   };
   try {
-    return (await problems()).map(named);
+    return (await problems(user)).map(named);
   } catch (error) {
     // A failure of a port says what to do; what lies below it is for logs. Who may not enter is no outage here: a person
     // has just set it up.
