@@ -1,6 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { DATA_TYPES } from '../../src/domain/biller/data-type';
@@ -8,6 +7,7 @@ import { CHILD_NODE_FLAGS } from '../../src/bootstrap/processes/supervise';
 import { ROOT } from '../architecture/source-files';
 import { demandBuilt } from '../support/command-line';
 import { until, WHOLE_RUN_MS } from '../support/until';
+import { freePort } from './pods';
 
 jest.setTimeout(WHOLE_RUN_MS);
 
@@ -157,14 +157,6 @@ function assemble(folder: string): void {
     cpSync(join(ROOT, part), join(folder, part), { recursive: true });
   const trimmed = spawnSync('sh', [join(ROOT, 'deploy/container/trim.sh'), folder], { encoding: 'utf8' });
   expect(trimmed.stderr).toBe('');
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((closed) => server.close(closed));
-  return port;
 }
 
 describe('what the image holds, on this machine', () => {
