@@ -14,6 +14,10 @@ interface SetUpOptions extends GlobalOptions {
   readonly check?: boolean;
 }
 
+interface MigrateOptions extends SetUpOptions {
+  readonly newShard?: string;
+}
+
 const CHECK = 'show it, and end with exit code 1 where anything is left to do';
 
 /** Both look by default; setting up twice is setting up once, and nothing is ever deleted. */
@@ -29,10 +33,33 @@ export function addSetUpCommands(program: Command): void {
     .command('migrate')
     .description('compare the schema of each SQL Server shard with the one this program needs')
     .option('--plan', 'show what would be done (the default)')
-    .option('--script', 'show the T-SQL of each step as well')
+    .option('--script', 'show the T-SQL as well, complete: it may be run by hand instead')
+    .option(
+      '--new-shard <ids>',
+      'with --script: of a shard that is not there yet, for ids of this type (text, bigint, uniqueidentifier); asks no server',
+    )
     .option('--check', CHECK)
     .option('--apply', 'do it; needs the right to create tables and views')
-    .action((_options, command: Command) => setUp(command.optsWithGlobals(), migrate));
+    .action((_options, command: Command) => {
+      const options = command.optsWithGlobals<MigrateOptions>();
+      return options.newShard === undefined ? setUp(options, migrate) : printNewShard(options, options.newShard);
+    });
+}
+
+/** For whoever may not log in: neither settings nor servers are asked. */
+function printNewShard(options: MigrateOptions, ids: string): void {
+  const { ID_TYPES, scriptWithoutLogin } = loadStackModule.setUp();
+  const idType = ID_TYPES.find((type) => type === ids.toLowerCase());
+  const problems = [
+    ...(idType === undefined ? [`--new-shard: found ${ids}, expected one of ${ID_TYPES.join(', ')}`] : []),
+    ...(options.script ? [] : ['--new-shard: expected with --script, which it is for']),
+    ...(options.apply || options.check
+      ? ['--new-shard: expected without --apply and --check, which ask a server']
+      : []),
+  ];
+  if (idType === undefined || problems.length > 0) throw new UsageProblems(problems);
+  const script = scriptWithoutLogin(idType);
+  answer(options, { ids: idType, script }, () => [...script.split('\n'), 'GO']);
 }
 
 type SetUp = (options: SetUpOptions, context: OperatorContext) => Promise<void>;
@@ -80,10 +107,10 @@ const migrate: SetUp = async (options, { container, settings }) => {
   if (options.apply) await apply(settings, secrets, (shard, versions) => void done.push({ shard, versions }));
   const pending = plans.reduce((sum, plan) => sum + plan.pending.length, 0);
   answer(options, { plans, done }, () => [
-    ...plans.flatMap(({ shard, version, target, pending: steps }) => [
+    ...plans.flatMap(({ shard, version, target, pending: steps, script }) => [
       `shard ${shard}: schema version ${version} of ${target}`,
       ...(options.apply ? [] : steps.map((step) => `+ ${step.version} ${step.name}`)),
-      ...(options.script ? steps.flatMap(({ script }) => [...script.split('\n'), 'GO']) : []),
+      ...(options.script && steps.length > 0 ? [...script.split('\n'), 'GO'] : []),
     ]),
     ...done.map(({ shard, versions }) => `done: shard ${shard}, versions added: ${versions.join(', ') || 'none'}`),
     pending === 0 ? 'Every schema is as needed.' : conclusion(options, pending),
