@@ -205,9 +205,7 @@ describe('a table that has the name of one of ours', () => {
 
   it.each(['DpClaim', 'DpDetail'])('%s is not ours where its ids are of another type than the rows', (table) => {
     expect(own(table, OWN_TABLES[table]!, 'bigint')).toEqual([
-      expect.stringMatching(
-        /is not the table of datapump \(it has ids of type bigint where the rows have nvarchar\)/,
-      ),
+      expect.stringMatching(/is not the table of datapump \(it has ids of type bigint where the rows have nvarchar\)/),
     ]);
   });
 

@@ -8,6 +8,7 @@ import { addLoadCommand } from './load-command';
 import { addBillerCommands } from './operator-billers';
 import { addControlTotalsCommand } from './operator-control-totals';
 import { addDeadLetterCommands } from './operator-dead-letters';
+import { addDoctorCommand } from './operator-doctor';
 import { addHistoryCommands } from './operator-history';
 import { addInDoubtCommands } from './operator-in-doubt';
 import { addRecordCommands } from './operator-records';
@@ -49,6 +50,7 @@ export function createProgram(): Command {
   addDemoCommand(program);
   addRunCommands(program);
   addSetUpCommands(program);
+  addDoctorCommand(program);
   addLoadCommand(program);
   addStatusCommand(program);
   addRecordCommands(program);

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { type Container } from 'inversify';
 import { problemText } from '../../adapters/biller-profiles/validate-profile-document';
 import { whyNotChecked } from '../../adapters/system/private-folder';
+import { checkHistory } from '../../application/history/check-history';
 import { type BusUser } from '../../application/messaging/bus-rights';
 import { causeChain, PortFailure } from '../../application/ports/failures';
 import { StartFailed, UsageProblems } from '../command-line/problems';
@@ -59,6 +60,14 @@ function warnUnchecked(container: Container): void {
   if (why !== undefined) container.get(TOKENS.telemetry).warn('who may use the data folder was not checked', { why });
 }
 
+/** Of the stores alone, each tried once, for who only looks: no profile is read, so none is registered. */
+export async function storeProblems(container: Container, user: BusUser | undefined): Promise<readonly string[]> {
+  const checks = await Promise.all(container.getAll(TOKENS.startChecks).map((check) => problemsOf(check, user)));
+  const found = checks.flat();
+  if (found.length === 0) found.push(...(await problemsOf(historyLook(container))));
+  return [...new Set(found.map(lineOf))];
+}
+
 async function startProblems(
   container: Container,
   callsBillers: boolean,
@@ -104,6 +113,19 @@ const historyCheck = (container: Container): StartCheck => ({
   settings: HISTORY,
   problems: async () =>
     historyProblems(container.get(TOKENS.settings), await container.get(TOKENS.historyGuard).look()),
+});
+
+/** The same without the guard, which would note in every shard how far the store has come. */
+const historyLook = (container: Container): StartCheck => ({
+  settings: HISTORY,
+  problems: async () => {
+    const { findings } = await checkHistory({
+      eventStore: container.get(TOKENS.unguardedEventStore),
+      shards: container.get(TOKENS.shards),
+      witnesses: [container.get(TOKENS.historyWitness)],
+    });
+    return historyProblems(container.get(TOKENS.settings), findings);
+  },
 });
 
 const profilesCheck = (container: Container, callsBillers: boolean): StartCheck => ({
