@@ -1,6 +1,19 @@
 import { SqlServerKnownHistory } from '../../src/adapters/sql-server/known-history';
-import { applyMigrations, checkedRowKey, planMigrations } from '../../src/adapters/sql-server/migrate';
-import { MAPPED_VIEWS, MIGRATIONS, SCHEMA_VERSION } from '../../src/adapters/sql-server/migrations';
+import {
+  applyMigrations,
+  checkedRowKey,
+  judgeSchema,
+  planMigrations,
+  scriptByHand,
+} from '../../src/adapters/sql-server/migrate';
+import {
+  CREATE_VERSIONS_TABLE,
+  MAPPED_VIEWS,
+  MIGRATIONS,
+  OWN_TABLES,
+  SCHEMA_VERSION,
+} from '../../src/adapters/sql-server/migrations';
+import { rowKeyOfType } from '../../src/adapters/sql-server/row-key';
 import { SqlServerShardTotals } from '../../src/adapters/sql-server/shard-totals';
 import { shardName } from '../../src/domain/identifiers';
 import { type Line, scriptedSqlServer } from '../support/scripted-sql-server';
@@ -134,6 +147,80 @@ describe('migrating a shard in SQL Server', () => {
     });
     expect(batches).toEqual([]);
     expect((await planMigrations(connection)).problems).toEqual([expect.stringMatching(text)]);
+  });
+});
+
+describe('the script for a person to run', () => {
+  const key = rowKeyOfType('bigint');
+
+  it.each([0, 3, SCHEMA_VERSION - 1])(
+    'holds after version %d all that a migration does, and notes each step',
+    (version) => {
+      const script = scriptByHand(version, key);
+      const parts = script.split('\nGO\n');
+      expect(parts[0]).toMatch(/^SET QUOTED_IDENTIFIER ON;/);
+      expect(parts[0]).toContain('SET XACT_ABORT ON;');
+      expect(parts[1]).toBe(CREATE_VERSIONS_TABLE);
+      const pending = MIGRATIONS.filter((migration) => migration.version > version);
+      expect(parts).toHaveLength(2 + pending.length);
+      pending.forEach((migration, index) => {
+        const part = parts[2 + index]!;
+        for (const batch of migration.batches(key)) expect(part).toContain(batch);
+        expect(part).toMatch(/^-- \d+: .*\nBEGIN TRANSACTION;[^]*\nCOMMIT TRANSACTION;$/);
+        expect(part).toContain(`VALUES (${migration.version}, N'${migration.name}', SYSUTCDATETIME());`);
+        // A tool that goes on after an error must not note what comes after it.
+        expect(part.includes(`WHERE Version = ${migration.version - 1})\n  THROW`)).toBe(migration.version > 1);
+      });
+    },
+  );
+
+  it('is empty where nothing is pending, and stands whole in a plan', async () => {
+    expect(scriptByHand(SCHEMA_VERSION, key)).toBe('');
+    const plan = await planMigrations(database(2, viewOf(wholeViews('bigint'))).connection);
+    expect(plan.script).toBe(scriptByHand(2, key));
+  });
+});
+
+describe('a table that has the name of one of ours', () => {
+  const own = (table: string, columns: readonly string[], idType = 'nvarchar', tableType = 'BASE TABLE') =>
+    judgeSchema(
+      [...viewOf([]).names, { TableName: table, TableType: tableType }],
+      [
+        ...wholeViews('nvarchar'),
+        ...columns.map((column) => ({
+          TableName: table,
+          ColumnName: column,
+          DataType: column === 'DpId' ? idType : 'nvarchar',
+        })),
+      ],
+    ).problems;
+
+  it.each(Object.entries(OWN_TABLES))('%s is ours where it has exactly our columns', (table, columns) => {
+    expect(own(table, columns)).toEqual([]);
+    expect(own(table.toUpperCase(), columns)).toEqual([]);
+    expect(own(table, columns.slice(1))).toEqual([expect.stringContaining(`it lacks ${columns[0]}`)]);
+    expect(own(table, [...columns, 'Legacy'])).toEqual([expect.stringContaining('it has legacy')]);
+    expect(own(table, columns, 'nvarchar', 'VIEW')).toEqual([expect.stringContaining('it is a view')]);
+  });
+
+  it.each(['DpClaim', 'DpDetail'])('%s is not ours where its ids are of another type than the rows', (table) => {
+    expect(own(table, OWN_TABLES[table]!, 'bigint')).toEqual([
+      expect.stringMatching(/is not the table of datapump \(it has ids of type bigint where the rows have nvarchar\)/),
+    ]);
+  });
+
+  it('stops a migration and a start before anything is written', async () => {
+    const foreign = {
+      names: [...viewOf([]).names, { TableName: 'Outbox', TableType: 'BASE TABLE' }],
+      columns: [...wholeViews('bigint'), { TableName: 'Outbox', ColumnName: 'Id', DataType: 'bigint' }],
+    };
+    const { batches, connection } = database(undefined, foreign);
+    await expect(applyMigrations(connection)).rejects.toMatchObject({ code: 'storage-foreign' });
+    expect(batches).toEqual([]);
+    await expect(checkedRowKey(database(SCHEMA_VERSION, foreign).connection, SHARD)).rejects.toMatchObject({
+      code: 'storage-foreign',
+      message: expect.stringContaining('dbo.Outbox stands already'),
+    });
   });
 });
 

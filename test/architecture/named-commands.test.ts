@@ -57,6 +57,9 @@ const inDocuments = [
   ...readdirSync(join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' })
     .filter((path) => path.endsWith('.md') && !path.startsWith('adr'))
     .map((path) => `docs/${path}`),
+  ...readdirSync(join(ROOT, 'deploy'), { recursive: true, encoding: 'utf8' })
+    .filter((path) => /\.(md|sh|bicep|sql)$|Dockerfile$/.test(path))
+    .map((path) => `deploy/${path}`),
 ].map((path) => ({ path, text: readFileSync(join(ROOT, path), 'utf8') }));
 
 const namings: readonly Naming[] = [...inDocuments, ...sourceFiles('src')].flatMap(({ path, text }) =>

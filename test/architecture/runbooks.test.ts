@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { BROKER_DEAD_LETTER_REASON } from '../../src/application/ports/message-bus';
 import { ROOT, sourceFiles } from './source-files';
 
@@ -54,6 +54,24 @@ it.each<[string, readonly string[], string]>([
       .filter((code) => !verdicts.includes(code))
       .sort(),
   ).toEqual([...codes].sort());
+});
+
+it('every page that a page of operations, deployment or the README leads to is there', () => {
+  const from = ['README.md', 'deploy', 'docs'].flatMap((path) =>
+    path.endsWith('.md')
+      ? [path]
+      : readdirSync(join(ROOT, path), { recursive: true, encoding: 'utf8' })
+          .filter((name) => name.endsWith('.md'))
+          .map((name) => `${path}/${name}`),
+  );
+  const links = from.flatMap((page) =>
+    [...readFileSync(join(ROOT, page), 'utf8').matchAll(/\]\(([^)#:\s]+)(?:#[^)]*)?\)/g)].map((match) => ({
+      page,
+      target: match[1]!,
+    })),
+  );
+  expect(links.length).toBeGreaterThan(50);
+  expect(links.filter(({ page, target }) => !existsSync(join(ROOT, dirname(page), target)))).toEqual([]);
 });
 
 it('every runbook that a program or a page names is there', () => {

@@ -1,8 +1,13 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { type Settings } from '../../src/bootstrap/configuration/declarations';
 import { loadSettings } from '../../src/bootstrap/configuration/load-settings';
 import { plannedMigrations, plannedTopology } from '../../src/bootstrap/container/set-up';
 import { declaredSubscriptions } from '../../src/bootstrap/configuration/subscriptions-setting';
 import { EnvironmentSecretSource } from '../../src/adapters/system/environment-secret-source';
+import { SCHEMA_VERSION } from '../../src/adapters/sql-server/migrations';
+import { datapump, demandBuilt } from '../support/command-line';
 import { AdministrationPeer } from '../support/wire-peers/amqp/administration-peer';
 
 function settings(overrides: Partial<Settings>): Settings {
@@ -39,6 +44,52 @@ it('plans the topology, applies it, and has nothing left to do', async () => {
     expect((await plannedTopology(wanted, topology)).steps).toEqual([]);
   } finally {
     await peer.close();
+  }
+});
+
+it('ends with exit code 1 while anything is left to do, where it is asked to check', async () => {
+  demandBuilt();
+  const peer = new AdministrationPeer('owner');
+  const environment = {
+    Stack__Bus: 'service-bus',
+    ServiceBus__ConnectionString: 'Endpoint=sb://peer;SharedAccessKeyName=owner;SharedAccessKey=a2V5;',
+    ServiceBus__AdministrationUrl: await peer.listen(),
+  };
+  const folder = mkdtempSync(join(tmpdir(), 'datapump-set-up-'));
+  try {
+    const topology = (...words: readonly string[]) => datapump(['topology', ...words], { environment, folder });
+    expect(await topology()).toMatchObject({ code: 0 });
+    expect(await topology('--check')).toMatchObject({ code: 1, stdout: expect.stringContaining('create topic') });
+    expect(peer.changes).toEqual([]);
+    expect(await topology('--apply', '--check')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('--check and --apply: expected one of them'),
+    });
+    expect(await topology('--apply')).toMatchObject({ code: 0 });
+    expect(await topology('--check')).toMatchObject({ code: 0, stdout: 'The topology is as declared.\n' });
+  } finally {
+    await peer.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+it('prints the whole schema of a new shard without settings and without a login', async () => {
+  demandBuilt();
+  const folder = mkdtempSync(join(tmpdir(), 'datapump-set-up-'));
+  try {
+    const migrate = (...words: readonly string[]) => datapump(['migrate', ...words], { folder });
+    const { code, stdout } = await migrate('--script', '--new-shard', 'bigint');
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^SET QUOTED_IDENTIFIER ON;/);
+    expect(stdout).toMatch(/CREATE TABLE dbo\.DpClaim \(\s+DpId bigint NOT NULL/);
+    expect(stdout.match(/INSERT INTO dbo\.DatapumpSchema/g)).toHaveLength(SCHEMA_VERSION);
+    expect(stdout.trimEnd().endsWith('\nGO')).toBe(true);
+    expect(await migrate('--new-shard', 'guid', '--apply')).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/3 problems:[^]*found guid[^]*--script[^]*without --apply/),
+    });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
   }
 });
 

@@ -11,6 +11,7 @@ import { createContainer } from '../../src/bootstrap/container/create-container'
 import { TOKENS } from '../../src/bootstrap/container/tokens';
 import { checkStart } from '../../src/bootstrap/processes/check-start';
 import { declaredSubscriptions } from '../../src/bootstrap/configuration/subscriptions-setting';
+import { type BusUser } from '../../src/application/messaging/bus-rights';
 import { declareTopology, type TopologySettings } from '../../src/application/messaging/topology';
 import { EnvironmentSecretSource } from '../../src/adapters/system/environment-secret-source';
 import { Database } from '../../src/adapters/shared/sqlite-driver';
@@ -153,13 +154,13 @@ describe('a named secret that is read again', () => {
 });
 
 describe('the start of a process over the wire', () => {
-  const start = async (overrides: Partial<Settings>): Promise<readonly string[]> => {
+  const start = async (overrides: Partial<Settings>, user?: BusUser): Promise<readonly string[]> => {
     const container = createContainer(
       settings({ 'Data:Folder': folder, 'Billers:Folder': folder, 'Log:Level': 'fatal', ...overrides }),
       'test',
     );
     try {
-      await checkStart(container);
+      await checkStart(container, { user });
       return [];
     } catch (error) {
       if (!(error instanceof UsageProblems)) throw error;
@@ -205,6 +206,24 @@ describe('the start of a process over the wire', () => {
       });
       expect(found).toHaveLength(5);
       expect(found[0]).toMatch(/^ServiceBus:.*datapump-events\/.*datapump topology --plan/s);
+    } finally {
+      await fixture.stop();
+    }
+  });
+
+  it('asks for no more than the one service needs, which may be allowed no more', async () => {
+    const fixture = await ServiceBusFixture.start(declareTopology(topology).slice(0, 1));
+    try {
+      const overrides = {
+        'Shards:Names': ['A'],
+        'Stack:Bus': 'service-bus',
+        'ServiceBus:ConnectionString': fixture.peer.connectionString,
+      } as const;
+      expect(await start(overrides, 'scanner')).toEqual([]);
+      expect(await start(overrides, 'fetcher')).toEqual([]);
+      expect(await start(overrides, { consumes: ['Payments'] })).toEqual([
+        expect.stringMatching(/datapump-events\/.*payments/),
+      ]);
     } finally {
       await fixture.stop();
     }

@@ -135,11 +135,12 @@ function* subscriptionSteps(
     ...differing('delivery count', found.deliveryCountMax, subscription.deliveryCountMax, ''),
   ];
   if (differences.length > 0) yield { kind: 'change-subscription', topic, subscription, differences };
-  const rule = found.rules.find(({ name }) => name === RULE_NAME);
+  // Under whatever name: a template of the resource manager can only overwrite the rule $Default that is there from the first.
+  const rule = found.rules.find(({ name }) => name === RULE_NAME) ?? found.rules.find((each) => each.sql === sql);
   if (rule === undefined) yield { kind: 'create-rule', topic, subscription: subscription.name, sql };
   else if (rule.sql !== sql) yield { kind: 'change-rule', topic, subscription: subscription.name, sql };
-  for (const { name } of found.rules) {
-    if (name === RULE_NAME) continue;
+  for (const { name, sql: other } of found.rules) {
+    if (name === RULE_NAME || other === sql) continue;
     const entity = `subscription ${topic}/${subscription.name}`;
     yield { kind: 'by-hand', entity, what: `its rule ${name} lets other messages in too: remove it` };
   }

@@ -1,6 +1,13 @@
 import { PortFailure } from '../../application/ports/failures';
 import { type ShardName } from '../../domain/identifiers';
-import { CREATE_VERSIONS_TABLE, MAPPED_VIEWS, MIGRATIONS, SCHEMA_VERSION, type Migration } from './migrations';
+import {
+  CREATE_VERSIONS_TABLE,
+  MAPPED_VIEWS,
+  MIGRATIONS,
+  OWN_TABLES,
+  SCHEMA_VERSION,
+  type Migration,
+} from './migrations';
 import { rowKeyOfType, TEXT_KEY, type RowKey } from './row-key';
 import { type Row, type Runner, type SqlServerConnection } from './sql-server-connection';
 import { statement, tsql, type SqlText } from './sql-text';
@@ -20,9 +27,10 @@ SELECT @result AS LockResult;`,
     {},
     tsql`SELECT t.TABLE_NAME AS TableName, t.TABLE_TYPE AS TableType FROM INFORMATION_SCHEMA.TABLES AS t
 WHERE t.TABLE_SCHEMA = N'dbo' AND LOWER(t.TABLE_NAME) IN (N'datapumpschema', N'datapumprow', N'datapumpcustomer', N'datapumppayment',
-  N'datapumpbiller', N'datapump', N'customer', N'payment', N'billersettings', N'dpclaim', N'dpdetail', N'outbox', N'dphistoryseal');
+  N'datapumpbiller', N'datapump', N'customer', N'payment', N'billersettings', N'dpclaim', N'dpdetail', N'outbox', N'customercorrection', N'dphistoryseal', N'dpknownhistory');
 SELECT c.TABLE_NAME AS TableName, c.COLUMN_NAME AS ColumnName, c.DATA_TYPE AS DataType FROM INFORMATION_SCHEMA.COLUMNS AS c
-WHERE c.TABLE_SCHEMA = N'dbo' AND LOWER(c.TABLE_NAME) IN (N'datapumprow', N'datapumpcustomer', N'datapumppayment', N'datapumpbiller');`,
+WHERE c.TABLE_SCHEMA = N'dbo' AND LOWER(c.TABLE_NAME) IN (N'datapumprow', N'datapumpcustomer', N'datapumppayment', N'datapumpbiller',
+  N'datapumpschema', N'dpclaim', N'dpdetail', N'outbox', N'customercorrection', N'dphistoryseal', N'dpknownhistory');`,
   ),
   version: statement({}, tsql`SELECT MAX(v.Version) AS Version FROM dbo.DatapumpSchema AS v;`),
   addVersion: statement(
@@ -44,6 +52,8 @@ export interface MigrationPlan {
   readonly target: number;
   readonly pending: readonly { readonly version: number; readonly name: string; readonly script: string }[];
   readonly problems: readonly string[];
+  /** All that is pending, complete, for a person to run; empty where nothing is. */
+  readonly script: string;
 }
 
 /** What applyMigrations would do, as text that a person can read and run by hand. Changes nothing. */
@@ -58,6 +68,7 @@ export async function planMigrations(connection: SqlServerConnection): Promise<M
       script: migration.batches(state.key).join('\nGO\n'),
     })),
     problems: [...newerSchema(state.version), ...state.problems],
+    script: scriptByHand(state.version, state.key),
   };
 }
 
@@ -154,7 +165,67 @@ export function judgeSchema(names: readonly Row[], columns: readonly Row[]) {
     if (missing.length > 0) problems.push(`the view dbo.${view} lacks ${missing.join(', ')}: add them to it`);
   }
   const type = typesOf('DatapumpRow').get('dpid');
+  for (const [table, wanted] of Object.entries(OWN_TABLES)) {
+    const stands = kindOf.get(lower(table));
+    const types = typesOf(table);
+    // Not there, or nobody told of its columns.
+    if (stands === undefined || types.size === 0) continue;
+    const missing = wanted.filter((column) => !types.has(lower(column)));
+    const known = new Set(wanted.map(lower));
+    const foreign = [...types.keys()].filter((column) => !known.has(column));
+    const faults = [
+      ...(stands === 'view' ? ['is a view'] : []),
+      ...(missing.length > 0 ? [`lacks ${missing.join(', ')}`] : []),
+      ...(foreign.length > 0 ? [`has ${foreign.join(', ')}`] : []),
+      ...wrongKey(types.get('dpid'), type),
+    ];
+    if (faults.length > 0)
+      problems.push(
+        `dbo.${table} stands already and is not the table of datapump (it ${faults.join('; it ')}): give it another name, or let the shard's views lie in a database of their own`,
+      );
+  }
   return { versioned: kindOf.has('datapumpschema'), key: type === undefined ? TEXT_KEY : rowKeyOfType(type), problems };
+}
+
+/** The ids of our own tables have the type of the site's, or every look-up would convert its index. */
+function wrongKey(own: string | undefined, ofRows: string | undefined): readonly string[] {
+  if (own === undefined || ofRows === undefined) return [];
+  const integers = ['int', 'bigint'];
+  const [ours, theirs] = [own.toLowerCase(), ofRows.toLowerCase()];
+  const same = ours === theirs || (integers.includes(ours) && integers.includes(theirs));
+  return same ? [] : [`has ids of type ${own} where the rows have ${ofRows}`];
+}
+
+/** Filtered indexes are refused, then and at every later write, where these are set otherwise; sqlcmd turns the first off. */
+const SESSION = tsql`SET QUOTED_IDENTIFIER ON;
+SET ANSI_NULLS, ANSI_PADDING, ANSI_WARNINGS, ARITHABORT, CONCAT_NULL_YIELDS_NULL ON;
+SET NUMERIC_ROUNDABORT OFF;
+SET XACT_ABORT ON;`;
+
+/**
+ * What applyMigrations does after `version`, for a person who runs it by hand: each step in a transaction of its own that
+ * also notes its version, and each of them twice without harm. Needs no connection.
+ */
+export function scriptByHand(version: number, key: RowKey): string {
+  const steps = pendingAfter(version).map((migration) =>
+    [
+      `-- ${migration.version}: ${migration.name}`,
+      'BEGIN TRANSACTION;',
+      // A tool may go on after a step that failed: the next one must not count as done where this one is not.
+      ...(migration.version > 1
+        ? [
+            `IF NOT EXISTS (SELECT 1 FROM dbo.DatapumpSchema WHERE Version = ${migration.version - 1})`,
+            `  THROW 50001, N'step ${migration.version - 1} has not been done: look for its error above', 1;`,
+          ]
+        : []),
+      ...migration.batches(key),
+      `IF NOT EXISTS (SELECT 1 FROM dbo.DatapumpSchema WHERE Version = ${migration.version})`,
+      `  INSERT INTO dbo.DatapumpSchema (Version, Name, AppliedAt) VALUES (${migration.version}, N'${migration.name.replaceAll("'", "''")}', SYSUTCDATETIME());`,
+      'COMMIT TRANSACTION;',
+    ].join('\n'),
+  );
+  if (steps.length === 0) return '';
+  return [SESSION, CREATE_VERSIONS_TABLE, ...steps].join('\nGO\n');
 }
 
 /** The whole of a fresh schema as one script, for a review. */

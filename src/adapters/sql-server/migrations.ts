@@ -51,6 +51,28 @@ export const MAPPED_VIEWS: Readonly<Record<string, { readonly table: string; rea
   DatapumpBiller: { table: 'BillerSettings', columns: ['BillerId', 'Dba', 'Active'] },
 };
 
+/** Tables of our own, whose names another program may have used before. `DpId` has the type that the site's ids have. */
+export const OWN_TABLES: Readonly<Record<string, readonly string[]>> = {
+  DatapumpSchema: ['Version', 'Name', 'AppliedAt'],
+  DpClaim: ['DpId', 'Status', 'ChunkId', 'ProgressAt', 'SweepCount'],
+  DpDetail: ['DpId', 'Attempt', 'Outcome', 'BillerReference', 'Code', 'RecordedAt'],
+  Outbox: [
+    'Seq',
+    'ChunkId',
+    'BillerId',
+    'EventType',
+    'DpStart',
+    'DpEnd',
+    'RowsPlanned',
+    'CreatedAt',
+    'PublishedAt',
+    'FetchedAt',
+  ],
+  CustomerCorrection: ['Seq', 'CustomerId', 'At', 'OrderedBy', 'Reason', 'AccountBefore', 'AccountAfter'],
+  DpHistorySeal: ['Seq', 'SealNumber', 'SetAside', 'Seal'],
+  DpKnownHistory: ['Ordinal', 'Known'],
+};
+
 /*
  * Free text is nvarchar(max): a biller's answer that is longer than expected must not keep a result from being
  * recorded. There are no foreign keys: rows that point to nothing are real, and telling of them is the validation's

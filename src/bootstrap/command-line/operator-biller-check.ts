@@ -83,7 +83,7 @@ async function check(named: readonly string[], options: GlobalOptions): Promise<
     ]);
 }
 
-function profilesIn(folder: string): readonly string[] {
+export function profilesIn(folder: string): readonly string[] {
   try {
     return readdirSync(folder)
       .filter((name) => name.endsWith('.json'))
@@ -99,7 +99,7 @@ function profilesIn(folder: string): readonly string[] {
 const placeOf = ({ file, at }: ProfileFragment): string => `${file}${at}`;
 
 /** A part of a profile is completed by what other files of its folder say of the same biller. */
-function checkFiles(
+export function checkFiles(
   files: readonly string[],
   rules: ProfileRules,
 ): { readonly billers: readonly AssembledBiller[]; readonly problems: readonly ProfileProblem[] } {

@@ -7,6 +7,7 @@ import { addDemoCommand } from './demo-command';
 import { addLoadCommand } from './load-command';
 import { addBillerCommands } from './operator-billers';
 import { addDeadLetterCommands } from './operator-dead-letters';
+import { addDoctorCommand } from './operator-doctor';
 import { addFailuresCommand } from './operator-failures';
 import { addFindCommand } from './operator-find';
 import { addHistoryCommands } from './operator-history';
@@ -53,6 +54,7 @@ export function createProgram(): Command {
   addDemoCommand(program);
   addRunCommands(program);
   addSetUpCommands(program);
+  addDoctorCommand(program);
   addLoadCommand(program);
   addStatusCommand(program);
   addFindCommand(program);

@@ -1,7 +1,7 @@
-import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { ContainerModule } from 'inversify';
 import { SqliteHistoryWitness } from '../../adapters/sqlite/sqlite-history-witness';
+import { makePrivateFolder } from '../../adapters/system/private-folder';
 import { createHistoryGuard } from '../../application/history/history-guard';
 import { embeddedFiles } from './embedded-files';
 import { TOKENS } from './tokens';
@@ -12,7 +12,8 @@ export const historyModule = new ContainerModule(({ bind }) => {
     .toDynamicValue(({ get }) => {
       const settings = get(TOKENS.settings);
       const path = settings['History:WitnessFile'] || embeddedFiles(settings).witness;
-      mkdirSync(dirname(path), { recursive: true });
+      // It may be the first to write: what it makes of the data folder must be private as what others make.
+      makePrivateFolder(dirname(path));
       return get(TOKENS.lifecycle).opened('history witness', new SqliteHistoryWitness({ path }), (open) =>
         open.close(),
       );

@@ -4,11 +4,11 @@ import { ServiceBusMessageBus } from '../../adapters/service-bus/service-bus-mes
 import { requestLimitMs, type ServiceBusAddress } from '../../adapters/service-bus/service-bus-connection';
 import { PortFailure } from '../../application/ports/failures';
 import { type SecretSource } from '../../application/ports/secret-source';
-import { declareTopology } from '../../application/messaging/topology';
+import { busRights } from '../../application/messaging/bus-rights';
 import { type Settings } from '../configuration/declarations';
 import { rereadOf } from '../configuration/read-named-secrets';
 import { addressSetting } from '../configuration/stack-checks';
-import { type StartProblem } from './start-check';
+import { type StartCheck, type StartProblem } from './start-check';
 import { TOKENS } from './tokens';
 
 /** Messages over Azure Service Bus. */
@@ -25,13 +25,12 @@ export const serviceBusModule = new ContainerModule(({ bind }) => {
       return get(TOKENS.lifecycle).opened('message bus', bus, (open) => open.close());
     })
     .inSingletonScope();
-  bind(TOKENS.startChecks).toDynamicValue(({ get }) => ({
+  bind(TOKENS.startChecks).toDynamicValue(({ get }): StartCheck => ({
     settings: addressSetting(get(TOKENS.settings), 'service-bus'),
-    problems: async () => {
+    problems: async (user) => {
       const bus = get(TOKENS.bus);
-      const sources = declareTopology(get(TOKENS.topology)).flatMap(({ name: topic, subscriptions }) =>
-        subscriptions.map(({ name: subscription }) => ({ topic, subscription })),
-      );
+      // Where several services run together, or an operator looks, it is all of them.
+      const sources = busRights(user ?? 'operator', get(TOKENS.topology)).receives;
       const problems: (string | StartProblem)[] = [];
       for (const source of sources) {
         try {
@@ -44,7 +43,9 @@ export const serviceBusModule = new ContainerModule(({ bind }) => {
           else if (code === 'not-authorized' && TOKEN_REFUSED.test(message))
             return [`${message}; correct the key and its name: the namespace takes them for nothing`];
           else if (code === 'not-authorized')
-            problems.push(`${message}; grant this identity the roles Azure Service Bus Data Sender and Data Receiver`);
+            problems.push(
+              `${message}; grant this identity the roles Azure Service Bus Data Receiver there and Data Sender where it sends`,
+            );
           // A namespace out of reach is one thing to do.
           else {
             const passing = error instanceof PortFailure && error.retryable;

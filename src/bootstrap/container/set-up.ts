@@ -1,6 +1,7 @@
 import { ServiceBusTopology } from '../../adapters/service-bus/service-bus-topology';
 import { describeStep, planTopology, topologyProblems } from '../../adapters/service-bus/topology-plan';
-import { applyMigrations, planMigrations } from '../../adapters/sql-server/migrate';
+import { applyMigrations, planMigrations, scriptByHand } from '../../adapters/sql-server/migrate';
+import { rowKeyOfType } from '../../adapters/sql-server/row-key';
 import { SqlServerConnection } from '../../adapters/sql-server/sql-server-connection';
 import { type SecretSource } from '../../application/ports/secret-source';
 import { declareTopology, type TopologySettings } from '../../application/messaging/topology';
@@ -43,7 +44,15 @@ export interface PlannedMigration {
   readonly target: number;
   readonly pending: readonly { readonly version: number; readonly name: string; readonly script: string }[];
   readonly problems: readonly string[];
+  readonly script: string;
 }
+
+/** The type of a shard's ids, by the names that a site's tables give it. */
+export const ID_TYPES = ['text', 'bigint', 'uniqueidentifier'] as const;
+
+/** The whole schema of a new shard, without looking at any. */
+export const scriptWithoutLogin = (idType: (typeof ID_TYPES)[number]): string =>
+  scriptByHand(0, rowKeyOfType(idType === 'text' ? 'nvarchar' : idType));
 
 /** All shards are looked at, whatever is wrong with one of them. */
 export function plannedMigrations(settings: Settings, secrets: SecretSource): Promise<readonly PlannedMigration[]> {
@@ -53,7 +62,14 @@ export function plannedMigrations(settings: Settings, secrets: SecretSource): Pr
       try {
         return { shard: options.name, ...(await planMigrations(connection)) };
       } catch (error) {
-        return { shard: options.name, version: 0, target: 0, pending: [], problems: [(error as Error).message] };
+        return {
+          shard: options.name,
+          version: 0,
+          target: 0,
+          pending: [],
+          problems: [(error as Error).message],
+          script: '',
+        };
       } finally {
         await connection.close();
       }

@@ -2,6 +2,8 @@ import { existsSync } from 'node:fs';
 import { type Container } from 'inversify';
 import { problemText } from '../../adapters/biller-profiles/validate-profile-document';
 import { whyNotChecked } from '../../adapters/system/private-folder';
+import { checkHistory } from '../../application/history/check-history';
+import { type BusUser } from '../../application/messaging/bus-rights';
 import { causeChain, PortFailure } from '../../application/ports/failures';
 import { StartFailed, UsageProblems } from '../command-line/problems';
 import { lockOutlivesTimeouts } from '../configuration/cross-checks';
@@ -14,6 +16,13 @@ import { historyProblems } from './watch-history';
 const LOOK_AGAIN_MS = 1_000;
 const TELL_EVERY_MS = 10_000;
 
+export interface StartOptions {
+  readonly callsBillers?: boolean;
+  /** The one service that this process is; undefined: it starts all of them. */
+  readonly user?: BusUser | undefined;
+  readonly signal?: AbortSignal;
+}
+
 /**
  * Everything a process needs, tried before it works. What a person must mend is said at once, all of it; what may pass by
  * itself is waited for, `Start:WaitSeconds` at most. Returns early where the signal aborts. A process that calls billers,
@@ -21,14 +30,14 @@ const TELL_EVERY_MS = 10_000;
  */
 export async function checkStart(
   container: Container,
-  { callsBillers = false, signal }: { readonly callsBillers?: boolean; readonly signal?: AbortSignal } = {},
+  { callsBillers = false, user, signal }: StartOptions = {},
 ): Promise<void> {
   const clock = container.get(TOKENS.clock);
   const waitMs = container.get(TOKENS.settings)['Start:WaitSeconds'] * 1_000;
   const beganMs = clock.monotonicMs();
   let toldMs = -Infinity;
   while (signal?.aborted !== true) {
-    const problems = await startProblems(container, callsBillers);
+    const problems = await startProblems(container, callsBillers, user);
     if (problems.length === 0) return warnUnchecked(container);
     const lines = problems.map(lineOf);
     if (problems.some(({ passing }) => !passing)) throw new UsageProblems(lines);
@@ -51,8 +60,20 @@ function warnUnchecked(container: Container): void {
   if (why !== undefined) container.get(TOKENS.telemetry).warn('who may use the data folder was not checked', { why });
 }
 
-async function startProblems(container: Container, callsBillers: boolean): Promise<readonly Told[]> {
-  const checks = await Promise.all(container.getAll(TOKENS.startChecks).map(problemsOf));
+/** Of the stores alone, each tried once, for who only looks: no profile is read, so none is registered. */
+export async function storeProblems(container: Container, user: BusUser | undefined): Promise<readonly string[]> {
+  const checks = await Promise.all(container.getAll(TOKENS.startChecks).map((check) => problemsOf(check, user)));
+  const found = checks.flat();
+  if (found.length === 0) found.push(...(await problemsOf(historyLook(container))));
+  return [...new Set(found.map(lineOf))];
+}
+
+async function startProblems(
+  container: Container,
+  callsBillers: boolean,
+  user: BusUser | undefined,
+): Promise<readonly Told[]> {
+  const checks = await Promise.all(container.getAll(TOKENS.startChecks).map((check) => problemsOf(check, user)));
   const found = checks.flat();
   const told = new Set(found.map(({ text }) => text));
   // Profiles keep their versions in the event store: where that is out of reach, it has said so already.
@@ -68,13 +89,13 @@ interface Told extends StartProblem {
   readonly settings: string;
 }
 
-async function problemsOf({ settings, problems }: StartCheck): Promise<readonly Told[]> {
+async function problemsOf({ settings, problems }: StartCheck, user?: BusUser): Promise<readonly Told[]> {
   const named = (problem: string | StartProblem): Told => {
     const { text, passing } = typeof problem === 'string' ? { text: problem, passing: false } : problem;
     return { settings, text: settings === HISTORY ? text : text.replace(`${settings}: `, ''), passing };
   };
   try {
-    return (await problems()).map(named);
+    return (await problems(user)).map(named);
   } catch (error) {
     // A failure of a port says what to do; what lies below it is for logs. Who may not enter is no outage here: a person
     // has just set it up.
@@ -92,6 +113,19 @@ const historyCheck = (container: Container): StartCheck => ({
   settings: HISTORY,
   problems: async () =>
     historyProblems(container.get(TOKENS.settings), await container.get(TOKENS.historyGuard).look()),
+});
+
+/** The same without the guard, which would note in every shard how far the store has come. */
+const historyLook = (container: Container): StartCheck => ({
+  settings: HISTORY,
+  problems: async () => {
+    const { findings } = await checkHistory({
+      eventStore: container.get(TOKENS.unguardedEventStore),
+      shards: container.get(TOKENS.shards),
+      witnesses: [container.get(TOKENS.historyWitness)],
+    });
+    return historyProblems(container.get(TOKENS.settings), findings);
+  },
 });
 
 const profilesCheck = (container: Container, callsBillers: boolean): StartCheck => ({

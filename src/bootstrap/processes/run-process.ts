@@ -1,5 +1,6 @@
 import { type Container } from 'inversify';
 import { availableParallelism } from 'node:os';
+import { type BusUser } from '../../application/messaging/bus-rights';
 import { DATA_TYPES, type DataType } from '../../domain/biller/data-type';
 import { UsageProblems } from '../command-line/problems';
 import { TOKENS } from '../container/tokens';
@@ -45,9 +46,12 @@ export function processesOfMachine(
   ];
 }
 
+const busUserOf = (kind: ProcessKind): BusUser =>
+  kind.process === 'consumer' ? { consumes: kind.dataTypes } : kind.process;
+
 /** Checks what it depends on, then works until the signal aborts. */
 export async function runProcess(container: Container, kind: ProcessKind, signal: AbortSignal): Promise<void> {
-  await checkStart(container, { callsBillers: kind.process === 'consumer', signal });
+  await checkStart(container, { callsBillers: kind.process === 'consumer', user: busUserOf(kind), signal });
   if (signal.aborted) return;
   const telemetry = container.get(TOKENS.telemetry);
   await openHealth(container, signal);
