@@ -42,7 +42,6 @@ export function concludeAttempt(ports: DeliverRecordPorts, moves: RecordMoves) {
     const command = resultCommand(attempt, closing);
     if (record.state.status === 'in-doubt') {
       const decided = await moves.decide(visit, [command], now);
-      ports.telemetry.count('delivery.results', 1, { status: to });
       return lookAgain(decided);
     }
     const billerReference = closing.as === 'accepted' ? closing.billerReference : undefined;
@@ -66,7 +65,6 @@ export function concludeAttempt(ports: DeliverRecordPorts, moves: RecordMoves) {
     // Result and confirmation in one append: the shard already says the same.
     await moves.decide(visit, [command, { type: 'ConfirmReconciled', status: to }], now);
     crashPoint('consumer.after-result-stated');
-    ports.telemetry.count('delivery.results', 1, { status: to });
     return COMPLETED;
   }
 

@@ -86,7 +86,6 @@ export function recordMoves(ports: DeliverRecordPorts, settings: DeliverRecordSe
       const parked = await decide(visit, [{ type: 'ParkDpRecord', cause, until }], now);
       crashPoint('consumer.after-park-stated');
       await sendSuccessor(parked, until);
-      ports.telemetry.count('delivery.parked', 1, { cause });
       return COMPLETED;
     },
   };

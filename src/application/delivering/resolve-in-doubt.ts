@@ -195,7 +195,6 @@ export function resolveInDoubt(ports: DeliverRecordPorts, settings: DeliverRecor
     const held = await moves.decide(visit, [{ type: 'HoldInDoubt', attempt: doubt.number, cause }], now);
     crashPoint('doubt.after-hold-stated');
     ports.telemetry.warn('record held in doubt', { record: visit.key, attempt: doubt.number, cause });
-    ports.telemetry.count('delivery.held-in-doubt', 1, { cause });
     return lookAgain(held);
   }
 }

@@ -100,7 +100,6 @@ async function fetchOne(
   crashPoint('fetcher.after-published-stated');
   await shard.markFetched(chunkId);
   crashPoint('fetcher.after-mark-fetched');
-  ports.telemetry.count('fetcher.rows', rows.length);
   ports.telemetry.info('chunk fetched', { chunkId, billerId: message.billerId, ...counts });
   return { settle: 'complete' };
 }

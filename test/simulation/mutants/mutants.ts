@@ -476,7 +476,7 @@ const MUTANTS_OF_PROTOCOL: readonly Mutant[] = [
     rule: 'no secrets',
     file: `${APPLICATION}/delivering/conclude-attempt.ts`,
     find: "crashPoint('consumer.after-result-stated');",
-    replace: "ports.telemetry.info('result', { account: visit.row?.customer?.accountNumber });",
+    replace: "ports.telemetry.info('result', { why: visit.row?.customer?.accountNumber });",
     shows: /a secret was told/,
   },
 ];

@@ -159,6 +159,5 @@ export function telemetryOf(world: World, process: SimulatedProcess, epoch: numb
     count: (name, by = 1) => {
       if (process.epoch === epoch) watch.counted(name, by);
     },
-    span: (_name, _options, work) => work(),
   };
 }
