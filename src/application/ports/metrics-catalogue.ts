@@ -1,6 +1,7 @@
 import { DATA_TYPES } from '../../domain/biller/data-type';
 import { type DeadLetterReason, type DoubtCause, type ParkCause } from '../../domain/dp-record/dp-record.events';
 import { type CallOutcome } from '../../domain/policies/delivery-outcome';
+import { type PortFailureCode } from './failures';
 
 /**
  * What a label may say: one of these words, or `open`: a biller's id, of which BILLERS_MAX have series of their own, or
@@ -78,6 +79,32 @@ const DOUBT_CAUSES = [
   'resends-used-up',
   'history-lost',
 ] as const satisfies readonly DoubtCause[];
+const FAILURE_CODES: readonly string[] = Object.keys({
+  'storage-full': true,
+  'storage-busy': true,
+  'storage-broken': true,
+  'storage-damaged': true,
+  'storage-foreign': true,
+  'storage-exposed': true,
+  'storage-from-newer-version': true,
+  'storage-from-older-version': true,
+  'storage-replaced': true,
+  'history-lost': true,
+  'connection-lost': true,
+  'timed-out': true,
+  unavailable: true,
+  'not-authorized': true,
+  'not-allowed': true,
+  'not-found': true,
+  'lock-lost': true,
+  'message-too-large': true,
+  'secret-missing': true,
+  'profile-invalid': true,
+  'profile-missing': true,
+  'request-unbuildable': true,
+  'token-refused': true,
+  closed: true,
+} satisfies Record<PortFailureCode, true>);
 const RESULTS = ['delivered', 'declined', 'rejected', 'skipped', 'withdrawn', 'dead-lettered', 'in-doubt'] as const;
 
 const CALL_SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30] as const;
@@ -265,7 +292,7 @@ export const METRICS = {
     },
   ),
   'delivery.prepare-failures': counter(
-    { code: 'open' },
+    { code: FAILURE_CODES },
     {
       unit: '{request}',
       by: 'consumer',
@@ -287,6 +314,14 @@ export const METRICS = {
   'biller.credential-failures': counter(
     { biller },
     { unit: '{request}', by: 'consumer', help: 'Times that a credential of the biller could not be had.' },
+  ),
+  'traces.spans': counter(
+    { fate: ['exported', 'failed', 'dropped'] },
+    {
+      unit: '{span}',
+      by: 'every process',
+      help: 'Spans that the collector took, that it did not take, and that were dropped because too many waited.',
+    },
   ),
   'answers.snippets-lost': counter(
     {},

@@ -15,7 +15,10 @@ export const embeddedShardsModule = new ContainerModule(({ bind }) => {
       return get(TOKENS.lifecycle).opened('shards', shards, (open) => open.close());
     })
     .inSingletonScope();
-  bind(TOKENS.shards).toService(FILES);
+  // A service of its own, so that what watches the shards is put before it, and not before the seals' files.
+  bind(TOKENS.shards)
+    .toDynamicValue(({ get }) => get(FILES))
+    .inSingletonScope();
   bind(TOKENS.sealWitnesses).toDynamicValue(
     ({ get }) =>
       () =>

@@ -21,7 +21,9 @@ export const sqlServerModule = new ContainerModule(({ bind }) => {
       return get(TOKENS.lifecycle).opened('shards', shards, (open) => open.close());
     })
     .inSingletonScope();
-  bind(TOKENS.shards).toService(DATABASES);
+  bind(TOKENS.shards)
+    .toDynamicValue(({ get }) => get(DATABASES))
+    .inSingletonScope();
   bind(TOKENS.sealWitnesses).toDynamicValue(
     ({ get }) =>
       () =>
