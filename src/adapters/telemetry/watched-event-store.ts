@@ -1,5 +1,6 @@
 import { SpanKind } from '@opentelemetry/api';
 import { type EventStore, type NewEvent } from '../../application/ports/event-store';
+import { VersionConflict } from '../../application/ports/failures';
 import { type Instruments } from '../../application/ports/telemetry';
 import { type DpRecordEvent } from '../../domain/dp-record/dp-record.events';
 import { type ChunkId, type RecordKey, type StreamName } from '../../domain/identifiers';
@@ -41,6 +42,8 @@ export function watchedEventStore(store: EventStore, parts: WatchedEventStorePar
       return await work();
     } catch (error) {
       if (span) span.error = error instanceof Error ? error.name : 'error';
+      // A race that was lost is the day's work.
+      if (!(error instanceof VersionConflict)) visit?.spans?.fail();
       throw error;
     } finally {
       if (span) span.endMs = nowMs();

@@ -11,7 +11,7 @@ const HEAD = `# Metrics
 
 Printed from \`src/application/ports/metrics-catalogue.ts\` by \`npm run metrics:document\`; a test fails where this page is behind.
 
-A histogram has the series \`…_bucket\`, \`…_sum\` and \`…_count\`. Counters begin at 0 with
+How to switch them on: [OBSERVABILITY](OBSERVABILITY.md). A histogram has the series \`…_bucket\`, \`…_sum\` and \`…_count\`. Counters begin at 0 with
 each process, so ask for \`rate\` or \`increase\`, and add up over processes; a gauge is told by the processes named, so take the \`max\` of
 what several scanners say. ${BILLERS_MAX} billers have series of their own (those with a live profile first, by their ids); the others are added up
 under \`biller="${OTHER_BILLERS}"\`.
