@@ -127,7 +127,7 @@ describe('a biller that throttles, or has no token for us, is left alone longer 
           let fraction = 0;
           const backoff = new Backoff(
             { ...under.ports, chance: { uuid: () => 'x', fraction: () => fraction } },
-            { biller: '1', trouble: 't', counter: 'c', failuresToShut: 1 },
+            { biller: '1', trouble: 't', counter: 'biller.throttled', failuresToShut: 1 },
           );
           for (const [round, [asked, chance]] of rounds.entries()) {
             fraction = chance;
@@ -189,7 +189,7 @@ describe('a biller that throttles, or has no token for us, is left alone longer 
     const backoff = new Backoff(under.ports, {
       biller: '1',
       trouble: 'no credential for biller',
-      counter: 'c',
+      counter: 'biller.throttled',
       failuresToShut: 1,
     });
     for (const reason of ['unavailable', 'unavailable', 'token-refused', 'token-refused'])

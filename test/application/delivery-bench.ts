@@ -58,7 +58,6 @@ const silent: Telemetry = {
   warn: () => undefined,
   error: () => undefined,
   count: () => undefined,
-  span: (_name, _options, work) => work(),
 };
 
 /** Which template speaks for the biller: what it offers when an answer is lost. */

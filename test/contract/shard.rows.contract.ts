@@ -37,6 +37,7 @@ export function rowLaws(made: () => ShardFixture): void {
       customerId: customerId('water-c5'),
       paymentId: paymentId('water-p5'),
       createdAt: plusMs(PAST, 5),
+      dueAt: plusMs(PAST, 5),
       sweepCount: 0,
       customer: {
         customerId: customerId('water-c5'),

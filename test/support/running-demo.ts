@@ -18,11 +18,12 @@ export class RunningDemo {
   private readonly child: ChildProcess;
   private errors = '';
 
-  constructor(folder: string, words: readonly string[] = []) {
+  constructor(folder: string, words: readonly string[] = [], environment: Readonly<Record<string, string>> = {}) {
     // A group of its own, so that a test can press Ctrl-C, which reaches every process of a terminal's group.
     this.child = spawn(process.execPath, [PROGRAM, 'demo', '--data', folder, ...words], {
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
+      env: { ...process.env, ...environment },
     });
     let output = '';
     this.child.stdout!.on('data', (text: Buffer) => (output += text.toString()));

@@ -42,12 +42,15 @@ export class Admission {
   private readonly places: BulkheadPolicy;
   private readonly rate: RateShare;
 
+  readonly billerId: string;
+
   constructor(
     profile: BillerProfile,
     allowance: BillerAllowance,
     private readonly clock: Clock,
     private readonly trouble: BillerTrouble,
   ) {
+    this.billerId = profile.billerId;
     this.breaker = new Breaker(clock, profile.breaker);
     this.gates = [
       [this.breaker, 'breaker-open'],
@@ -56,6 +59,10 @@ export class Admission {
     ];
     this.places = bulkhead(profile.limits.concurrency, WAITING_MAX);
     this.rate = new RateShare(profile.billerId, allowance, clock);
+  }
+
+  isBroken(): boolean {
+    return this.breaker.isShut();
   }
 
   /** Milliseconds until the biller may be asked anything; 0 where it may. */

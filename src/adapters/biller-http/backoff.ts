@@ -1,6 +1,7 @@
 import { type Chance } from '../../application/ports/chance';
 import { type Clock } from '../../application/ports/clock';
 import { type PortFailure } from '../../application/ports/failures';
+import { type CounterName } from '../../application/ports/metrics-catalogue';
 import { type Telemetry } from '../../application/ports/telemetry';
 import { RETRY_AFTER_MAX_MS } from '../../domain/policies/delivery-outcome';
 import { Probe } from './probe';
@@ -21,7 +22,7 @@ export interface BackoffWords {
   readonly biller: string;
   /** What goes wrong, such as `biller asks to slow down`. */
   readonly trouble: string;
-  readonly counter: string;
+  readonly counter: Extract<CounterName, 'biller.throttled' | 'biller.credential-failures'>;
   /** So many failures in a row, and everyone waits. */
   readonly failuresToShut: number;
 }
@@ -85,7 +86,11 @@ export class Backoff {
     this.failures = 0;
     if (!this.isShut() || this.remainingMs() > 0) return;
     const forMs = Math.round(this.ports.clock.monotonicMs() - this.beganMs);
-    this.ports.telemetry.info(`over: ${this.words.trouble}`, { biller: this.words.biller, forMs, rounds: this.rounds });
+    this.ports.telemetry.info(`over: ${this.words.trouble}`, {
+      billerId: this.words.biller,
+      forMs,
+      rounds: this.rounds,
+    });
     this.rounds = 0;
     this.reason = undefined;
     this.toldOfBound = false;
@@ -98,7 +103,7 @@ export class Backoff {
     if (!changed) return;
     const { biller, trouble } = this.words;
     this.ports.telemetry.warn(`${trouble}, its records wait`, {
-      biller,
+      billerId: biller,
       reason,
       waitMs: this.waitMs,
       rounds: this.rounds,

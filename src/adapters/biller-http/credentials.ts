@@ -1,6 +1,7 @@
 import { type Clock } from '../../application/ports/clock';
 import { PortFailure } from '../../application/ports/failures';
 import { type SecretSource } from '../../application/ports/secret-source';
+import { type Telemetry } from '../../application/ports/telemetry';
 import { type TokenCache } from '../../application/ports/token-cache';
 import { type BillerDocument, tokenUrlUnder } from '../shared/biller-document/biller-document';
 import { basicHeader, fetchToken } from './token-client';
@@ -24,6 +25,7 @@ export class Credentials {
     private readonly tokens: TokenCache,
     private readonly clock: Clock,
     private readonly authority: string | undefined,
+    private readonly telemetry: Pick<Telemetry, 'count'>,
   ) {}
 
   /** Throws PortFailure `secret-missing`, `token-refused`, `unavailable` or `profile-invalid`. */
@@ -59,13 +61,18 @@ export class Credentials {
             this.secret(auth.ClientIdSecret),
             this.secret(auth.ClientSecretSecret),
           ]);
+          const refreshed = (result: 'refreshed' | 'failed'): void =>
+            this.telemetry.count('tokens.refreshed', 1, { result, biller: document.BillerID });
           try {
-            return await fetchToken(
+            const token = await fetchToken(
               this.transport,
               { billerId: document.BillerID, tokenUrl, clientId, clientSecret, scope: auth.Scope },
               this.clock,
             );
+            refreshed('refreshed');
+            return token;
           } catch (error) {
+            refreshed('failed');
             // The secret may have been renewed: read it again next time.
             if (error instanceof PortFailure && error.code === 'token-refused')
               await this.forgetSecrets(auth.ClientIdSecret, auth.ClientSecretSecret);

@@ -70,6 +70,8 @@ export interface HttpBillerGatewayOptions {
   readonly expressions?: Evaluator;
 }
 
+type GateName = 'breaker' | 'throttle' | 'credential';
+
 const ADMISSIONS_MAX = 4_096;
 /** No further rule of a profile is tried on an answer after so long; by then something is slow, and a doubt is honest. */
 const JUDGING_MAX_MS = 2_000;
@@ -105,6 +107,7 @@ export class HttpBillerGateway implements BillerGateway {
       options.tokens,
       this.clock,
       options.tokenAuthority,
+      options.telemetry,
     );
   }
 
@@ -113,10 +116,13 @@ export class HttpBillerGateway implements BillerGateway {
     const built = await buildRequest(compiled, request);
     const credential = await this.credential(request.profile, compiled);
     const expected = compiled.requests.get(actionOf(request.row.dataType))?.format === 'xml' ? 'xml' : 'json';
+    let httpStatus: number | undefined;
+    const noted: HttpRequest = { ...built, answered: (status) => (httpStatus = status) };
     return {
+      seen: () => ({ method: built.method, httpStatus }),
       requestHash: this.options.digest(`${built.method}\n${built.url}\n${built.body}`),
       send: async (timing) => {
-        const outcome = await this.send(request, compiled, built, credential, expected, timing);
+        const outcome = await this.send(request, compiled, noted, credential, expected, timing);
         return this.admission(request.profile).note(outcome);
       },
     };
@@ -134,6 +140,16 @@ export class HttpBillerGateway implements BillerGateway {
       return told ?? { answer: 'unavailable' };
     } catch {
       return { answer: 'unavailable' };
+    }
+  }
+
+  /** What keeps calls from each biller that was called, for whoever watches. */
+  *gates(): Iterable<{ readonly billerId: string; readonly gate: GateName; readonly shut: boolean }> {
+    for (const admission of this.admissions.values())
+      yield { billerId: admission.billerId, gate: 'breaker', shut: admission.isBroken() };
+    for (const [billerId, { throttle, token }] of this.troubles) {
+      yield { billerId, gate: 'throttle', shut: throttle.isShut() };
+      yield { billerId, gate: 'credential', shut: token.isShut() };
     }
   }
 

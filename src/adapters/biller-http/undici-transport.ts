@@ -21,6 +21,8 @@ export interface HttpRequest {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | undefined;
+  /** Told the status of an answer, for whoever watches. */
+  readonly answered?: (status: number) => void;
   /** The idempotency key: seen on the finished request, once and whole, or nothing leaves. */
   readonly carries?: { readonly header: string; readonly value: string };
 }
@@ -134,6 +136,7 @@ export class UndiciTransport {
         data: body,
         adapter: this.adapter(deadline, wire, request.carries),
       });
+      request.answered?.(response.status);
       return { status: response.status, headers: response.headers as Record<string, string>, body: response.data };
     } catch (error) {
       // Anything else is axios failing on the request or on the answer. Its message may hold data, so it ends here.

@@ -25,6 +25,7 @@ export interface JoinedLine<Time> {
   readonly Status: RowStatus;
   readonly ChunkId: ChunkId | null;
   readonly CreatedAt: Time;
+  readonly DueAt?: Time | null;
   readonly SweepCount: number | null;
   readonly CustomerBiller: BillerId | null;
   readonly AccountNumber: string;
@@ -66,6 +67,7 @@ export function lineReader<Time>(shard: ShardName, instantOf: (time: Time) => In
       customerId: line.CustomerId,
       paymentId: line.PaymentId ?? undefined,
       createdAt: instantOf(line.CreatedAt),
+      ...(line.DueAt !== undefined && line.DueAt !== null && { dueAt: instantOf(line.DueAt) }),
       sweepCount: line.SweepCount ?? 0,
       customer:
         line.CustomerBiller === null

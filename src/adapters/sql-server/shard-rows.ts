@@ -19,7 +19,7 @@ DECLARE @picked TABLE (Place bigint NOT NULL PRIMARY KEY, DpId ${key.columnType}
 const READ_PICKED = tsql`
 SELECT k.Place, CONVERT(nvarchar(64), d.DpId) AS DpId, CONVERT(nvarchar(64), d.BillerId) AS BillerId, d.EventType,
   CONVERT(nvarchar(64), d.CustomerId) AS CustomerId, CONVERT(nvarchar(64), d.PaymentId) AS PaymentId, d.Status,
-  d.CreatedAt, c.ChunkId, c.SweepCount,
+  d.CreatedAt, d.DueAt, c.ChunkId, c.SweepCount,
   CONVERT(nvarchar(64), u.BillerId) AS CustomerBiller, u.AccountNumber, u.Name AS CustomerName, u.Email, u.Paperless, u.AutoPay,
   CONVERT(nvarchar(64), p.BillerId) AS PaymentBiller, CONVERT(nvarchar(64), p.CustomerId) AS PaymentCustomer,
   p.AmountMinor, p.Currency, p.InvoiceType, p.PaidAt, p.AchReturnCode,

@@ -17,7 +17,7 @@ type Line = JoinedLine<Instant>;
 
 /** One statement for the whole: a row and its details come from one state of the database, and nothing is read row by row. */
 const joined = (rows: string): string => `
-  SELECT d.DpId, d.BillerId, d.EventType, d.CustomerId, d.PaymentId, d.Status, d.ChunkId, d.CreatedAt, d.SweepCount,
+  SELECT d.DpId, d.BillerId, d.EventType, d.CustomerId, d.PaymentId, d.Status, d.ChunkId, d.CreatedAt, d.DueAt, d.SweepCount,
     c.BillerId AS CustomerBiller, c.AccountNumber, c.Name AS CustomerName, c.Email, c.Paperless, c.AutoPay,
     p.BillerId AS PaymentBiller, p.CustomerId AS PaymentCustomer, CAST(p.AmountMinor AS TEXT) AS AmountMinor, p.Currency, p.InvoiceType, p.PaidAt, p.AchReturnCode,
     b.Dba, b.Active,

@@ -1,74 +1,49 @@
-import { context, propagation, type Span, SpanStatusCode, trace } from '@opentelemetry/api';
 import type Logger from 'bunyan';
 import { causeChain } from '../../application/ports/failures';
+import { type CounterName, type HistogramName, type LabelsOf } from '../../application/ports/metrics-catalogue';
+import { type Fields, type Instruments, LOG_FIELDS } from '../../application/ports/telemetry';
+import { parseRecordKey, recordKey, chunkId } from '../../domain/identifiers';
 import { maskCardData } from '../../domain/policies/card-data';
-import { type Fields, type Telemetry } from '../../application/ports/telemetry';
+import { MetricSeries } from './metric-series';
+import { traceOfChunk, traceOfRecord } from './trace-ids';
 
-/**
- * Log lines by bunyan, spans by the OpenTelemetry API (no-ops until an SDK is registered), counters in memory with a
- * bounded number of names, handed out by `counts`.
- */
-export class BunyanTelemetry implements Telemetry {
-  private readonly counters = new Map<string, number>();
-  private readonly tracer = trace.getTracer('datapump');
+type Line = Readonly<Record<string, string | number | boolean>>;
 
-  constructor(private readonly logger: Logger) {}
+/** Log lines by bunyan, of the fields on the list alone; counts and measures go to the series. */
+export class BunyanTelemetry implements Instruments {
+  constructor(
+    private readonly logger: Logger,
+    readonly series: MetricSeries = new MetricSeries(),
+  ) {}
 
   info(message: string, fields: Fields = {}): void {
-    this.logger.info(withoutCards(fields), maskCardData(message));
+    if (this.logger.level() <= INFO) this.logger.info(lineOf(fields), maskCardData(message));
   }
 
   warn(message: string, fields: Fields = {}): void {
-    this.logger.warn(withoutCards(fields), maskCardData(message));
+    this.logger.warn(lineOf(fields), maskCardData(message));
   }
 
   error(message: string, error: unknown, fields: Fields = {}): void {
     const more = error === undefined ? {} : { cause: causeChain(error), stack: stackOf(error) };
-    this.logger.error({ ...withoutCards(fields), ...more }, maskCardData(message));
+    this.logger.error({ ...lineOf(fields), ...more }, maskCardData(message));
   }
 
-  count(name: string, by = 1, labels: Readonly<Record<string, string>> = {}): void {
-    const suffix = Object.entries(labels)
-      .map(([label, value]) => `,${label}=${value}`)
-      .join('');
-    const full = `${name}${suffix}`;
-    if (!this.counters.has(full) && this.counters.size >= COUNTERS_MAX) return;
-    this.counters.set(full, (this.counters.get(full) ?? 0) + by);
+  count<Name extends CounterName>(name: Name, by = 1, labels: Partial<LabelsOf<Name>> = {}): void {
+    this.series.count(name, by, labels as Readonly<Record<string, string>>);
   }
 
-  counts(): Readonly<Record<string, number>> {
-    return Object.fromEntries(this.counters);
+  measure<Name extends HistogramName>(name: Name, value: number, labels: LabelsOf<Name>): void {
+    this.series.measure(name, value, labels);
   }
 
-  async span<T>(
-    name: string,
-    options: { readonly traceparent?: string; readonly attributes?: Fields },
-    work: () => Promise<T>,
-  ): Promise<T> {
-    const parent = propagation.extract(
-      context.active(),
-      options.traceparent === undefined ? {} : { traceparent: options.traceparent },
-    );
-    return this.tracer.startActiveSpan(
-      name,
-      { attributes: withoutUndefined(options.attributes ?? {}) },
-      parent,
-      async (span: Span) => {
-        try {
-          return await work();
-        } catch (error) {
-          span.setStatus({ code: SpanStatusCode.ERROR, message: error instanceof Error ? error.name : 'error' });
-          throw error;
-        } finally {
-          span.end();
-        }
-      },
-    );
+  child(fields: Fields): Instruments {
+    return new BunyanTelemetry(this.logger.child(lineOf(fields)), this.series);
   }
 }
 
-/** Counter names come from code and configuration; more than this is a label that should not be one. */
-const COUNTERS_MAX = 5_000;
+const INFO = 30;
+const LISTED: ReadonlySet<string> = new Set(LOG_FIELDS);
 
 const stackOf = (error: unknown): string | undefined =>
   error instanceof Error && error.stack !== undefined ? maskCardData(error.stack) : undefined;
@@ -77,6 +52,7 @@ const stackOf = (error: unknown): string | undefined =>
 const IDS: ReadonlySet<string> = new Set([
   'record',
   'messageId',
+  'traceId',
   'billerId',
   'dpId',
   'chunkId',
@@ -85,15 +61,20 @@ const IDS: ReadonlySet<string> = new Set([
   'process',
 ]);
 
-const withoutCards = (fields: Fields): Fields =>
-  Object.fromEntries(
-    Object.entries(fields).map(([name, value]) => [
-      name,
-      typeof value === 'string' && !IDS.has(name) ? maskCardData(value) : value,
-    ]),
-  );
+/** What may be told, and with it what a record's key says of it; of a field that is not on the list, its name. */
+function lineOf(fields: Fields): Line {
+  const line: Record<string, string | number | boolean> = { ...identityOf(fields) };
+  const unlisted: string[] = [];
+  for (const [name, value] of Object.entries(fields)) {
+    if (value === undefined) continue;
+    if (!LISTED.has(name)) unlisted.push(name);
+    else line[name] = typeof value === 'string' && !IDS.has(name) ? maskCardData(value) : value;
+  }
+  return unlisted.length === 0 ? line : { ...line, unlisted: maskCardData(unlisted.join(',')) };
+}
 
-const withoutUndefined = (fields: Fields): Record<string, string | number | boolean> =>
-  Object.fromEntries(
-    Object.entries(fields).filter((entry): entry is [string, string | number | boolean] => entry[1] !== undefined),
-  );
+function identityOf({ record, chunkId: chunk }: Fields): Line {
+  const parts = typeof record === 'string' ? parseRecordKey(record) : undefined;
+  if (parts) return { ...parts, traceId: traceOfRecord(recordKey(parts.billerId, parts.dpId)).traceId };
+  return typeof chunk === 'string' ? { traceId: traceOfChunk(chunkId(chunk)).traceId } : {};
+}

@@ -41,7 +41,6 @@ export function concludeAttempt(ports: DeliverRecordPorts, moves: RecordMoves) {
     const command = resultCommand(attempt, closing);
     if (record.state.status === 'in-doubt') {
       const decided = await moves.decide(visit, [command], now);
-      ports.telemetry.count('delivery.results', 1, { status: to });
       return lookAgain(decided);
     }
     const billerReference = closing.as === 'accepted' ? closing.billerReference : undefined;
@@ -62,7 +61,6 @@ export function concludeAttempt(ports: DeliverRecordPorts, moves: RecordMoves) {
       ports.telemetry.warn('row missing while recording a result', { record: key, status: to });
     // Result and confirmation in one append: the shard already says the same.
     await moves.decide(visit, [command, { type: 'ConfirmReconciled', status: to }], now);
-    ports.telemetry.count('delivery.results', 1, { status: to });
     return COMPLETED;
   }
 

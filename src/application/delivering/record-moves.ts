@@ -81,7 +81,6 @@ export function recordMoves(ports: DeliverRecordPorts, settings: DeliverRecordSe
     async park(visit, { cause, until }, now) {
       const parked = await decide(visit, [{ type: 'ParkDpRecord', cause, until }], now);
       await sendSuccessor(parked, until);
-      ports.telemetry.count('delivery.parked', 1, { cause });
       return COMPLETED;
     },
   };

@@ -186,7 +186,6 @@ export function resolveInDoubt(ports: DeliverRecordPorts, settings: DeliverRecor
   async function holdInDoubt(visit: OpenVisit, doubt: Doubt, cause: DoubtCause, now: Instant): Promise<StepResult> {
     const held = await moves.decide(visit, [{ type: 'HoldInDoubt', attempt: doubt.number, cause }], now);
     ports.telemetry.warn('record held in doubt', { record: visit.key, attempt: doubt.number, cause });
-    ports.telemetry.count('delivery.held-in-doubt', 1, { cause });
     return lookAgain(held);
   }
 }

@@ -186,7 +186,6 @@ export function startAttempt(ports: DeliverRecordPorts, settings: DeliverRecordS
     attempt: Loaded<DeliveryAttempt>,
     outcome: CallOutcome,
   ): Promise<Loaded<DeliveryAttempt>> {
-    ports.telemetry.count('delivery.calls', 1, { outcome: outcome.kind });
     const hand = { key, number: record.state.nextAttempt, attempt };
     const at = ports.shardClock.carried(shard);
     const closing = closingEventOf(outcome);

@@ -95,7 +95,6 @@ async function fetchOne(
   const counts = countsOf(outcomes, rows);
   await recordOnChunk(ports, chunkId, { type: 'RecordPublished', counts, at: now }, now);
   await shard.markFetched(chunkId);
-  ports.telemetry.count('fetcher.rows', rows.length);
   ports.telemetry.info('chunk fetched', { chunkId, billerId: message.billerId, ...counts });
   return { settle: 'complete' };
 }

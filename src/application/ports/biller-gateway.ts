@@ -62,6 +62,14 @@ export interface PreparedCall {
   /** SHA-256 over method, URL and body; never over credentials. */
   readonly requestHash: string;
   send(timing: SendTiming): Promise<CallOutcome>;
+  /** What was on the wire, for whoever watches; nothing is judged by it. */
+  seen?(): CallOnTheWire;
+}
+
+export interface CallOnTheWire {
+  readonly method: string;
+  /** Of the newest answer; undefined where none came. */
+  readonly httpStatus: number | undefined;
 }
 
 export interface SendTiming {

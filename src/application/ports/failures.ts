@@ -109,9 +109,18 @@ export function causeLines(error: unknown): readonly string[] {
   const lines: string[] = [];
   let current: unknown = error;
   for (let depth = 0; current !== undefined && depth < 8; depth++) {
-    const said = current instanceof Error ? `${current.name}: ${current.message}` : String(current);
+    const said = current instanceof Error ? `${current.name}: ${current.message}` : textOf(current);
     lines.push(`${depth === 0 ? '' : '  caused by '}${visible(maskCardData(said))}`);
     current = current instanceof Error ? current.cause : undefined;
   }
   return lines;
+}
+
+/** Whatever was thrown: what cannot be turned into text must not hide that something was. */
+function textOf(thrown: unknown): string {
+  try {
+    return String(thrown);
+  } catch {
+    return `a ${typeof thrown} that cannot be shown`;
+  }
 }

@@ -74,7 +74,7 @@ export function chunkMessage(chunk: OutboxChunk, messageId: string, traceparent:
   return chunkAgain(body, { messageId, traceparent });
 }
 
-/** W3C trace context, version 00, sampled. One trace per chunk: its records carry it on. */
+/** W3C trace context, version 00, sampled. Where spans are told, adapters/telemetry puts one of theirs in its place. */
 export function newTraceparent(chance: Chance): string {
   const hex = chance.uuid().replaceAll('-', '');
   const span = chance.uuid().replaceAll('-', '').slice(0, 16);

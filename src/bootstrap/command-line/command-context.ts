@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { type Container } from 'inversify';
+import { otelProblems } from '../telemetry/otel-variables';
 import { SystemClock } from '../../adapters/system/system-clock';
 import { printer } from '../../adapters/command-line/printer';
 import { type Settings } from '../configuration/declarations';
@@ -44,7 +45,12 @@ export async function settingsWithSecrets(settings: Settings): Promise<Settings>
     onWait: (problem) => printer.complain([`datapump: waiting up to ${waitSeconds} s: ${problem}`]),
   });
   const runtime = runtimeProblems(process.env, process.execArgv);
-  const problems = [...runtime, ...(inspected === undefined ? [] : [inspected]), ...read.problems];
+  const problems = [
+    ...runtime,
+    ...otelProblems(process.env),
+    ...(inspected === undefined ? [] : [inspected]),
+    ...read.problems,
+  ];
   if (problems.length > 0) throw new UsageProblems([...problems, ...read.passing]);
   if (read.passing.length > 0) throw new StartFailed(read.passing, waitSeconds);
   return read.settings;

@@ -20,6 +20,7 @@ interface DemoTexts extends GlobalOptions {
   readonly fresh?: boolean;
   readonly proveOnly?: boolean;
   readonly stack?: string;
+  readonly healthPort?: string;
 }
 
 export function addDemoCommand(program: Command): void {
@@ -39,6 +40,7 @@ export function addDemoCommand(program: Command): void {
     .option('--chaos', 'kill processes at random (kill -9) while it runs')
     .option('--faults <on|off>', 'faults at the billers', 'on')
     .option('--per-second <number>', 'calls a second that each biller allows (default: more than this machine makes)')
+    .option('--health-port <number>', 'the first of the ports at which its processes show /health and /metrics')
     .option('--resume', 'continue an interrupted demo with its own numbers')
     .option('--fresh', 'throw away an unfinished demo in the folder and start over')
     .option('--stack <file>', 'settings file of the stack to run on (default: the embedded stack)')
@@ -52,9 +54,19 @@ export function addDemoCommand(program: Command): void {
         fresh: texts.fresh ?? false,
         proveOnly: texts.proveOnly ?? false,
         json: texts.json ?? false,
+        healthPort: portOf(texts.healthPort),
         signal: stopSignal(),
       });
     });
+}
+
+const PORT_MAX = 65_535;
+
+function portOf(text: string | undefined): number {
+  if (text === undefined) return 0;
+  if (!/^[1-9]\d{0,4}$/.test(text) || Number(text) > PORT_MAX)
+    throw new UsageProblems([`--health-port: found ${text}, expected a whole number from 1 to ${PORT_MAX}`]);
+  return Number(text);
 }
 
 function stackOf(file: string): Readonly<Record<string, unknown>> {

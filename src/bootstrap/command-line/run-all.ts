@@ -15,7 +15,8 @@ import { type RowStatus } from '../../domain/dp-record/row-status';
 import { type Settings } from '../configuration/declarations';
 import { TOKENS } from '../container/tokens';
 import { checkStart } from '../processes/check-start';
-import { processesOfMachine } from '../processes/run-process';
+import { healthPorts } from '../processes/health-ports';
+import { processesOfMachine, processName } from '../processes/run-process';
 import { supervise } from '../processes/supervise';
 import { whileHistoryHolds } from '../processes/watch-history';
 import { type GlobalOptions, settingsOf, stopSignal, withContainer } from './command-context';
@@ -38,10 +39,13 @@ export async function runAll(options: RunAllOptions): Promise<void> {
     await checkStart(container, { callsBillers: true, signal });
     if (signal.aborted) return undefined;
     const { dataTypes = DATA_TYPES } = container.get(TOKENS.topology);
+    const processes = processesOfMachine(dataTypes, settings['Supervisor:Consumers']);
+    const ports = healthPorts(settings['Health:Port'], processes.map(processName));
     const supervised = supervise({
-      processes: processesOfMachine(dataTypes, settings['Supervisor:Consumers']),
-      // One port cannot serve several processes: health is told by processes that run on their own.
-      environment: { Data__Folder: settings['Data:Folder'], Health__Port: '0' },
+      processes,
+      environment: { Data__Folder: settings['Data:Folder'] },
+      // One port cannot serve several processes: each has its own, and keeps it when it is started again.
+      environmentOfStart: (name) => ({ Health__Port: String(ports.get(name) ?? 0) }),
       ...(options.config === undefined ? {} : { configFile: options.config }),
       restartMax: settings['Supervisor:RestartMax'],
       restartWindowMs: settings['Supervisor:RestartWindowSeconds'] * 1_000,

@@ -349,7 +349,7 @@ export const DECLARATIONS = {
   'Health:Port': declare({
     kind: number(0, 65_535),
     default: 0,
-    sentence: 'Port of /health/live and /health/ready of a single process; 0: none.',
+    sentence: 'Port of /health and /metrics; with run all of the scanner, the other processes take the next; 0: none.',
   }),
   'Health:Host': declare({
     kind: text('an address', /^[0-9A-Za-z.:]{1,64}$/),

@@ -52,6 +52,9 @@ export const billerModule = new ContainerModule(({ bind }) => {
         ...(settings['Answers:KeepDays'] === 0 ? {} : { snippets: get(TOKENS.snippets) }),
         ...profileRulesOf(settings),
       });
+      get(TOKENS.series).observe('biller.shut', () =>
+        [...gateway.gates()].map(({ billerId, gate, shut }) => [{ biller: billerId, gate }, shut ? 1 : 0] as const),
+      );
       return get(TOKENS.lifecycle).opened('biller gateway', gateway, (open) => open.close());
     })
     .inSingletonScope();

@@ -4,6 +4,8 @@ import { createLogger, stdSerializers } from 'bunyan';
 import { Container } from 'inversify';
 import { logStream } from '../../adapters/command-line/printer';
 import { BunyanTelemetry } from '../../adapters/telemetry/bunyan-telemetry';
+import { MetricSeries } from '../../adapters/telemetry/metric-series';
+import { watchPorts } from '../telemetry/watch-ports';
 import { type Settings } from '../configuration/declarations';
 import { Lifecycle } from '../lifecycle';
 import { Health } from '../processes/health';
@@ -31,7 +33,11 @@ export function createContainer(settings: Settings, role: string, logTo: LogTarg
     stream: logStream(logTo) as NodeJS.WritableStream,
     serializers: stdSerializers,
   });
-  container.bind(TOKENS.telemetry).toConstantValue(new BunyanTelemetry(logger));
+  const series = new MetricSeries();
+  const telemetry = new BunyanTelemetry(logger, series);
+  container.bind(TOKENS.telemetry).toConstantValue(telemetry);
+  container.bind(TOKENS.series).toConstantValue(series);
   container.loadSync(systemModule, applicationModule, billerModule, ...stackModules(settings));
+  container.bind(TOKENS.watching).toConstantValue(watchPorts(container, telemetry, settings, process.env));
   return container;
 }

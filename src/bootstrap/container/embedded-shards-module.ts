@@ -15,8 +15,9 @@ export const embeddedShardsModule = new ContainerModule(({ bind }) => {
       return get(TOKENS.lifecycle).opened('shards', shards, (open) => open.close());
     })
     .inSingletonScope();
+  // A service of its own, so that what watches the shards is put before it, and not before the seals' files.
   bind(TOKENS.shards)
-    .toDynamicValue(({ get }) => get<SqliteShards>(FILES))
+    .toDynamicValue(({ get }) => get(FILES))
     .inSingletonScope();
   bind(TOKENS.sealWitnesses).toDynamicValue(
     ({ get }) =>

@@ -22,7 +22,7 @@ export const sqlServerModule = new ContainerModule(({ bind }) => {
     })
     .inSingletonScope();
   bind(TOKENS.shards)
-    .toDynamicValue(({ get }) => get<SqlServerShards>(DATABASES))
+    .toDynamicValue(({ get }) => get(DATABASES))
     .inSingletonScope();
   bind(TOKENS.sealWitnesses).toDynamicValue(
     ({ get }) =>

@@ -1,4 +1,5 @@
 import { type ServiceIdentifier } from 'inversify';
+import { type MetricSeries } from '../../adapters/telemetry/metric-series';
 import { type FileBillerProfiles } from '../../adapters/biller-profiles/file-biller-profiles';
 import { type BillerControl } from '../../application/operating/biller-control';
 import { type History } from '../../application/history/history';
@@ -20,7 +21,7 @@ import { type RecordProjections } from '../../application/ports/record-projectio
 import { type SealWitness } from '../../application/ports/seal-witness';
 import { type SecretSource } from '../../application/ports/secret-source';
 import { type Shards } from '../../application/ports/shard';
-import { type Telemetry } from '../../application/ports/telemetry';
+import { type Instruments } from '../../application/ports/telemetry';
 import { type TokenCache } from '../../application/ports/token-cache';
 import { type RelayOutbox } from '../../application/scanning/relay-outbox';
 import { type ShardClock } from '../../application/shard-clock';
@@ -28,6 +29,7 @@ import { type TopologySettings } from '../../application/messaging/topology';
 import { type Settings } from '../configuration/declarations';
 import { type Lifecycle } from '../lifecycle';
 import { type Health } from '../processes/health';
+import { type Watching } from '../telemetry/watching';
 import { type StartCheck } from './start-check';
 
 /** Typed: a bare symbol would let two dependencies swap places and still compile. */
@@ -40,7 +42,9 @@ export const TOKENS = {
   lifecycle: token<Lifecycle>('lifecycle'),
   health: token<Health>('health'),
   topology: token<TopologySettings>('topology'),
-  telemetry: token<Telemetry>('telemetry'),
+  telemetry: token<Instruments>('telemetry'),
+  series: token<MetricSeries>('metric-series'),
+  watching: token<Watching>('watching'),
   clock: token<Clock>('clock'),
   chance: token<Chance>('chance'),
   digest: token<Digest>('digest'),

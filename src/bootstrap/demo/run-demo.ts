@@ -32,6 +32,8 @@ export interface DemoOrder {
   readonly fresh: boolean;
   readonly proveOnly: boolean;
   readonly json: boolean;
+  /** 0: none. */
+  readonly healthPort: number;
   readonly signal: AbortSignal;
 }
 
@@ -49,7 +51,7 @@ export async function runDemo(order: DemoOrder): Promise<number> {
 }
 
 async function seedRunProve(order: DemoOrder, files: DemoFiles, { manifest, plan }: OpenedDemo): Promise<number> {
-  const { signal, proveOnly } = order;
+  const { signal, proveOnly, healthPort } = order;
   const memory = new MemoryPeaks();
   const seeding = !proveOnly && phaseOf(manifest) === 'seeding';
   if (seeding) writeDemoFiles(plan, files);
@@ -68,7 +70,7 @@ async function seedRunProve(order: DemoOrder, files: DemoFiles, { manifest, plan
       const lost = historyProblems(container.get(TOKENS.settings), await container.get(TOKENS.historyGuard).look());
       if (lost.length > 0) throw new UsageProblems(lost);
       const work = await whileHistoryHolds(container, signal, (working) =>
-        runWork({ plan, files, manifest, container, memory, signal: working }),
+        runWork({ plan, files, manifest, container, memory, healthPort, signal: working }),
       );
       if (!work.drained) {
         if (signal.aborted) return interrupted();

@@ -8,7 +8,8 @@ import { PRIVATE_FILE_MODE } from '../../adapters/shared/private-file';
 import { untilDrainedOrEnded } from '../command-line/until-drained';
 import { DATA_TYPES } from '../../domain/biller/data-type';
 import { TOKENS } from '../container/tokens';
-import { processesOfMachine } from '../processes/run-process';
+import { healthPorts } from '../processes/health-ports';
+import { processesOfMachine, processName } from '../processes/run-process';
 import { supervise, type Supervised } from '../processes/supervise';
 import { killAtRandom } from './chaos';
 import { type DemoFiles, type DemoPlan, demoSettings, environmentOf } from './demo-plan';
@@ -29,6 +30,8 @@ export interface WorkOrder {
   readonly manifest: SqliteManifest;
   readonly container: Container;
   readonly memory: MemoryPeaks;
+  /** 0: none. */
+  readonly healthPort: number;
   readonly signal: AbortSignal;
 }
 
@@ -54,9 +57,13 @@ export async function runWork(order: WorkOrder): Promise<WorkResult> {
   const log = openSync(files.processLog, 'a', PRIVATE_FILE_MODE);
   const restarts = plan.chaos ? RESTARTS.chaos : RESTARTS.calm;
   const began = clock.monotonicMs();
+  const settings = container.get(TOKENS.settings);
+  const processes = processesOfMachine(DATA_TYPES, settings['Supervisor:Consumers']);
+  const ports = healthPorts(order.healthPort, processes.map(processName));
   const supervised = supervise({
-    processes: processesOfMachine(DATA_TYPES, container.get(TOKENS.settings)['Supervisor:Consumers']),
+    processes,
     environment: environmentOf(demoSettings(files, plan)),
+    environmentOfStart: (name) => ({ Health__Port: String(ports.get(name) ?? 0) }),
     restartMax: restarts.max,
     restartWindowMs: restarts.windowMs,
     stopMs: STOP_MS,
@@ -74,7 +81,6 @@ export async function runWork(order: WorkOrder): Promise<WorkResult> {
   signal.addEventListener('abort', stop);
   const sampler = setInterval(() => sampleAll(memory, manifest, supervised, sandbox, container), SAMPLE_MS);
   const progress = startProgress({ label: 'delivering', total: plan.records });
-  const settings = container.get(TOKENS.settings);
   const sweptWithinMs = settings['Sweep:AfterMinutes'] * 60_000 + settings['Sweep:EverySeconds'] * 1_000;
   const stuck = new StuckDetector(clock, sweptWithinMs);
   let done = 0;

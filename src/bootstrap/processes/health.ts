@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type RequestListener, type Server } from 'node:http';
 import { type AddressInfo } from 'node:net';
 import { PortFailure } from '../../application/ports/failures';
 import { type MessageReceiver } from '../../application/ports/message-bus';
@@ -13,23 +13,35 @@ const LIVE_WITHIN_MS = 15 * 60_000;
  * the sake of an answer, so a probe costs the servers nothing. A loop that stands still answers no probe: see watchdog.ts.
  */
 export class Health {
+  private readonly startedAt: number;
   private attemptedAt: number;
   private succeededAt: number | undefined;
   private failure: { readonly code: string; readonly step: string } | undefined;
   private draining = false;
   private readonly watched: (() => string | undefined)[] = [];
   private server: Server | undefined;
+  private readonly pages = new Map<string, RequestListener>();
 
   constructor(
     private readonly process: string,
     private readonly monotonicMs: () => number,
   ) {
-    this.attemptedAt = monotonicMs();
+    this.attemptedAt = this.startedAt = monotonicMs();
   }
 
   /** Something that this process can work without, if worse: what it says is wrong is told, and is no reason to stop it. */
   watch(trouble: () => string | undefined): void {
     this.watched.push(trouble);
+  }
+
+  /** A page beside the probes, at the same port. */
+  serve(path: string, answer: RequestListener): void {
+    this.pages.set(path, answer);
+  }
+
+  /** Since the last receive or scan that succeeded; since the start where none has. */
+  sinceSuccessMs(): number {
+    return this.monotonicMs() - (this.succeededAt ?? this.startedAt);
   }
 
   /** Runs one receive or scan and remembers how it went. */
@@ -79,10 +91,14 @@ export class Health {
   async listen(port: number, host: string): Promise<number> {
     const server = createServer((request, response) => {
       const path = request.url?.split('?')[0];
+      const page = this.pages.get(path ?? '');
+      if (page && request.method === 'GET') return page(request, response);
       const answer = path === '/health/live' ? this.live() : path === '/health/ready' ? this.ready() : undefined;
       const status = answer === undefined ? 404 : answer.ok ? 200 : 503;
       response.writeHead(status, { 'content-type': 'application/json' });
-      response.end(`${JSON.stringify(answer?.state ?? { paths: ['/health/live', '/health/ready'] })}\n`);
+      return void response.end(
+        `${JSON.stringify(answer?.state ?? { paths: ['/health/live', '/health/ready', ...this.pages.keys()] })}\n`,
+      );
     });
     this.server = server;
     await new Promise<void>((resolve, reject) => {

@@ -32,7 +32,7 @@ export async function runConsumer(
     bus: container.get(TOKENS.bus),
     profiles: container.get(TOKENS.profiles),
     contracts: container.get(TOKENS.contracts),
-    telemetry: container.get(TOKENS.telemetry),
+    telemetry: container.get(TOKENS.telemetry).child({ stage: 'deliver' }),
   };
   const clock = container.get(TOKENS.clock);
   const handle = deliverRecord(

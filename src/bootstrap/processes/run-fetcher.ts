@@ -14,7 +14,7 @@ export async function runFetcher(container: Container, signal: AbortSignal): Pro
   const concurrentBillersMax = settings['Fetcher:MaxConcurrentBillers'];
   const bus = container.get(TOKENS.bus);
   const clock = container.get(TOKENS.clock);
-  const telemetry = container.get(TOKENS.telemetry);
+  const telemetry = container.get(TOKENS.telemetry).child({ stage: 'fetch' });
   const handle = fetchChunk(
     {
       history: container.get(TOKENS.history),

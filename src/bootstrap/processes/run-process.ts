@@ -8,6 +8,7 @@ import { checkStart } from './check-start';
 import { runConsumer } from './run-consumer';
 import { runFetcher } from './run-fetcher';
 import { runScanner } from './run-scanner';
+import { watchProcess } from './watch-process';
 import { whileHistoryHolds } from './watch-history';
 import { Watchdog } from './watchdog';
 
@@ -58,6 +59,7 @@ export async function runProcess(container: Container, kind: ProcessKind, signal
   const name = processName(kind);
   const watchdog = new Watchdog({ name }, (error) => telemetry.error('the watchdog of the event loop failed', error));
   container.get(TOKENS.lifecycle).opened('watchdog', watchdog, (open) => open.close());
+  await watchProcess(container, signal);
   telemetry.info('started', { process: processName(kind) });
   await whileHistoryHolds(container, signal, (working) => workAs(container, kind, working));
   telemetry.info('stopped', { process: processName(kind) });
@@ -81,6 +83,8 @@ async function openHealth(container: Container, signal: AbortSignal): Promise<vo
   signal.addEventListener('abort', () => health.drain(), { once: true });
   const port = settings['Health:Port'];
   if (port === 0) return;
+  const { metricsHandler } = container.get(TOKENS.watching);
+  if (metricsHandler) health.serve('/metrics', metricsHandler);
   try {
     await health.listen(port, settings['Health:Host']);
   } catch (error) {

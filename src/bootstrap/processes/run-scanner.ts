@@ -4,6 +4,7 @@ import { scanShards } from '../../application/scanning/scan-shards';
 import { sweepStalled } from '../../application/scanning/sweep-stalled';
 import { DATA_TYPES } from '../../domain/biller/data-type';
 import { TOKENS } from '../container/tokens';
+import { measureNowAndThen } from './measure-now-and-then';
 import { openSealer } from './run-sealer';
 
 /** With so many chunks waiting for a fetcher, nothing more is claimed. */
@@ -16,7 +17,7 @@ const WAITING_CHUNKS_MAX = 1_000;
 export async function runScanner(container: Container, signal: AbortSignal): Promise<void> {
   const settings = container.get(TOKENS.settings);
   const clock = container.get(TOKENS.clock);
-  const telemetry = container.get(TOKENS.telemetry);
+  const telemetry = container.get(TOKENS.telemetry).child({ stage: 'scan' });
   const health = container.get(TOKENS.health);
   const ports = {
     shards: container.get(TOKENS.shards),
@@ -44,6 +45,7 @@ export async function runScanner(container: Container, signal: AbortSignal): Pro
   // A scanner that ends by a failure takes the sealing along.
   const ended = new AbortController();
   const sealing = (await openSealer(container))?.(AbortSignal.any([signal, ended.signal]));
+  const measuring = measureNowAndThen(container, AbortSignal.any([signal, ended.signal]));
   let sweptAt = clock.monotonicMs();
   try {
     while (!signal.aborted) {
@@ -63,6 +65,6 @@ export async function runScanner(container: Container, signal: AbortSignal): Pro
     }
   } finally {
     ended.abort();
-    await sealing;
+    await Promise.all([sealing, measuring]);
   }
 }

@@ -22,6 +22,8 @@ export interface DpRow {
   readonly customerId: CustomerId;
   readonly paymentId: PaymentId | undefined;
   readonly createdAt: Instant;
+  /** Before this nothing claims it; where the shard tells. */
+  readonly dueAt?: Instant;
   /** Redrives and sweeps so far; each takes the next ordinal, so no message id is used twice. */
   readonly sweepCount: number;
   readonly customer: Customer | undefined;

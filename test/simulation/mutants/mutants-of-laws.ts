@@ -172,7 +172,7 @@ export const MUTANTS_OF_LAWS: readonly Mutant[] = [
     file: START,
     find: 'return await withPermit({ ...ready, row }, () => permit.release()); } finally { permit.release(); }',
     replace:
-      "return await withPermit({ ...ready, row }, () => permit.release()); } finally { ports.telemetry.count('kept'); }",
+      "return await withPermit({ ...ready, row }, () => permit.release()); } finally { ports.telemetry.count('delivery.conflicts'); }",
     shows: /still holds \d+ permits/,
   },
   {
@@ -180,7 +180,7 @@ export const MUTANTS_OF_LAWS: readonly Mutant[] = [
     rule: 'permits return',
     file: DOUBT,
     find: '} finally {\n    permit.release();\n  }',
-    replace: '} finally {\n    ports.telemetry.count("kept");\n  }',
+    replace: '} finally {\n    ports.telemetry.count("delivery.conflicts");\n  }',
     shows: /still holds \d+ permits/,
   },
   {

@@ -493,8 +493,9 @@ const MUTANTS_OF_PROTOCOL: readonly Mutant[] = [
     name: 'writes an account number into the log',
     rule: 'no secrets',
     file: `${APPLICATION}/delivering/conclude-attempt.ts`,
-    find: "ports.telemetry.count('delivery.results', 1, { status: to }); return COMPLETED;",
-    replace: "ports.telemetry.info('result', { account: visit.row?.customer?.accountNumber }); return COMPLETED;",
+    find: "await moves.decide(visit, [command, { type: 'ConfirmReconciled', status: to }], now); return COMPLETED;",
+    replace:
+      "await moves.decide(visit, [command, { type: 'ConfirmReconciled', status: to }], now); ports.telemetry.info('result', { why: visit.row?.customer?.accountNumber }); return COMPLETED;",
     shows: /a secret was told/,
   },
 ];

@@ -459,7 +459,7 @@ export class MemoryShard implements WorldShard {
     return [...this.rows.values()].filter(holds).map((row) => this.joined(row));
   }
 
-  private joined({ seq: _seq, dueAt: _dueAt, progressAt: _progressAt, ...row }: StoredRow): DpRow {
+  private joined({ seq: _seq, progressAt: _progressAt, ...row }: StoredRow): DpRow {
     return {
       ...row,
       shard: this.name,

@@ -72,6 +72,7 @@ function portsOf(world: World, process: SimulatedProcess, epoch: number): PortsO
     [TOKENS.topology, TOPOLOGY],
     [TOKENS.health, new Health(process.name, () => process.monotonicMs())],
     [TOKENS.telemetry, telemetry],
+    [TOKENS.watching, { isMeasured: false, metricsHandler: undefined }],
     [TOKENS.historyGuard, guard],
     [TOKENS.historyWitness, witness],
     [TOKENS.clock, clock],

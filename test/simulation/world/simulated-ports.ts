@@ -4,7 +4,7 @@ import { type Chance } from '../../../src/application/ports/chance';
 import { type EventStore } from '../../../src/application/ports/event-store';
 import { causeChain } from '../../../src/application/ports/failures';
 import { type Shard, type Shards } from '../../../src/application/ports/shard';
-import { type Fields, type Telemetry } from '../../../src/application/ports/telemetry';
+import { type Fields, type Instruments } from '../../../src/application/ports/telemetry';
 import { type DpRow } from '../../../src/domain/dp-record/dp-row';
 import { type AtOnce, thenAtOnce } from './at-once';
 import { mixed } from './dice';
@@ -142,7 +142,7 @@ export function chanceOf(world: World, process: SimulatedProcess): Chance {
 }
 
 /** Counts, and looks into everything said for secrets. */
-export function telemetryOf(world: World, process: SimulatedProcess, epoch: number): Telemetry {
+export function telemetryOf(world: World, process: SimulatedProcess, epoch: number): Instruments {
   const { watch } = world;
   const say = (level: string, message: string, fields: Fields | undefined, error?: unknown): void => {
     if (process.epoch !== epoch) return;
@@ -152,13 +152,15 @@ export function telemetryOf(world: World, process: SimulatedProcess, epoch: numb
         `${level} ${process.name}: ${message} ${fields ? JSON.stringify(fields) : ''} ${error === undefined ? '' : causeChain(error)}`,
       );
   };
-  return {
+  const told: Instruments = {
     info: (message, fields) => say('info', message, fields),
     warn: (message, fields) => say('warn', message, fields),
     error: (message, error, fields) => say('error', message, fields, error),
     count: (name, by = 1) => {
       if (process.epoch === epoch) watch.counted(name, by);
     },
-    span: (_name, _options, work) => work(),
+    measure: () => undefined,
+    child: () => told,
   };
+  return told;
 }

@@ -1,0 +1,4 @@
+import { writeFileSync } from 'node:fs';
+import { metricsDocument } from './metrics-document';
+
+writeFileSync('docs/METRICS.md', metricsDocument());
