@@ -18,7 +18,7 @@ const entry = (id: string, status: RecordStatus, more: Partial<ProjectedRecord> 
   record: keyOf(id, more.billerId),
   shard: shardName('Shard-1'),
   billerId: BILLER,
-  dataType: 'Payments' as DataType,
+  dataType: 'Payments',
   status,
   amount: CZK,
   attempts: 1,

@@ -17,14 +17,20 @@ interface ProveOptions extends GlobalOptions {
 }
 
 export function addProveCommand(program: Command): void {
-  program
-    .command('prove')
-    .description(
-      'is every eligible record accounted for: counts and money by shard, biller, type and end, from the shards and from the event store; exit code 1 where they differ, with the records',
-    )
-    .option('--day <day>', 'of the rows created on this day (UTC), such as 2026-11-20; without it, of all')
-    .option('--biller <id>', 'of this biller alone')
-    .action(async (_options, command: Command) => prove(command.optsWithGlobals()));
+  // Scripts that call it by its former name go on.
+  for (const [name, hidden] of [
+    ['prove', false],
+    ['control-totals', true],
+  ] as const) {
+    program
+      .command(name, { hidden })
+      .description(
+        'is every eligible record accounted for: counts and money by shard, biller, type and end, from the shards and from the event store; exit code 1 where they differ, with the records',
+      )
+      .option('--day <day>', 'of the rows created on this day (UTC), such as 2026-11-20; without it, of all')
+      .option('--biller <id>', 'of this biller alone')
+      .action(async (_options, command: Command) => prove(command.optsWithGlobals()));
+  }
 }
 
 async function prove(options: ProveOptions): Promise<void> {
