@@ -21,12 +21,14 @@ export interface SpanName {
 export interface Draft {
   readonly name: string;
   readonly kind: SpanKind;
-  readonly spanId: string;
+  /** Undefined: whatever comes; nothing hangs on it. */
+  readonly spanId: string | undefined;
   /** Undefined: the root. */
   readonly parentId: string | undefined;
   readonly startMs: number;
   endMs: number;
-  readonly attributes: Attributes;
+  /** Made when it is told: most drafts never are. */
+  readonly attributes: Attributes | (() => Attributes);
   /** What went wrong, in a word; undefined: nothing did. */
   error?: string;
   readonly links?: readonly SpanName[];
@@ -89,8 +91,9 @@ export class RecordTraces {
   }
 
   tell(traceId: string, draft: Draft): void {
-    const { name, kind, startMs, endMs, attributes, links = [], parentId } = draft;
-    const span = this.terms.ids.for({ traceId, spanId: draft.spanId }, () =>
+    const { name, kind, startMs, endMs, links = [], parentId, spanId = this.newSpanId() } = draft;
+    const attributes = typeof draft.attributes === 'function' ? draft.attributes() : draft.attributes;
+    const span = this.terms.ids.for({ traceId, spanId }, () =>
       this.terms.tracer.startSpan(
         name,
         { kind, startTime: startMs, attributes, links: links.map((link) => ({ context: keptSpan(link) })) },

@@ -35,7 +35,7 @@ export class Visits {
 
   constructor(readonly traces: RecordTraces | undefined) {}
 
-  begin(message: MessageSeen, span: { readonly name: string; readonly attributes: Attributes }): void {
+  begin(message: MessageSeen, span: ProcessSpan): void {
     const body = (message.body ?? {}) as Readonly<Record<string, unknown>>;
     const record = recordIn(body);
     const chunk = typeof body['chunkId'] === 'string' ? (body['chunkId'] as ChunkId) : undefined;
@@ -77,6 +77,12 @@ export class Visits {
   }
 }
 
+/** The span of a visit. */
+export interface ProcessSpan {
+  readonly name: string;
+  readonly attributes: Draft['attributes'];
+}
+
 export interface MessageSeen {
   readonly body: unknown;
   readonly properties: Readonly<Record<string, unknown>>;
@@ -109,7 +115,7 @@ export class VisitSpans {
     private readonly traces: RecordTraces,
     private readonly own: TraceOfItsOwn,
     carried: unknown,
-    { name, attributes }: { readonly name: string; readonly attributes: Attributes },
+    { name, attributes }: ProcessSpan,
   ) {
     const from = readTraceparent(carried);
     const isOwn = from?.traceId === own.traceId;
@@ -137,9 +143,9 @@ export class VisitSpans {
     return { traceId: this.traceId, spanId: this.spanId };
   }
 
-  begin(name: string, kind: SpanKind, attributes: Attributes): Draft {
-    const { traces, spanId } = this;
-    const draft = { name, kind, spanId: traces.newSpanId(), parentId: spanId, startMs: nowMs(), endMs: 0, attributes };
+  begin(name: string, kind: SpanKind, attributes: Draft['attributes']): Draft {
+    const parentId = this.spanId;
+    const draft: Draft = { name, kind, spanId: undefined, parentId, startMs: nowMs(), endMs: 0, attributes };
     this.add(draft);
     return draft;
   }
@@ -174,15 +180,20 @@ export class VisitSpans {
     this.traces.tell(this.traceId, { ...root, spanId: this.own.rootSpanId });
   }
 
+  private withLeftOut(): Attributes {
+    const { attributes } = this.process;
+    const own = typeof attributes === 'function' ? attributes() : attributes;
+    return { ...own, 'datapump.spans_left_out': this.leftOut };
+  }
+
   end(error: string | undefined): void {
     if (error !== undefined) this.fail();
     if (!this.kept) return;
     const { process, drafts, leftOut } = this;
     process.endMs = nowMs();
     if (error !== undefined) process.error = error;
-    if (leftOut > 0) process.attributes['datapump.spans_left_out'] = leftOut;
     if (process.parentId === this.own.rootSpanId && !this.traces.isKept(this.traceId)) this.tellLateRoot();
-    this.traces.tell(this.traceId, process);
+    this.traces.tell(this.traceId, leftOut === 0 ? process : { ...process, attributes: () => this.withLeftOut() });
     for (const draft of drafts) this.traces.tell(this.traceId, { ...draft, endMs: draft.endMs || process.endMs });
   }
 }

@@ -28,6 +28,10 @@ export function watchedBillerGateway(gateway: BillerGateway, parts: WatchedGatew
         traceparent: traceparent({ traceId: spans.traceId, spanId }, spans.isKept),
       });
       return timed(call, request, (seen) => {
+        const { outcome } = seen;
+        const hasWorked = outcome.kind === 'accepted' || outcome.kind === 'declined';
+        const error = hasWorked ? undefined : ('code' in outcome && outcome.code) || outcome.kind;
+        const { attempt } = visit;
         const draft: Draft = {
           name: seen.method ?? 'HTTP',
           kind: SpanKind.CLIENT,
@@ -35,21 +39,17 @@ export function watchedBillerGateway(gateway: BillerGateway, parts: WatchedGatew
           parentId: spans.spanId,
           startMs: seen.startMs,
           endMs: nowMs(),
-          attributes: {
+          attributes: () => ({
             ...(seen.method !== undefined && { 'http.request.method': seen.method }),
             ...serverOf(profile),
             ...(seen.httpStatus !== undefined && { 'http.response.status_code': seen.httpStatus }),
-            'datapump.outcome': seen.outcome.kind,
-            ...(visit.attempt !== undefined && { 'datapump.attempt': visit.attempt }),
-          },
+            'datapump.outcome': outcome.kind,
+            ...(attempt !== undefined && { 'datapump.attempt': attempt }),
+            ...(error !== undefined && { 'error.type': error }),
+          }),
         };
-        const { outcome } = seen;
-        if (outcome.kind === 'accepted' || outcome.kind === 'declined') spans.add(draft);
-        else {
-          const error = 'code' in outcome && outcome.code !== undefined ? outcome.code : outcome.kind;
-          spans.add({ ...draft, error, attributes: { ...draft.attributes, 'error.type': error } });
-          spans.fail();
-        }
+        spans.add(error === undefined ? draft : { ...draft, error });
+        if (error !== undefined) spans.fail();
       });
     },
   });

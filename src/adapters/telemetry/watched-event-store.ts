@@ -32,12 +32,12 @@ export function watchedEventStore(store: EventStore, parts: WatchedEventStorePar
   const { visits } = parts;
 
   async function watched<Answer>(name: string, visit: Visit | undefined, of: Of, work: () => Promise<Answer>) {
-    const span = visit?.spans?.begin(`${name} ${of.category}`, SpanKind.CLIENT, {
+    const span = visit?.spans?.begin(`${name} ${of.category}`, SpanKind.CLIENT, () => ({
       'db.system.name': parts.system,
       'db.operation.name': name,
       'db.collection.name': of.category,
       ...(of.attempt !== undefined && { 'datapump.attempt': of.attempt }),
-    });
+    }));
     try {
       return await work();
     } catch (error) {

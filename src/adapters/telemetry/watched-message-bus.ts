@@ -82,7 +82,7 @@ export function watchedMessageBus(bus: MessageBus, parts: WatchedBusParts): Mess
     const name = `process ${source.topic}`;
     const settled = async (message: ReceivedMessage, work: () => Promise<void>, error?: string): Promise<void> => {
       const visit = visits.ofMessage(message);
-      const span = visit?.spans?.begin('settle', SpanKind.CLIENT, { 'messaging.operation.type': 'settle' });
+      const span = visit?.spans?.begin('settle', SpanKind.CLIENT, SETTLE);
       try {
         await work();
       } catch (failure) {
@@ -98,10 +98,7 @@ export function watchedMessageBus(bus: MessageBus, parts: WatchedBusParts): Mess
       receive: async (options) => {
         const messages = await receiver.receive(options);
         for (const message of messages)
-          visits.begin(message, {
-            name,
-            attributes: visits.traces ? receiveAttributes(system, source, message) : NONE,
-          });
+          visits.begin(message, { name, attributes: () => receiveAttributes(system, source, message) });
         return messages;
       },
       complete: (message) => settled(message, () => receiver.complete(message)),
@@ -111,7 +108,7 @@ export function watchedMessageBus(bus: MessageBus, parts: WatchedBusParts): Mess
   }
 }
 
-const NONE: Attributes = {};
+const SETTLE: Attributes = { 'messaging.operation.type': 'settle' };
 
 interface SendSpan {
   tell(

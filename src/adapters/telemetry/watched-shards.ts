@@ -43,12 +43,12 @@ export function watchedShards(shards: Shards, parts: WatchedShardsParts): Shards
 function watchedShard(shard: Shard, parts: WatchedShardsParts): Shard {
   const { telemetry, visits } = parts;
   const spanOf = (visit: Visit | undefined, operation: string, table: string) =>
-    visit?.spans?.begin(`${operation} ${table}`, SpanKind.CLIENT, {
+    visit?.spans?.begin(`${operation} ${table}`, SpanKind.CLIENT, () => ({
       'db.system.name': parts.system,
       'db.namespace': shard.name,
       'db.operation.name': operation,
       'db.collection.name': table,
-    });
+    }));
 
   return delegate(shard, {
     claim: async (request) => {
