@@ -102,7 +102,7 @@ describe('an operator', () => {
       code: 2,
       stderr: expect.stringContaining('--reason'),
     });
-    await golden('stop-everything', 0, 'stop', 'everything', '--apply', '--reason', 'the bank called');
+    await golden('stop-everything', 0, 'stop', 'everything', '--apply', '--reason', 'the bank called', '--by', 'ada');
     expect(await run('status', '--check')).toMatchObject({
       code: 1,
       stdout: 'NEEDS A PERSON: everything is stopped\n',
@@ -111,7 +111,7 @@ describe('an operator', () => {
       /^EVERYTHING IS STOPPED by .*: the bank called\nnext: datapump stop lift\n/,
     );
     expect((await run('biller', 'resume', 'AB')).stdout).toContain('now:  stopped, with everything, by');
-    await golden('stop-lift', 0, 'stop', 'lift', '--apply', '--reason', 'solved');
+    await golden('stop-lift', 0, 'stop', 'lift', '--apply', '--reason', 'solved', '--by', 'ada');
     expect(await run('status', '--check')).toMatchObject({ code: 0, stdout: 'nothing needs a person\n' });
   });
 
