@@ -161,10 +161,13 @@ function assemble(folder: string): void {
 
 describe('what the image holds, on this machine', () => {
   // Beside node_modules: links reach no other file system.
-  const folder = mkdtempSync(join(ROOT, '.datapump-container-'));
-  const data = mkdtempSync(join(tmpdir(), 'datapump-container-data-'));
-  const main = join(folder, 'dist/bootstrap/command-line.main.js');
+  let folder: string;
+  let data: string;
+  let main: string;
   beforeAll(() => {
+    folder = mkdtempSync(join(ROOT, '.datapump-container-'));
+    data = mkdtempSync(join(tmpdir(), 'datapump-container-data-'));
+    main = join(folder, 'dist/bootstrap/command-line.main.js');
     mkdirSync(join(data, 'billers'));
     assemble(folder);
     const size = spawnSync('du', ['-sm', folder], { encoding: 'utf8' }).stdout.split('\t')[0];
