@@ -17,6 +17,8 @@ const ORDERS: Readonly<Record<string, readonly string[]>> = {
   'biller pause': ['AB'],
   'biller rate': ['AB', '--per-second', '5'],
   'biller resume': ['AB'],
+  'stop everything': [],
+  'stop lift': [],
   'in-doubt resolve': ['AB:bank.1', '--as', 'delivered', '--evidence', 'statement'],
   'deadletter redrive': ['--type', 'payments', '--all'],
   'rejected acknowledge': ['--all'],
@@ -66,7 +68,9 @@ describe('the words of an operator', () => {
     const stored = (await events()).filter(({ data }) => 'by' in data);
     expect(stored.map(({ type }) => type).sort()).toEqual([
       'BillerPaused',
+      'BillerPaused',
       'BillerRateSet',
+      'BillerResumed',
       'BillerResumed',
       'DeliveryAttemptResolvedByOperator',
       'DpRecordRedriven',
