@@ -4,7 +4,7 @@ import { TOKENS } from '../container/tokens';
 
 /** The delay of the event loop is told of whole windows of this length: every reader is told the same. */
 const WINDOW_MS = 15_000;
-const RESOLUTION_MS = 20;
+const RESOLUTION_MS = 50;
 const NANOSECONDS = 1e9;
 
 /** What every process measures of itself, where anybody reads it. */

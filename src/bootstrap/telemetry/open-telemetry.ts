@@ -19,7 +19,7 @@ import { type TelemetryWanted } from './otel-variables';
 /** Spans that wait for the collector; more are dropped, and counted. */
 const SPANS_WAITING_MAX = 16_384;
 const SPANS_PER_EXPORT = 512;
-const EXPORT_EVERY_MS = 1_000;
+const EXPORT_EVERY_MS = 5_000;
 /** A collector that does not answer must not hold up the end of a process: what is not told by then is dropped. */
 const CLOSE_MS = 2_000;
 
