@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { openSqliteFile } from '../src/adapters/sqlite/sqlite-file';
 import { EVENT_STORE_SCHEMA } from '../src/adapters/sqlite/sqlite-event-store';
 import { SHARD_SCHEMA } from '../src/adapters/sqlite/sqlite-shard-schema';
@@ -16,7 +17,7 @@ const OTHER_ENDS: readonly { readonly until: number; readonly status: RowStatus 
   { until: 30, status: 'Declined' },
 ];
 
-export interface ManyRecords {
+interface ManyRecords {
   readonly folder: string;
   readonly records: number;
   readonly shards: number;
@@ -31,7 +32,7 @@ export interface ManyRecords {
  * Rows and their events as a finished job leaves them, written straight into the files: a job of this size would run for
  * hours. A chunk's records are discovered together and delivered one after the other, as it happens.
  */
-export function writeManyRecords(plan: ManyRecords): void {
+function writeManyRecords(plan: ManyRecords): void {
   const { folder, records, shards, events } = plan;
   mkdirSync(join(folder, 'shards'), { recursive: true, mode: 0o700 });
   const store = events
@@ -164,3 +165,29 @@ function endOf(status: RowStatus, dpId: string): readonly [string, object] {
     { reason: 'AttemptsUsedUp', description: 'attempt 1 was not-executed (maintenance)', attempt: 1 },
   ];
 }
+
+/** `npx tsx bench/many-records.ts --folder <new folder> --records 1000000 [--shards 4 --billers 50 --days 30 --rows-alone]` */
+function main(): void {
+  const { values } = parseArgs({
+    options: {
+      folder: { type: 'string' },
+      records: { type: 'string', default: '1000000' },
+      shards: { type: 'string', default: '4' },
+      billers: { type: 'string', default: '50' },
+      days: { type: 'string', default: '30' },
+      'rows-alone': { type: 'boolean', default: false },
+    },
+  });
+  if (values.folder === undefined) throw new Error('--folder: is missing, expected a folder that is not there yet');
+  writeManyRecords({
+    folder: values.folder,
+    records: Number(values.records),
+    shards: Number(values.shards),
+    billers: Number(values.billers),
+    days: Number(values.days),
+    lastDay: new Date(),
+    events: !values['rows-alone'],
+  });
+}
+
+main();

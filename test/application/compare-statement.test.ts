@@ -3,7 +3,6 @@ import { sha256Digest } from '../../src/adapters/system/sha256-digest';
 import { type Position } from '../../src/application/ports/event-store';
 import { type ProjectedRecord, type RecordStatus } from '../../src/application/ports/record-projection';
 import { compareStatement, type Statement, type StatementLine } from '../../src/application/queries/compare-statement';
-import { type DataType } from '../../src/domain/biller/data-type';
 import { billerId, dpId, recordKey, type RecordKey, shardName } from '../../src/domain/identifiers';
 import { type Day, instant } from '../../src/domain/instant';
 import { idempotencyKeyOf } from '../../src/domain/policies/idempotency-key';

@@ -9,7 +9,7 @@ import { ageText, timeText, whoText } from './words';
 const known = (count: number | undefined): string => (count === undefined ? '?' : String(count));
 
 /** `HTTP 503, unclear-answer (unknown)`. */
-export const errorText = ({ status, text, kind }: Fingerprint): string =>
+const errorText = ({ status, text, kind }: Fingerprint): string =>
   `${status === undefined ? '' : `HTTP ${status}, `}${text} (${kind})`;
 
 const lastErrorText = (error: CallError | undefined, now: Instant): string =>

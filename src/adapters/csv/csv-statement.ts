@@ -12,7 +12,7 @@ import { OtherEncoding, textLines } from './text-lines';
 
 export const STATEMENT_FIELDS = ['record', 'key', 'reference', 'amount', 'currency', 'outcome'] as const;
 export type StatementField = (typeof STATEMENT_FIELDS)[number];
-export const STATEMENT_LINES_MAX = 1_000_000;
+const STATEMENT_LINES_MAX = 1_000_000;
 const NAME_LENGTH_MAX = 200;
 
 export interface StatementFormat extends Pick<AmountFormat, 'decimalSeparator'> {

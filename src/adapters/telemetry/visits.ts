@@ -103,7 +103,7 @@ export function recordIn(body: unknown): RecordKey | undefined {
 }
 
 /** The spans of one visit, kept as drafts until it ends. */
-export class VisitSpans {
+class VisitSpans {
   readonly traceId: string;
   readonly spanId: string;
   private readonly drafts: Draft[] = [];

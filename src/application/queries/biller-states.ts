@@ -7,7 +7,7 @@ import { type ProjectedTotal, type RecordStatus } from '../ports/record-projecti
 import { type Backlog } from './measure-backlog';
 
 /** Fewer failures in a row than this come and go with any API; from here on a biller is failing. */
-export const FAILING_FROM = 3;
+const FAILING_FROM = 3;
 
 /** One word for how a biller stands, the worst that can be said first. */
 export const BILLER_WORDS = ['failing', 'in doubt', 'dead letters', 'paused', 'not live', 'well'] as const;

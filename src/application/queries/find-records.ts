@@ -19,7 +19,7 @@ import { type InHand } from '../ports/shard-rows';
 import { currentRecords } from './project-records';
 
 /** Of one customer or reference a shard is asked for so many rows; where it has more, that is said. */
-export const ROWS_IN_HAND_MAX = 1_000;
+const ROWS_IN_HAND_MAX = 1_000;
 /** So many records that bear a biller's reference are looked at. */
 const REFERENCED_MAX = 100;
 

@@ -37,7 +37,7 @@ export interface MeasureGaugesPorts {
 }
 
 /** One more than a relay's work: enough for an alarm at 1,000. */
-export const OUTBOX_LOOK_MAX = 1_001;
+const OUTBOX_LOOK_MAX = 1_001;
 const SECOND_MS = 1_000;
 
 /** Counts what waits, where, and since when; what fails is left out and named, whatever else is to be read. */

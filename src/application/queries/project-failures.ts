@@ -38,7 +38,7 @@ export function rebuildFailures(ports: { readonly eventStore: EventStore; readon
 }
 
 /** Brings it up to the event store's end, page by page; what cannot be read is passed over: the record projection names it. */
-export function projectFailures(ports: { readonly eventStore: EventStore; readonly projection: FailureProjection }) {
+function projectFailures(ports: { readonly eventStore: EventStore; readonly projection: FailureProjection }) {
   return async (): Promise<number> => {
     const { eventStore, projection } = ports;
     for (let read = 0; ;) {

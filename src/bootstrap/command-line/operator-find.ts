@@ -157,7 +157,7 @@ function queryOf(options: FindOptions, problems: string[]): FindQuery {
 }
 
 /** Without a currency: that many of every currency. */
-export function amountsOf(text: string, problems: string[]): readonly Money[] {
+function amountsOf(text: string, problems: string[]): readonly Money[] {
   const [, digits, code] = /^\s*(\S+)(?:\s+([A-Za-z]{3}))?\s*$/.exec(text) ?? [];
   const currencies = code === undefined ? CURRENCIES : [code.toUpperCase()];
   const amounts = currencies.flatMap((currency) => {
