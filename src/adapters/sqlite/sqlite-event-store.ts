@@ -196,21 +196,22 @@ export class SqliteEventStore implements EventStore {
     return stored[0]?.batch_events === events.length && events.every(({ id }, index) => stored[index]?.id === id);
   }
 
-  private pageAfter(after: number, max: number, categories: readonly string[] | undefined): readonly EventRow[] {
-    if (categories === undefined) return this.statements.readAll.all(after, max);
+  private pageAfter(after: number, max: number, categories: readonly string[] | undefined): EventRows {
+    if (categories === undefined) return { rows: this.statements.readAll.all(after, max), misplaced: 0 };
     // One state for all categories: an event committed between two reads could otherwise be passed over for ever.
     const pages = this.database.transaction(() =>
       [...new Set(categories)].map((category) => this.statements.readCategory.all(category, after, max)),
     )();
-    return pages
-      .flat()
-      .sort((a, b) => a.position - b.position)
-      .slice(0, max);
+    const found = pages.flat();
+    // A damaged index yields rows that stand before: a reader led back to them would never end.
+    const rows = found.filter(({ position }) => position > after).sort((a, b) => a.position - b.position);
+    return { rows: rows.slice(0, max), misplaced: found.length - rows.length };
   }
 
   private rowsAfter(after: number, max: number, categories: readonly string[] | undefined) {
     try {
-      return { rows: this.pageAfter(after, max, categories), unreadable: [], past: undefined };
+      const { rows, misplaced } = this.pageAfter(after, max, categories);
+      return { rows, unreadable: misplaced === 0 ? [] : [this.misplacedText(misplaced)], past: undefined };
     } catch (error) {
       if (!isDamaged(error)) throw error;
     }
@@ -220,12 +221,20 @@ export class SqliteEventStore implements EventStore {
       max,
       path: this.options.path,
       table: 'event',
-      one: (behind) => this.pageAfter(Number(behind), 1, categories)[0],
+      one: (behind) => this.pageAfter(Number(behind), 1, categories).rows[0],
       placeOf: ({ position }) => BigInt(position),
     });
-    // To the end of the file, as it stands: what is appended later comes behind the last row that could be read.
+    // To the end of the file, as it stands: what is appended later comes behind the last row that could be read. A
+    // damaged page may name an end before the place that was reached: a reader led back there would never end.
     const reached = past === BigInt(Number.MAX_SAFE_INTEGER) ? this.newestPosition() : past;
-    return { rows: lines, unreadable, past: reached === undefined ? undefined : Number(reached) };
+    const isForward = reached !== undefined && Number(reached) > Math.max(after, lines.at(-1)?.position ?? 0);
+    return { rows: lines, unreadable, past: isForward ? Number(reached) : undefined };
+  }
+
+  private misplacedText(count: number): string {
+    const place = { path: this.options.path, table: 'event' };
+    return damagedFailure('failed to read all streams', place, `its index names ${count} places out of their order`)
+      .message;
   }
 
   private newestPosition(): number | undefined {
@@ -248,6 +257,12 @@ export class SqliteEventStore implements EventStore {
       throw readFailure(`failed to ${step}`, this.options.path, error);
     }
   }
+}
+
+interface EventRows {
+  readonly rows: readonly EventRow[];
+  /** Left out: an index that is damaged named them where they do not belong. */
+  readonly misplaced: number;
 }
 
 const categoryOf = (stream: string): string => stream.split('-', 1)[0]!;
