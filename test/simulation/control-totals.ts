@@ -50,7 +50,8 @@ export async function balance(world: World): Promise<Balance> {
       const { billerId } = profile;
       const ours = totals.eventStore.filter((line) => line.billerId === billerId);
       const delivered = sumOf(ours.map(({ ends }) => ends.delivered));
-      const inDoubt = sumOf(ours.map(({ ends }) => ends.inDoubt));
+      // What is still open may have been posted too: a letter that waits for a person to redrive it, of a row that is gone.
+      const inDoubt = sumOf(ours.flatMap(({ ends }) => [ends.inDoubt, ends.open]));
       const posted = world.billers.ledger.filter(({ biller }) => biller === billerId);
       const stated = sumOf(
         posted.map(({ currency, minorUnits }) => ({
@@ -68,7 +69,7 @@ export async function balance(world: World): Promise<Balance> {
       lines.push(...(await lineByLine(projection, world, billerId, posted)));
       if (!explained)
         statements.push(
-          `biller ${billerId} states ${textOf(stated)}, our totals ${textOf(delivered)} delivered and ${textOf(inDoubt)} in doubt`,
+          `biller ${billerId} states ${textOf(stated)}, our totals ${textOf(delivered)} delivered and ${textOf(inDoubt)} in doubt or open`,
         );
       const { count } = sumOf(ours.map(({ ends }) => ends.open));
       if (count > 0) open.push(`${count} records of biller ${billerId} are still open`);
