@@ -71,6 +71,8 @@ const round = (value: number): number => Math.round(value * 10) / 10;
 
 /** From so many seeds on, every kind of fault must have struck and every end must have been reached. */
 const SEEDS_FOR_VACUITY = 200;
+/** The same of what strikes through the gateway alone; fewer of its seeds leave it to luck, since such faults come in clusters. */
+const HTTP_SEEDS_FOR_VACUITY = 50;
 const ENDS = ['Delivered', 'Declined', 'Rejected', 'Skipped', 'Withdrawn', 'Failed', 'InDoubt'];
 const FAULTS_PER_SEED_MIN = 40;
 const CRASHES_PER_SEED_MIN = 7;
@@ -84,6 +86,7 @@ export function vacuities(summary: Summary, { usual }: { readonly usual: boolean
     ...(usual && summary.onHttp === 0 ? [`none of ${summary.seeds} seeds ran through the HTTP gateway`] : []),
     ...FAULT_KINDS.flatMap((kind) => {
       // What only the HTTP gateway knows strikes in its seeds alone: there it must be the oftener.
+      if (isOfHttp(kind) && summary.onHttp > 0 && summary.onHttp < HTTP_SEEDS_FOR_VACUITY) return [];
       const [seeds, least] = isOfHttp(kind) ? [summary.onHttp, summary.onHttp / 10] : [summary.seeds, few];
       const struck = summary.faults[kind]!;
       return struck < least
