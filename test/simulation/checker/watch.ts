@@ -183,6 +183,8 @@ export class Watch {
 
   /** Rule 4: a biller is asked as the profile of an attempt's start says; a slow process may ask for an earlier attempt. */
   asked(biller: string, record: string, profileVersion: string, life: string): void {
+    // On its way when the stores came back from before: what stated it is gone.
+    if (this.options.nowMs() < this.callsJudgedFrom) return;
     this.laws.asked(biller, record, life);
     const newest = Number(this.newestAttempt(record).split(':').at(-1));
     const stated = Array.from({ length: newest }, (_, index) =>
